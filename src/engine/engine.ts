@@ -1,0 +1,56 @@
+import type { BertShape } from './model/weights.ts';
+import type { AdapterConfig, ParameterLayout } from './parameters.ts';
+
+export type BackendName = 'reference' | 'wasm' | 'webgpu';
+
+/**
+ * Tokens of B rows laid end to end; row b is `ids[offsets[b] .. offsets[b + 1])`. Nothing is padded.
+ * Shapes: ids [T], offsets [B + 1] with offsets[0] = 0 and offsets[B] = T; every row has at least one token.
+ */
+export interface TokenBatch {
+  readonly ids: Int32Array;
+  readonly offsets: Int32Array;
+}
+
+/** Hidden states in place of tokens: the cached outputs of `layer` encoder layers. Shapes: hidden [T, D], offsets [B + 1]. */
+export interface HiddenBatch {
+  readonly hidden: Float32Array;
+  readonly offsets: Int32Array;
+  /** Number of encoder layers already applied, 0 (embeddings) to L. */
+  readonly layer: number;
+}
+
+export type EngineInput = TokenBatch | HiddenBatch;
+
+/** Result of one backward pass, per example. Shapes: losses [B] (nats), gradients [B, P] row-major in layout order. */
+export interface ExampleGradients {
+  readonly losses: Float32Array;
+  readonly gradients: Float32Array;
+}
+
+/** Quantized BERT with trainable LoRA and head, on one device. Calls are made one after the other. */
+export interface Engine {
+  readonly backend: BackendName;
+  /** The device in words, e.g. "WebAssembly, relaxed SIMD". */
+  readonly device: string;
+  readonly shape: BertShape;
+
+  /** Declares the trainable parameters of `logits` and `gradients`; all zero until `setParameters`. */
+  configure(adapter: AdapterConfig): ParameterLayout;
+  /** Installs theta [P] in layout order. */
+  setParameters(theta: Float32Array): void;
+
+  /**
+   * Mean over a row's tokens of the outputs of each of `layers` (0 = embeddings, L = last), without adapters.
+   * Shapes: [B, layers.length, D] row-major. A row's result does not depend on the other rows.
+   */
+  encode(input: EngineInput, layers: readonly number[]): Promise<Float32Array>;
+  /** Outputs of the first `layer` encoder layers without adapters: [T, D], the frozen prefix that may be cached. */
+  hidden(input: TokenBatch, layer: number): Promise<Float32Array>;
+  /** Logits of the configured head on the mean-pooled last layer, adapters applied: [B, C]. */
+  logits(input: EngineInput): Promise<Float32Array>;
+  /** Cross-entropy losses and per-example gradients. Shapes: labels [B] in 0..C-1. */
+  gradients(input: EngineInput, labels: Int32Array): Promise<ExampleGradients>;
+
+  dispose(): void;
+}

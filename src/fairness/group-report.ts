@@ -1,0 +1,39 @@
+/** A rate in one group. Undefined (0 / 0) rates are null; small groups are suppressed. */
+export interface GroupRate {
+  readonly group: string;
+  /** Rows of the group, always shown unless suppressed groups would reveal it by subtraction. */
+  readonly count: number;
+  /** Denominator of the rate. */
+  readonly total: number;
+  readonly hits: number;
+  readonly value: number | null;
+  readonly low: number;
+  readonly high: number;
+  readonly isSuppressed: boolean;
+}
+
+/** Largest difference between defined, unsuppressed groups, with its interval; null where fewer than two are defined. */
+export interface GroupGap {
+  readonly value: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly method: 'newcombe' | 'bootstrap';
+  readonly between: readonly [string, string] | null;
+}
+
+export interface ClassFairness {
+  readonly label: string;
+  readonly selectionRate: readonly GroupRate[];
+  readonly truePositiveRate: readonly GroupRate[];
+  readonly falsePositiveRate: readonly GroupRate[];
+  readonly demographicParityDifference: GroupGap;
+  readonly equalizedOddsDifference: GroupGap;
+}
+
+/** Fairness by one group column, one class against the rest. */
+export interface GroupReport {
+  readonly column: string;
+  readonly accuracy: readonly GroupRate[];
+  readonly accuracyGap: GroupGap;
+  readonly classes: readonly ClassFairness[];
+}

@@ -1,0 +1,74 @@
+/** The mechanisms that a run may charge. Noise multipliers are standard deviation over sensitivity (zero-out adjacency). */
+export type Mechanism =
+  | { readonly kind: 'gaussian'; readonly noiseMultiplier: number }
+  | { readonly kind: 'poisson-gaussian'; readonly noiseMultiplier: number; readonly samplingRate: number };
+
+export type Purpose = 'feature-mean' | 'gradient' | 'charged-validation';
+export type PrivacyUnit = 'row' | 'person';
+/** Which disjoint part of the data a release reads; the parts compose in parallel. */
+export type DataPart = 'training' | 'held-out';
+
+/** The units (rows, and persons where there are any) that releases read. */
+export interface CohortEvent {
+  readonly kind: 'cohort';
+  readonly id: string;
+  readonly cohortId: string;
+  readonly part: DataPart;
+  /** Keyed hashes of normalised text, and of person ids where there are any; sorted, so that they keep no order. Hex, 32 digits. */
+  readonly hashes: readonly string[];
+  /** The person declared these to be about people other than those of every earlier data set. Honoured only where no hash matches. */
+  readonly isDeclaredDisjoint: boolean;
+}
+
+/** The limit for every unit of a cohort; later ones raise or lower the limit, delta only ever falls. */
+export interface BudgetEvent {
+  readonly kind: 'budget';
+  readonly id: string;
+  readonly cohortIds: readonly string[];
+  readonly epsilonLimit: number;
+  readonly delta: number;
+}
+
+/** One release, charged before it is made. */
+export interface ChargeEvent {
+  readonly kind: 'charge';
+  readonly id: string;
+  readonly cohortId: string;
+  readonly runId: string;
+  readonly step: number;
+  readonly purpose: Purpose;
+  readonly mechanism: Mechanism;
+}
+
+/** A run's beginning and end, for the table of runs; spends nothing. */
+export interface RunEvent {
+  readonly kind: 'run';
+  readonly id: string;
+  readonly runId: string;
+  readonly state: 'started' | 'resumed' | 'finished' | 'stopped' | 'failed';
+}
+
+export type LedgerEvent = CohortEvent | BudgetEvent | ChargeEvent | RunEvent;
+
+/** An event in the chain: `hash` = SHA-256 over previous hash, sequence number and canonical JSON of the event. */
+export interface LedgerEntry {
+  readonly sequence: number;
+  /** Milliseconds since 1970 by the device's clock: information only, nothing is computed from it. */
+  readonly recordedAtMs: number;
+  readonly event: LedgerEvent;
+  readonly previous: string;
+  readonly hash: string;
+}
+
+/** The chain's end, kept a second time apart from the entries. */
+export interface LedgerHead {
+  readonly count: number;
+  readonly hash: string;
+}
+
+/** Durable storage of the chain. `append` resolves only when the entries would survive a power cut. */
+export interface LedgerStore {
+  read(): Promise<{ readonly entries: readonly LedgerEntry[]; readonly head: LedgerHead | null }>;
+  /** Appends in one transaction with the new head; rejects, changing nothing, if the stored head is not `after`. */
+  append(entries: readonly LedgerEntry[], after: LedgerHead | null): Promise<void>;
+}

@@ -1,0 +1,289 @@
+/**
+ * The boundary between the page and everything behind it. `state/` and `ui/` know these types alone;
+ * `shell/` implements them with workers and storage. Every call may reject with a `BedsideError`.
+ * Callbacks are called on the main thread. An aborted signal rejects with `BedsideError` code `cancelled`.
+ */
+import type { BackendName } from '../engine/engine.ts';
+import type { ColumnGuess, ColumnRole, Dataset, RawTable, RowProblem } from '../data/table.ts';
+import type { EnergyRange } from '../energy/estimate.ts';
+import type { GroupReport } from '../fairness/group-report.ts';
+import type { ClassificationReport, Proportion } from '../metrics/classification.ts';
+import type { CalibrationReport } from '../metrics/calibration.ts';
+import type { LedgerEntry } from '../privacy/events.ts';
+import type { Plan } from '../training/plan.ts';
+import type { PrivacyStatement } from '../privacy/statement.ts';
+
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
+// ---- device and model -------------------------------------------------------------------------
+
+export interface KernelCheck {
+  readonly operation: string;
+  readonly backend: BackendName;
+  readonly passed: boolean;
+  readonly worstError: number;
+  readonly tolerance: number;
+}
+
+export interface DeviceReport {
+  readonly backend: BackendName;
+  /** In words, e.g. "WebAssembly, relaxed SIMD, 2 workers". */
+  readonly device: string;
+  /** Why this backend: code for the words, e.g. 'webgpu-passed', 'no-webgpu', 'webgpu-mismatch', 'software-adapter', 'chosen'. */
+  readonly reason: string;
+  /** Kernel that disagreed with the reference, where one did. */
+  readonly mismatch: string | null;
+  readonly checks: readonly KernelCheck[];
+  readonly cores: number;
+  readonly hasWebGpu: boolean;
+  readonly isSecureContext: boolean;
+}
+
+export interface ModelReport {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly license: string;
+  readonly layers: number;
+  readonly width: number;
+  readonly parameters: number;
+}
+
+// ---- projects ---------------------------------------------------------------------------------
+
+export interface ProjectSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly noteCount: number;
+  readonly isSynthetic: boolean;
+  readonly openedAtMs: number;
+  readonly accuracy: Proportion | null;
+  readonly budget: BudgetReport | null;
+  readonly energyWh: EnergyRange | null;
+}
+
+export interface Project {
+  readonly id: string;
+  readonly name: string;
+  readonly fileName: string;
+  readonly dataset: Dataset | null;
+  readonly columnRoles: Readonly<Record<string, ColumnRole>>;
+  /** One public sentence a label, or '' where the bare label name serves. */
+  readonly sentences: Readonly<Record<string, string>>;
+  readonly runs: readonly RunSummary[];
+}
+
+/** Token lengths under a maximum length: how many notes are cut and how many tokens are lost. */
+export interface LengthReport {
+  readonly maximumLength: number;
+  readonly cutNotes: number;
+  readonly cutTokens: number;
+  readonly longestTokens: number;
+}
+
+// ---- privacy ----------------------------------------------------------------------------------
+
+/** What the worst unit of a data set has spent. Epsilon is recomputed from the ledger's events; Infinity where it cannot be resolved. */
+export interface BudgetReport {
+  readonly epsilonLimit: number;
+  readonly delta: number;
+  readonly epsilonSpent: number;
+  /** Epsilon spent on the held-out part by charged validation; composes in parallel. */
+  readonly epsilonHeldOut: number;
+  readonly isChainIntact: boolean;
+}
+
+export interface CostForecast {
+  readonly seconds: { readonly low: number; readonly central: number; readonly high: number };
+  readonly energyWh: EnergyRange;
+  /** Epsilon of this run alone, and of everything once it has ended; null for a plan that is not private. */
+  readonly epsilonRun: number | null;
+  readonly epsilonAfter: number | null;
+  readonly fitsBudget: boolean;
+  /** What a run of this plan promises, and what it does not cover. */
+  readonly statement: PrivacyStatement;
+}
+
+/** The plan chosen by rule, and why, as codes for the words. */
+export interface PlanProposal {
+  readonly plan: Plan;
+  readonly reasons: readonly { readonly code: string; readonly values: Readonly<Record<string, number | string>> }[];
+  /** x = N mu / K of recipe R; below 2 the label sentences alone do as well, below 10 little is gained. */
+  readonly signal: number;
+  readonly isTooFewRows: boolean;
+  /** Numbers of units in each part, and rows. */
+  readonly trainingUnits: number;
+  readonly trainingRows: number;
+  readonly heldOutUnits: number;
+  readonly heldOutRows: number;
+  readonly lengths: LengthReport;
+}
+
+// ---- runs -------------------------------------------------------------------------------------
+
+/** One point of the live panel. All of it is for the owner's eyes. */
+export interface PanelPoint {
+  readonly step: number;
+  readonly elapsedSeconds: number;
+  /** Held-out accuracy with its Wilson interval; null before the first evaluation and between evaluations. */
+  readonly accuracy: Proportion | null;
+  readonly heldOutLossNats: number | null;
+  readonly energyWh: EnergyRange;
+  readonly carbonGrams: EnergyRange;
+  /** Worst unit, over all runs. */
+  readonly epsilonSpent: number | null;
+}
+
+export type RunPhase = 'loading-model' | 'tokenizing' | 'features' | 'training' | 'evaluating';
+
+export interface RunProgress {
+  readonly runId: string;
+  readonly phase: RunPhase;
+  readonly phaseProgress: Progress;
+  readonly step: number;
+  readonly steps: number;
+  readonly secondsLeft: number | null;
+  /** Expected batch over a mean of ten steps; null until ten steps are done. */
+  readonly notesPerSecond: number | null;
+  readonly budget: BudgetReport | null;
+  readonly epsilonRun: number | null;
+  readonly epsilonNextStep: number | null;
+  readonly epsilonAtEnd: number | null;
+  readonly device: string;
+  readonly savedAtMs: number | null;
+  readonly points: readonly PanelPoint[];
+}
+
+export type RunState = 'running' | 'paused' | 'finished' | 'stopped' | 'failed' | 'interrupted';
+
+export interface RunSummary {
+  readonly id: string;
+  readonly number: number;
+  readonly state: RunState;
+  readonly plan: Plan;
+  readonly startedAtMs: number;
+  readonly seconds: number;
+  readonly stepsDone: number;
+  readonly steps: number;
+  readonly epsilonRun: number | null;
+  readonly energyWh: EnergyRange;
+  readonly accuracy: Proportion | null;
+  readonly macroF1: number | null;
+  readonly hasModel: boolean;
+}
+
+export type RunMessage =
+  | { readonly kind: 'progress'; readonly progress: RunProgress }
+  | { readonly kind: 'paused'; readonly progress: RunProgress }
+  | { readonly kind: 'finished'; readonly run: RunSummary }
+  | { readonly kind: 'stopped'; readonly run: RunSummary; readonly reason: 'asked' | 'budget' }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string };
+
+export interface RunHandle {
+  readonly runId: string;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Ends after the current step and keeps the model. */
+  stop(): Promise<void>;
+}
+
+/** Held-out results of a finished run: exact, for the owner's eyes. */
+export interface RunResults {
+  readonly run: RunSummary;
+  readonly labels: readonly string[];
+  readonly classification: ClassificationReport;
+  readonly calibration: CalibrationReport;
+  /** Temperature fitted on held-out rows; owner's eyes, never exported. */
+  readonly temperature: number;
+  readonly groups: readonly GroupReport[];
+  /** Charged accuracy, which may leave with an export: value and interval including the noise; null where none was charged. */
+  readonly releasedAccuracy: { readonly value: number; readonly low: number; readonly high: number; readonly epsilon: number } | null;
+  readonly statement: PrivacyStatement;
+  readonly energyWh: EnergyRange;
+  readonly carbonGrams: EnergyRange;
+}
+
+export interface Prediction {
+  readonly label: string;
+  readonly confidence: number;
+  /** Probability of every label, in label order. */
+  readonly probabilities: readonly number[];
+  readonly tokens: number;
+  readonly cutTokens: number;
+}
+
+// ---- storage ----------------------------------------------------------------------------------
+
+export interface StorageReport {
+  readonly usedBytes: number;
+  readonly quotaBytes: number;
+  readonly isPersistent: boolean;
+  readonly parts: readonly { readonly part: 'projects' | 'models' | 'caches' | 'ledger'; readonly bytes: number; readonly count: number }[];
+}
+
+export interface SilenceReport {
+  /** Requests this page has made, all to its own origin. */
+  readonly requests: readonly { readonly atMs: number; readonly what: string; readonly receivedBytes: number }[];
+  readonly sentBytes: number;
+  readonly refused: number;
+  readonly isReadyOffline: boolean;
+}
+
+export interface BedsideService {
+  device(): Promise<DeviceReport>;
+  selfCheck(onCheck: (check: KernelCheck) => void): Promise<DeviceReport>;
+  chooseBackend(backend: 'automatic' | 'wasm' | 'webgpu'): Promise<DeviceReport>;
+  model(): Promise<ModelReport>;
+  loadModel(onProgress: (progress: Progress) => void): Promise<ModelReport>;
+
+  listProjects(): Promise<readonly ProjectSummary[]>;
+  openProject(id: string): Promise<Project>;
+  renameProject(id: string, name: string): Promise<void>;
+  duplicateProject(id: string): Promise<ProjectSummary>;
+  /** Texts, caches and models go; the ledger's events and salted hashes stay. */
+  deleteProject(id: string): Promise<void>;
+  exportProject(id: string): Promise<Blob>;
+  importProject(file: Blob): Promise<ProjectSummary>;
+
+  /** Parses in a worker; rejects on a file that is no table. */
+  readFile(file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<ProjectSummary>;
+  openSample(): Promise<ProjectSummary>;
+  /** The parsed table of a project: header, first rows, and guesses, before columns are confirmed. */
+  preview(id: string): Promise<{ readonly table: Pick<RawTable, 'fileName' | 'format' | 'encoding' | 'header'>; readonly rowCount: number; readonly columns: readonly ColumnGuess[]; readonly firstRows: readonly (readonly string[])[] }>;
+  setColumns(id: string, roles: Readonly<Record<string, ColumnRole>>): Promise<Dataset>;
+  setSentences(id: string, sentences: Readonly<Record<string, string>>): Promise<void>;
+  /** The set-aside rows as CSV with a reason column. */
+  setAsideRows(id: string): Promise<Blob>;
+
+  proposePlan(id: string): Promise<PlanProposal>;
+  forecast(id: string, plan: Plan): Promise<CostForecast>;
+  budget(id: string): Promise<BudgetReport>;
+  setBudget(id: string, epsilonLimit: number): Promise<BudgetReport>;
+  /** The person declares that this data set is about people of whom no earlier data set holds rows. */
+  declareDisjoint(id: string): Promise<BudgetReport>;
+
+  startRun(id: string, plan: Plan, onMessage: (message: RunMessage) => void): Promise<RunHandle>;
+  /** The interrupted run of a project, if there is one, and the same listening as `startRun`. */
+  resumeRun(id: string, runId: string, onMessage: (message: RunMessage) => void): Promise<RunHandle>;
+  results(id: string, runId: string): Promise<RunResults>;
+
+  classify(id: string, runId: string, text: string): Promise<Prediction>;
+  /** CSV of the file with `predicted_label` and `confidence` added. */
+  classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Blob>;
+  exportModel(id: string, runId: string): Promise<Blob>;
+
+  ledger(): Promise<{ readonly entries: readonly LedgerEntry[]; readonly isChainIntact: boolean }>;
+  /** Erases the ledger: every data set counts as untouched from then on. A separate act with its own warning. */
+  eraseLedger(): Promise<void>;
+
+  storage(): Promise<StorageReport>;
+  clearCaches(): Promise<void>;
+  silence(): Promise<SilenceReport>;
+  /** Tries to send one made-up word to another origin, to show that the browser refuses. */
+  trySending(): Promise<'refused' | 'sent'>;
+}
+
+export type { RowProblem };

@@ -1,0 +1,88 @@
+import type { PrivacyUnit } from '../privacy/events.ts';
+import type { LoraTarget } from '../engine/parameters.ts';
+
+/** What every way of training shares. */
+export interface PlanCommon {
+  /** Tokens read of a note, [CLS] and [SEP] included. */
+  readonly maximumLength: number;
+  /** Unit of privacy; also what the split keeps together. */
+  readonly unit: PrivacyUnit;
+  /** Share of units held out, chosen by keyed hash. */
+  readonly heldOutShare: number;
+  /** Seed of everything that is not privacy: initial values, order of plain batches, bootstrap. */
+  readonly seed: number;
+}
+
+/** Noisy full-batch gradient descent on the head over frozen features (recipe R). Sampling rate 1, exact Gaussian accounting. */
+export interface FullBatchHeadPlan extends PlanCommon {
+  readonly kind: 'full-batch-head';
+  readonly epsilon: number;
+  readonly delta: number;
+  readonly steps: number;
+  readonly clipNorm: number;
+  /** Share of mu squared spent on the noisy feature mean. */
+  readonly meanShare: number;
+  /** Multiplier of the unit label vectors at the start. */
+  readonly labelScale: number;
+  readonly biasInput: number;
+  /** Last share of the iterates that is averaged. */
+  readonly averageLast: number;
+  /** Upper end of nu = min(maximumNu, 0.35 sqrt(N mu / K)). */
+  readonly maximumNu: number;
+  /** Encoder layers whose pooled outputs are the features, and their squared weights (sum 1). */
+  readonly featureLayers: readonly number[];
+  readonly featureWeights: readonly number[];
+  /** Epsilon of the charged validation on the held-out part; null switches it off. */
+  readonly validationEpsilon: number | null;
+}
+
+export interface LoraSettings {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly targets: readonly LoraTarget[];
+  /** Encoder layers that carry adapters. */
+  readonly layers: readonly number[];
+}
+
+/** DP-SGD (Abadi et al., arXiv 1607.00133) of LoRA and head, Poisson sampling, RDP accounting. */
+export interface DpSgdPlan extends PlanCommon {
+  readonly kind: 'dp-sgd';
+  readonly epsilon: number;
+  readonly delta: number;
+  readonly steps: number;
+  readonly expectedBatchSize: number;
+  readonly clipNorm: number;
+  readonly learningRate: number;
+  readonly lora: LoraSettings;
+  readonly validationEpsilon: number | null;
+}
+
+/** Not private, and says so everywhere. */
+export interface PlainHeadPlan extends PlanCommon {
+  readonly kind: 'plain-head';
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+}
+
+export interface PlainLoraPlan extends PlanCommon {
+  readonly kind: 'plain-lora';
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly lora: LoraSettings;
+}
+
+/** The label sentences alone: costs no privacy, reads no label. */
+export interface LabelSentencesPlan extends PlanCommon {
+  readonly kind: 'label-sentences';
+}
+
+export type Plan = FullBatchHeadPlan | DpSgdPlan | PlainHeadPlan | PlainLoraPlan | LabelSentencesPlan;
+export type PrivatePlan = FullBatchHeadPlan | DpSgdPlan;
+
+export function isPrivate(plan: Plan): plan is PrivatePlan {
+  return plan.kind === 'full-batch-head' || plan.kind === 'dp-sgd';
+}
