@@ -4,7 +4,7 @@
  * Callbacks are called on the main thread. An aborted signal rejects with `BedsideError` code `cancelled`.
  */
 import type { BackendName } from '../engine/engine.ts';
-import type { ColumnGuess, ColumnRole, Dataset, RawTable, RowProblem } from '../data/table.ts';
+import type { ColumnGuess, ColumnRole, Dataset, Note, RawTable, RowProblem, RowProblemCode } from '../data/table.ts';
 import type { EnergyRange } from '../energy/estimate.ts';
 import type { GroupReport } from '../fairness/group-report.ts';
 import type { ClassificationReport, Proportion } from '../metrics/classification.ts';
@@ -65,11 +65,25 @@ export interface ProjectSummary {
   readonly energyWh: EnergyRange | null;
 }
 
+/**
+ * What the page gets of a data set: counts and the first rows. The rest stays in workers and storage,
+ * because 100,000 notes cannot cross to the page without freezing it.
+ */
+export interface DatasetView extends Omit<Dataset, 'notes' | 'problems'> {
+  readonly noteCount: number;
+  /** Distinct persons; null without a person column. */
+  readonly personCount: number | null;
+  readonly firstNotes: readonly Note[];
+  readonly problemCount: number;
+  readonly problemCounts: readonly { readonly code: RowProblemCode; readonly count: number }[];
+  readonly firstProblems: readonly RowProblem[];
+}
+
 export interface Project {
   readonly id: string;
   readonly name: string;
   readonly fileName: string;
-  readonly dataset: Dataset | null;
+  readonly dataset: DatasetView | null;
   readonly columnRoles: Readonly<Record<string, ColumnRole>>;
   /** One public sentence a label, or '' where the bare label name serves. */
   readonly sentences: Readonly<Record<string, string>>;
@@ -253,7 +267,7 @@ export interface BedsideService {
   openSample(): Promise<ProjectSummary>;
   /** The parsed table of a project: header, first rows, and guesses, before columns are confirmed. */
   preview(id: string): Promise<{ readonly table: Pick<RawTable, 'fileName' | 'format' | 'encoding' | 'header'>; readonly rowCount: number; readonly columns: readonly ColumnGuess[]; readonly firstRows: readonly (readonly string[])[] }>;
-  setColumns(id: string, roles: Readonly<Record<string, ColumnRole>>): Promise<Dataset>;
+  setColumns(id: string, roles: Readonly<Record<string, ColumnRole>>): Promise<DatasetView>;
   setSentences(id: string, sentences: Readonly<Record<string, string>>): Promise<void>;
   /** The set-aside rows as CSV with a reason column. */
   setAsideRows(id: string): Promise<Blob>;
