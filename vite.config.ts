@@ -2,11 +2,12 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { chromiumArguments, chromiumPath } from './scripts/chromium.mjs';
+import { serveModels } from './scripts/vite-models.mjs';
 
 export default defineConfig({
   base: './',
   publicDir: 'public',
-  plugins: [svelte()],
+  plugins: [svelte(), serveModels()],
   build: { target: 'es2023', sourcemap: false, chunkSizeWarningLimit: 1200 },
   worker: { format: 'es' },
   test: {

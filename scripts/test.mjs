@@ -1,0 +1,84 @@
+// `npm test`: type checks, unit, browser and end-to-end tests; closes with one line `N passed, N failed`.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { findChromium } from './chromium.mjs';
+
+const root = join(import.meta.dirname, '..');
+const results = join(root, 'test-results');
+rmSync(results, { recursive: true, force: true });
+mkdirSync(results, { recursive: true });
+
+/** Runs a command in the foreground; true where it exits 0. */
+function run(command, args, environment = {}) {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...environment } });
+  return status === 0;
+}
+
+function installChromium() {
+  if (findChromium()) return;
+  console.log('No Chromium was found; installing it with apt-get.');
+  run('apt-get', ['update', '-qq']);
+  run('apt-get', ['install', '-y', '-qq', 'chromium']);
+  if (!findChromium()) {
+    console.error('Chromium is needed for the browser tests and could not be installed. Install Chromium or Chrome, or set CHROMIUM_PATH.');
+    process.exit(2);
+  }
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+/** Adds the outcome of a stage; one that reports nothing counts as failed. */
+function count(name, { passed, failed, skipped }, exitedWell) {
+  const isSilent = passed + failed === 0;
+  const failures = failed + (isSilent || (!exitedWell && failed === 0) ? 1 : 0);
+  if (isSilent) console.error(`${name}: ran no test.`);
+  else if (!exitedWell && failed === 0) console.error(`${name}: every test passed, but the runner reported an error.`);
+  total.passed += passed;
+  total.failed += failures;
+  total.skipped += skipped;
+  console.log(`${name}: ${passed} passed, ${failures} failed, ${skipped} skipped`);
+}
+
+function readJson(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+function vitest(project) {
+  const file = join(results, `${project}.json`);
+  const exitedWell = run('npx', ['vitest', 'run', '--project', project, '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`]);
+  const report = readJson(file);
+  count(project, { passed: report?.numPassedTests ?? 0, failed: report?.numFailedTests ?? 0, skipped: (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0) }, exitedWell);
+}
+
+function endToEnd() {
+  const file = join(results, 'e2e.json');
+  const exitedWell = run('npx', ['playwright', 'test', '--reporter=list,json'], { PLAYWRIGHT_JSON_OUTPUT_FILE: file });
+  const stats = readJson(file)?.stats;
+  count('e2e', { passed: (stats?.expected ?? 0) + (stats?.flaky ?? 0), failed: stats?.unexpected ?? 0, skipped: stats?.skipped ?? 0 }, exitedWell);
+}
+
+function typeChecks() {
+  const checks = ['check:app', 'check:pure', 'check:node'];
+  const passed = checks.filter((name) => run('npm', ['run', '-s', name])).length;
+  count('types', { passed, failed: checks.length - passed, skipped: 0 }, passed === checks.length);
+}
+
+installChromium();
+typeChecks();
+vitest('node');
+vitest('browser');
+endToEnd();
+
+// A GPU test that was skipped proves nothing: where the machine must have one, a skip is a failure.
+if (process.env['REQUIRE_GPU'] === '1' && total.skipped > 0) {
+  console.error(`${total.skipped} tests were skipped and REQUIRE_GPU=1 allows none.`);
+  total.failed += total.skipped;
+}
+if (total.skipped > 0) console.log(`${total.skipped} skipped`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed === 0 ? 0 : 1);
