@@ -1,14 +1,13 @@
-import { cdp } from 'vitest/browser';
-
-/**
- * For tests: lets the origin keep nothing more while `action` runs, by Chromium's own quota check.
- * IndexedDB remembers the space it once saw for some seconds, so `action` must repeat its write until it fails.
- */
+/** For tests on this thread: every write of `action` is refused as a full disk refuses it, inside its transaction. */
 export async function withFullDisk(action: () => Promise<void>): Promise<void> {
-  await cdp().send('Storage.overrideQuotaForOrigin', { origin: location.origin, quotaSize: 1 });
+  const { add, put } = IDBObjectStore.prototype;
+  const refuse = (): never => {
+    throw new DOMException('full', 'QuotaExceededError');
+  };
+  Object.assign(IDBObjectStore.prototype, { add: refuse, put: refuse });
   try {
     await action();
   } finally {
-    await cdp().send('Storage.overrideQuotaForOrigin', { origin: location.origin });
+    Object.assign(IDBObjectStore.prototype, { add, put });
   }
 }

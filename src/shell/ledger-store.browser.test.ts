@@ -57,22 +57,12 @@ describe('ledger store', () => {
 
   it('keeps what it had when the disk is full, and goes on once there is room', async () => {
     await store.append([entry(0)], null);
-    let kept = 1;
-    const keepAppending = async () => {
-      for (const until = Date.now() + 30_000; Date.now() < until; ) {
-        await store.append([entry(kept, 'x'.repeat(4_000_000))], { count: kept, hash: `hash-${kept - 1}` });
-        kept++;
-        await new Promise((resolve) => setTimeout(resolve, 500));
-      }
-    };
     await withFullDisk(async () => {
-      await expect(keepAppending()).rejects.toMatchObject({ code: 'storage/quota-exceeded', family: 'storage' });
-      const { entries, head } = await store.read();
-      expect(entries).toHaveLength(kept);
-      expect(head).toEqual({ count: kept, hash: `hash-${kept - 1}` });
+      await expect(store.append([entry(1)], { count: 1, hash: 'hash-0' })).rejects.toMatchObject({ code: 'storage/quota-exceeded', family: 'storage' });
     });
-    await store.append([entry(kept)], { count: kept, hash: `hash-${kept - 1}` });
-    expect((await store.read()).head?.count).toBe(kept + 1);
+    expect(await store.read()).toEqual({ entries: [entry(0)], head: { count: 1, hash: 'hash-0' } });
+    await store.append([entry(1)], { count: 1, hash: 'hash-0' });
+    expect((await store.read()).head?.count).toBe(2);
   });
 
   it('says that a blocked upgrade needs the other tabs closed', async () => {
