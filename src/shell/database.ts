@@ -1,0 +1,54 @@
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import type { CheckpointRecord, DatasetRecord, ModelRecord, ProjectRecord, ResultsRecord, RunRecord, TableRecord } from './records.ts';
+import { toStorageError, upgradeBlocked } from './storage-errors.ts';
+
+export interface BedsideSchema extends DBSchema {
+  projects: { key: string; value: ProjectRecord };
+  tables: { key: string; value: TableRecord };
+  datasets: { key: string; value: DatasetRecord };
+  runs: { key: string; value: RunRecord; indexes: { projectId: string } };
+  checkpoints: { key: string; value: CheckpointRecord; indexes: { projectId: string } };
+  models: { key: string; value: ModelRecord; indexes: { projectId: string } };
+  results: { key: string; value: ResultsRecord; indexes: { projectId: string } };
+  /** Choices of this installation, e.g. 'backend'. */
+  settings: { key: string; value: string };
+}
+
+export type BedsideDatabase = IDBPDatabase<BedsideSchema>;
+
+export const databaseName = 'bedside';
+/** Stores that hold something of a project, by project id or by the index of that name. */
+export const storesByProject = ['tables', 'datasets'] as const;
+export const storesByRun = ['runs', 'checkpoints', 'models', 'results'] as const;
+
+const version = 1;
+
+/** Opens the database of projects. Throws storage errors where another tab blocks it or the browser has none. */
+export async function openBedsideDatabase(name: string = databaseName): Promise<BedsideDatabase> {
+  let reportBlocked: (error: unknown) => void = () => undefined;
+  const blocked = new Promise<never>((_, reject) => (reportBlocked = reject));
+  try {
+    const opening = openDB<BedsideSchema>(name, version, {
+      upgrade(database, from) {
+        // One step a version; a step is never changed once it has been released.
+        if (from < 1) {
+          database.createObjectStore('projects', { keyPath: 'id' });
+          database.createObjectStore('settings');
+          for (const store of storesByProject) database.createObjectStore(store, { keyPath: 'projectId' });
+          database.createObjectStore('runs', { keyPath: 'id' }).createIndex('projectId', 'projectId');
+          database.createObjectStore('checkpoints', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
+          database.createObjectStore('models', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
+          database.createObjectStore('results', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
+        }
+      },
+      blocked: () => reportBlocked(upgradeBlocked()),
+      // A newer version in another tab waits for this connection; writes here then fail with words.
+      blocking: (_current, _blocked, event) => {
+        if (event.target instanceof IDBDatabase) event.target.close();
+      },
+    });
+    return await Promise.race([opening, blocked]);
+  } catch (error) {
+    throw toStorageError(error);
+  }
+}

@@ -1,0 +1,169 @@
+import type { ColumnRole, Dataset, RawTable } from '../data/table.ts';
+import type { BudgetReport, DatasetView, Project, ProjectSummary, RunSummary } from './bedside.service.ts';
+import { storesByProject, storesByRun, type BedsideDatabase } from './database.ts';
+import type { ProjectRecord, RunRecord } from './records.ts';
+import { recordMissing } from './storage-errors.ts';
+import { inTransaction } from './transaction.ts';
+
+/** Rows and problems that the page gets to see of a data set. */
+const shownRows = 50;
+export const defaultEpsilonLimit = 4;
+
+export function viewOfDataset(dataset: Dataset): DatasetView {
+  const { notes, problems, ...rest } = dataset;
+  const counts = new Map<DatasetView['problemCounts'][number]['code'], number>();
+  for (const { code } of problems) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return {
+    ...rest,
+    noteCount: notes.length,
+    personCount: dataset.personColumn === null ? null : new Set(notes.map((note) => note.person)).size,
+    firstNotes: notes.slice(0, shownRows),
+    problemCount: problems.length,
+    problemCounts: [...counts].map(([code, count]) => ({ code, count })),
+    firstProblems: problems.slice(0, shownRows),
+  };
+}
+
+export function summaryOfRun(run: RunRecord): RunSummary {
+  const { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1 } = run;
+  return { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1, hasModel: state === 'finished' || state === 'stopped' };
+}
+
+/** A project's line on the start page; the best recent run is the last one that was scored. */
+export function summaryOfProject(record: ProjectRecord, runs: readonly RunRecord[], budget: BudgetReport | null): ProjectSummary {
+  const scored = runs.filter((run) => run.accuracy !== null).sort((a, b) => a.number - b.number).at(-1);
+  const energyWh = runs.reduce((sum, run) => ({ low: sum.low + run.energyWh.low, central: sum.central + run.energyWh.central, high: sum.high + run.energyWh.high }), { low: 0, central: 0, high: 0 });
+  return {
+    id: record.id,
+    name: record.name,
+    noteCount: record.noteCount ?? record.rowCount,
+    isSynthetic: record.isSynthetic,
+    openedAtMs: record.openedAtMs,
+    accuracy: scored?.accuracy ?? null,
+    budget,
+    energyWh: runs.length > 0 ? energyWh : null,
+  };
+}
+
+function nameOfFile(fileName: string): string {
+  return fileName.replace(/\.[^.]+$/, '') || fileName;
+}
+
+/** Saves a parsed table as a new project, in one transaction. */
+export async function createProject(database: BedsideDatabase, table: RawTable, isSynthetic: boolean): Promise<ProjectRecord> {
+  const now = Date.now();
+  const project: ProjectRecord = {
+    id: crypto.randomUUID(),
+    name: nameOfFile(table.fileName),
+    fileName: table.fileName,
+    isSynthetic,
+    createdAtMs: now,
+    openedAtMs: now,
+    rowCount: table.rows.length,
+    noteCount: null,
+    columnRoles: {},
+    sentences: {},
+    isDeclaredDisjoint: false,
+    epsilonLimit: defaultEpsilonLimit,
+    runsStarted: 0,
+  };
+  await inTransaction(database, ['projects', 'tables'], 'readwrite', async (transaction) => {
+    await Promise.all([transaction.objectStore('projects').add(project), transaction.objectStore('tables').add({ projectId: project.id, table })]);
+  });
+  return project;
+}
+
+export async function listProjects(database: BedsideDatabase): Promise<readonly { record: ProjectRecord; runs: readonly RunRecord[] }[]> {
+  return inTransaction(database, ['projects', 'runs'], 'readonly', async (transaction) => {
+    const [records, runs] = await Promise.all([transaction.objectStore('projects').getAll(), transaction.objectStore('runs').getAll()]);
+    return records.sort((a, b) => b.openedAtMs - a.openedAtMs).map((record) => ({ record, runs: runs.filter((run) => run.projectId === record.id) }));
+  });
+}
+
+/** Throws `storage/missing` where it has been deleted. */
+export async function readProject(database: BedsideDatabase, id: string): Promise<ProjectRecord> {
+  const record = await inTransaction(database, ['projects'], 'readonly', (transaction) => transaction.objectStore('projects').get(id));
+  if (!record) throw recordMissing('project');
+  return record;
+}
+
+export async function readTable(database: BedsideDatabase, id: string): Promise<RawTable> {
+  const record = await inTransaction(database, ['tables'], 'readonly', (transaction) => transaction.objectStore('tables').get(id));
+  if (!record) throw recordMissing('table');
+  return record.table;
+}
+
+export async function readDataset(database: BedsideDatabase, id: string): Promise<Dataset> {
+  const record = await inTransaction(database, ['datasets'], 'readonly', (transaction) => transaction.objectStore('datasets').get(id));
+  if (!record) throw recordMissing('data set');
+  return record.dataset;
+}
+
+/** Everything the page shows of a project; marks it as opened now. */
+export async function openProject(database: BedsideDatabase, id: string): Promise<Project> {
+  return inTransaction(database, ['projects', 'datasets', 'runs'], 'readwrite', async (transaction) => {
+    const projects = transaction.objectStore('projects');
+    const record = await projects.get(id);
+    if (!record) throw recordMissing('project');
+    const [dataset, runs] = await Promise.all([transaction.objectStore('datasets').get(id), transaction.objectStore('runs').index('projectId').getAll(id), projects.put({ ...record, openedAtMs: Date.now() })]);
+    return {
+      id,
+      name: record.name,
+      fileName: record.fileName,
+      dataset: dataset ? viewOfDataset(dataset.dataset) : null,
+      columnRoles: record.columnRoles,
+      sentences: record.sentences,
+      runs: runs.sort((a, b) => a.number - b.number).map(summaryOfRun),
+    };
+  });
+}
+
+/** Changes fields of a project record in one transaction. */
+export async function changeProject(database: BedsideDatabase, id: string, change: (record: ProjectRecord) => ProjectRecord): Promise<ProjectRecord> {
+  return inTransaction(database, ['projects'], 'readwrite', async (transaction) => {
+    const projects = transaction.objectStore('projects');
+    const record = await projects.get(id);
+    if (!record) throw recordMissing('project');
+    const changed = change(record);
+    await projects.put(changed);
+    return changed;
+  });
+}
+
+/** Confirms columns: roles and data set are saved together. */
+export async function saveDataset(database: BedsideDatabase, id: string, roles: Readonly<Record<string, ColumnRole>>, dataset: Dataset): Promise<void> {
+  await inTransaction(database, ['projects', 'datasets'], 'readwrite', async (transaction) => {
+    const projects = transaction.objectStore('projects');
+    const record = await projects.get(id);
+    if (!record) throw recordMissing('project');
+    await Promise.all([projects.put({ ...record, columnRoles: roles, noteCount: dataset.notes.length }), transaction.objectStore('datasets').put({ projectId: id, dataset })]);
+  });
+}
+
+/** A second project with the same notes, columns and sentences. Same texts give the same hashes, so the budget is shared; runs stay with the first. */
+export async function duplicateProject(database: BedsideDatabase, id: string, name: string): Promise<ProjectRecord> {
+  return inTransaction(database, ['projects', 'tables', 'datasets'], 'readwrite', async (transaction) => {
+    const [record, table, dataset] = await Promise.all([transaction.objectStore('projects').get(id), transaction.objectStore('tables').get(id), transaction.objectStore('datasets').get(id)]);
+    if (!record || !table) throw recordMissing('project');
+    const now = Date.now();
+    const copy: ProjectRecord = { ...record, id: crypto.randomUUID(), name, createdAtMs: now, openedAtMs: now, runsStarted: 0 };
+    await Promise.all([
+      transaction.objectStore('projects').add(copy),
+      transaction.objectStore('tables').add({ projectId: copy.id, table: table.table }),
+      ...(dataset ? [transaction.objectStore('datasets').add({ projectId: copy.id, dataset: dataset.dataset })] : []),
+    ]);
+    return copy;
+  });
+}
+
+/** Deletes a project's texts, runs, checkpoints, models and results together. The ledger is another database and keeps its events. */
+export async function deleteProject(database: BedsideDatabase, id: string): Promise<void> {
+  await inTransaction(database, ['projects', ...storesByProject, ...storesByRun], 'readwrite', async (transaction) => {
+    await transaction.objectStore('projects').delete(id);
+    for (const store of storesByProject) await transaction.objectStore(store).delete(id);
+    for (const store of storesByRun) {
+      const records = transaction.objectStore(store);
+      for (const key of await records.index('projectId').getAllKeys(id)) await records.delete(key);
+    }
+  });
+}

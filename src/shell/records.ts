@@ -1,0 +1,76 @@
+/** What is kept in IndexedDB, one type a store. Large things lie in stores of their own, so that lists read little. */
+import type { ColumnRole, Dataset, RawTable } from '../data/table.ts';
+import type { EnergyRange } from '../energy/estimate.ts';
+import type { Proportion } from '../metrics/classification.ts';
+import type { Checkpoint } from '../training/checkpoint.ts';
+import type { Plan } from '../training/plan.ts';
+import type { TrainedModel } from '../training/trained-model.ts';
+import type { PanelPoint, RunResults, RunState } from './bedside.service.ts';
+
+export interface ProjectRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly fileName: string;
+  readonly isSynthetic: boolean;
+  readonly createdAtMs: number;
+  readonly openedAtMs: number;
+  readonly rowCount: number;
+  /** Usable notes; null until the columns are confirmed. */
+  readonly noteCount: number | null;
+  readonly columnRoles: Readonly<Record<string, ColumnRole>>;
+  readonly sentences: Readonly<Record<string, string>>;
+  readonly isDeclaredDisjoint: boolean;
+  /** Limit the person set before the first charge; the ledger's budget event rules from then on. */
+  readonly epsilonLimit: number;
+  readonly runsStarted: number;
+}
+
+export interface TableRecord {
+  readonly projectId: string;
+  readonly table: RawTable;
+}
+
+export interface DatasetRecord {
+  readonly projectId: string;
+  readonly dataset: Dataset;
+}
+
+export interface RunRecord {
+  readonly id: string;
+  readonly projectId: string;
+  readonly number: number;
+  readonly state: RunState;
+  readonly plan: Plan;
+  readonly startedAtMs: number;
+  readonly seconds: number;
+  readonly stepsDone: number;
+  readonly steps: number;
+  readonly epsilonRun: number | null;
+  readonly energyWh: EnergyRange;
+  readonly carbonGrams: EnergyRange;
+  readonly accuracy: Proportion | null;
+  readonly macroF1: number | null;
+  readonly points: readonly PanelPoint[];
+  readonly device: string;
+  readonly savedAtMs: number | null;
+}
+
+export interface CheckpointRecord {
+  readonly runId: string;
+  readonly projectId: string;
+  readonly checkpoint: Checkpoint;
+}
+
+export interface ModelRecord {
+  readonly runId: string;
+  readonly projectId: string;
+  readonly model: TrainedModel;
+  /** Hash of the encoder the model was trained on. */
+  readonly encoderSha256: string;
+}
+
+export interface ResultsRecord {
+  readonly runId: string;
+  readonly projectId: string;
+  readonly results: RunResults;
+}
