@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import type { Engine } from '../engine/engine.ts';
+import type { AdapterConfig } from '../engine/parameters.ts';
+import { ResilientEngine } from './resilient-engine.ts';
+
+const shape = { layers: 1, width: 4, heads: 1, feedForwardWidth: 4, vocabularySize: 4, maximumPositions: 4, tokenTypes: 1, layerNormEpsilon: 1e-12 };
+const input = { ids: Int32Array.of(1), offsets: Int32Array.of(0, 1) };
+
+class DeviceLost extends Error {}
+
+/** Answers with the sum of its parameters; loses its device at the given call. */
+function countingEngine(losesAt: number): Engine & { calls: number; isDisposed: boolean } {
+  let sum = 0;
+  return {
+    calls: 0,
+    isDisposed: false,
+    backend: 'webgpu',
+    device: `loses at ${losesAt}`,
+    shape,
+    configure: (_adapter: AdapterConfig) => ({ entries: [], length: 2 }),
+    setParameters: (theta) => {
+      sum = theta.reduce((total, value) => total + value, 0);
+    },
+    encode: async () => new Float32Array(4),
+    hidden: async () => new Float32Array(4),
+    async logits() {
+      if (++this.calls === losesAt) throw new DeviceLost();
+      return Float32Array.of(sum);
+    },
+    gradients: async () => ({ losses: new Float32Array(1), gradients: new Float32Array(2) }),
+    dispose() {
+      this.isDisposed = true;
+    },
+  };
+}
+
+describe('resilient engine', () => {
+  it('goes on with the parameters as they were installed after the device is lost', async () => {
+    const first = countingEngine(2);
+    const second = countingEngine(Infinity);
+    const engine = new ResilientEngine(first, (error) => error instanceof DeviceLost, async () => second);
+    engine.configure({ classes: 2, lora: null });
+    const theta = Float32Array.of(3, 4);
+    engine.setParameters(theta);
+    theta.fill(0);
+    expect(await engine.logits(input)).toEqual(Float32Array.of(7));
+    expect(await engine.logits(input)).toEqual(Float32Array.of(7));
+    expect(engine.losses).toBe(1);
+    expect(first.isDisposed).toBe(true);
+    expect(engine.device).toBe('loses at Infinity');
+  });
+
+  it('survives a second loss', async () => {
+    const engines = [countingEngine(1), countingEngine(Infinity)];
+    const engine = new ResilientEngine(countingEngine(1), (error) => error instanceof DeviceLost, async (losses) => engines[losses - 1]!);
+    engine.setParameters(Float32Array.of(1, 1));
+    expect(await engine.logits(input)).toEqual(Float32Array.of(2));
+    expect(engine.losses).toBe(2);
+  });
+
+  it('passes any other error on, and the failure to rebuild', async () => {
+    const broken = new ResilientEngine(countingEngine(1), () => false, async () => countingEngine(Infinity));
+    await expect(broken.logits(input)).rejects.toBeInstanceOf(DeviceLost);
+    const hopeless = new ResilientEngine(countingEngine(1), () => true, async () => Promise.reject(new Error('no device')));
+    await expect(hopeless.logits(input)).rejects.toThrow('no device');
+  });
+});
