@@ -3,11 +3,12 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { chromiumArguments, chromiumPath } from './scripts/chromium.mjs';
 import { serveModels } from './scripts/vite-models.mjs';
+import { workOffline } from './scripts/vite-offline.mjs';
 
 export default defineConfig({
   base: './',
   publicDir: 'public',
-  plugins: [svelte(), serveModels()],
+  plugins: [svelte(), serveModels(), workOffline()],
   build: { target: 'es2023', sourcemap: false, chunkSizeWarningLimit: 1200 },
   worker: { format: 'es' },
   test: {
