@@ -1,5 +1,6 @@
-import { checkInteger, checkPositive } from '../ground/check.ts';
+import { checkInteger, checkPositive, invariant } from '../ground/check.ts';
 import type { BertShape } from './model/weights.ts';
+import type { LoraPair } from './operations/operations.ts';
 
 export type LoraTarget = 'query' | 'value';
 
@@ -66,4 +67,31 @@ export function parameterLayout(shape: BertShape, adapter: AdapterConfig): Param
 /** Lowest encoder layer that trains; everything below it is a frozen prefix. L where only the head trains. */
 export function firstTrainedLayer(shape: BertShape, adapter: AdapterConfig): number {
   return adapter.lora && adapter.lora.targets.length > 0 ? Math.min(shape.layers, ...adapter.lora.layers) : shape.layers;
+}
+
+/** The entry of that name. Throws where the layout has none. */
+export function parameterEntry(layout: ParameterLayout, name: string): ParameterEntry {
+  const entry = layout.entries.find((candidate) => candidate.name === name);
+  invariant(entry !== undefined, `the layout has a tensor ${name}`);
+  return entry;
+}
+
+/** Column block of the joined query-key-value map that a target adds to. */
+const targetBlock = { query: 0, value: 2 } as const;
+
+/** The LoRA pairs of one encoder layer, in layout order; empty where it carries none. */
+export function loraPairs(layout: ParameterLayout, { lora }: AdapterConfig, layer: number): LoraPair[] {
+  if (!lora?.layers.includes(layer)) return [];
+  return (['query', 'value'] as const)
+    .filter((target) => lora.targets.includes(target))
+    .map((target) => {
+      const prefix = `encoder.layer.${layer}.attention.self.${target}`;
+      return {
+        block: targetBlock[target],
+        offsetA: parameterEntry(layout, `${prefix}.lora_A.weight`).offset,
+        offsetB: parameterEntry(layout, `${prefix}.lora_B.weight`).offset,
+        rank: lora.rank,
+        scaling: lora.alpha / lora.rank,
+      };
+    });
 }
