@@ -1,10 +1,18 @@
+import type { BertShape } from '../engine/model/weights.ts';
+import type { AdapterConfig } from '../engine/parameters.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
+
+/** One note as the model reads it. */
+export interface TokenizedRow {
+  readonly ids: Int32Array;
+  readonly label: number;
+}
 
 /** A unit's rows, tokenized. With unit `row` each unit has one row. */
 export interface TokenizedUnit {
   /** Position of the unit among all units of the run, in the guard's numbering. */
   readonly unit: number;
-  readonly rows: readonly { readonly ids: Int32Array; readonly label: number }[];
+  readonly rows: readonly TokenizedRow[];
 }
 
 /** Integer sum of clipped contributions, exact in float64, and the number of units in it. The only thing a private step returns. */
@@ -15,27 +23,62 @@ export interface ClippedSum {
   readonly unitCount: number;
 }
 
+/** Sum of gradients that nothing clips, for plans that are not private, and the number of rows in it. */
+export interface PlainSum {
+  readonly sum: Float64Array;
+  readonly rowCount: number;
+}
+
+/** The frozen features of a head: pooled outputs of some layers, each to unit length, side by side, weighted by sqrt(weight). */
 export interface FeatureSettings {
   readonly layers: readonly number[];
+  /** Squared weights of the layers, sum 1. */
   readonly weights: readonly number[];
+  /** False leaves each layer's pooled output at its own length (the head that is not private). */
+  readonly isUnitLength: boolean;
+}
+
+/** A linear head over frozen features: logits = W [x, biasInput]. Shapes: weights [C, D + 1], D the length of a feature. */
+export interface HeadParameters {
+  readonly weights: Float32Array;
+  readonly classes: number;
+  readonly biasInput: number;
 }
 
 /**
  * One trainer: owns an engine and some of the units, and can compute clipped sums but not release them.
  * Un-noised sums go to the guard alone. Implemented in-process for Node and behind a MessagePort in the browser.
+ * Calls are made one after the other.
  */
 export interface Trainer {
+  readonly shape: BertShape;
   readonly device: string;
-  /** Takes over these units; replaces any earlier ones. */
+  /** Takes over these units; replaces any earlier ones, and forgets features and cached prefixes. */
   assign(units: readonly TokenizedUnit[], unit: PrivacyUnit): Promise<void>;
-  /** Computes and keeps frozen features of the assigned rows; `onRows` counts rows done. */
+  /** Takes over these held-out rows, which are scored and never trained on; replaces any earlier ones. */
+  assignHeldOut(rows: readonly Int32Array[]): Promise<void>;
+
+  /** Computes and keeps frozen features of the assigned and the held-out rows; `onRows` counts rows done. */
   prepareFeatures(features: FeatureSettings, onRows: (done: number) => void): Promise<void>;
+  /** Features of any rows, not centred: [rows, D]. For the label sentences and for predictions. */
+  encode(rows: readonly Int32Array[], features: FeatureSettings): Promise<Float32Array>;
   /** Integer sum over units of the clipped feature (recipe R step 1), sensitivity 1 in feature units: [D]. */
   featureSum(): Promise<ClippedSum>;
-  /** Sets the released mean that features are centred by. */
+  /** Subtracts the released mean from each kept feature and brings it back to unit length. Once after `prepareFeatures`. */
   centreFeatures(mean: Float32Array): Promise<void>;
   /** Rule G: integer sum over all units of clip((p - y) xᵀ): [C, D + 1]. `weights` [C, D + 1]. */
   headGradientSum(weights: Float32Array, classes: number, clipNorm: number, biasInput: number): Promise<ClippedSum>;
-  /** Integer sum over the named units of the clipped gradient of LoRA and head: [P]. */
+  /** Not private: sum over the rows of those of the named units that this trainer owns of (p - y) xᵀ: [C, D + 1]. */
+  plainHeadGradientSum(head: HeadParameters, units: readonly number[]): Promise<PlainSum>;
+  /** Logits of the held-out rows under a head, in the order of `assignHeldOut`: [rows, C]. */
+  scoreHead(head: HeadParameters): Promise<Float32Array>;
+
+  /** Declares what LoRA training trains; before `loraGradientSum`, `plainLoraGradientSum` and `scoreLora`. */
+  configure(adapter: AdapterConfig): Promise<void>;
+  /** Integer sum over those of the named units that this trainer owns of the clipped gradient of LoRA and head: [P]. */
   loraGradientSum(theta: Float32Array, units: readonly number[], clipNorm: number): Promise<ClippedSum>;
+  /** Not private: sum over the rows of those of the named units that this trainer owns of the gradient of LoRA and head: [P]. */
+  plainLoraGradientSum(theta: Float32Array, units: readonly number[]): Promise<PlainSum>;
+  /** Logits of the held-out rows under LoRA and head: [rows, C]. */
+  scoreLora(theta: Float32Array): Promise<Float32Array>;
 }

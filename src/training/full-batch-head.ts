@@ -1,0 +1,79 @@
+import { gaussianMu } from '../privacy/gaussian.ts';
+import type { FullBatchHeadPlan } from './plan.ts';
+
+/**
+ * Recipe R: noisy full-batch gradient descent on a linear head over frozen unit features.
+ * The unit mean is charged `meanShare` of mu squared, the T steps the rest; every unit is in every step, so the whole is one Gaussian mechanism of parameter mu.
+ */
+export interface RecipeBudget {
+  /** mu of the whole run: the exact Gaussian of (epsilon, delta). */
+  readonly mu: number;
+  /** Standard deviation over sensitivity of the feature mean. */
+  readonly meanNoiseMultiplier: number;
+  /** Standard deviation over sensitivity of each gradient step, s = sqrt(T) / mu'. */
+  readonly stepNoiseMultiplier: number;
+  /** mu' of all gradient steps together. */
+  readonly stepsMu: number;
+  /** nu = min(maximumNu, 0.35 sqrt(N mu / K)): the noise that ends up in a logit. */
+  readonly nu: number;
+  /** Factor on the noisy gradient sum: nu mu' / (C T). */
+  readonly stepSize: number;
+}
+
+/** mu^2 = meanShare mu^2 + T / s^2, exact. `units` N and `classes` K are public. */
+export function recipeBudget(plan: FullBatchHeadPlan, units: number, classes: number): RecipeBudget {
+  const mu = gaussianMu(plan.epsilon, plan.delta);
+  const stepsMu = Math.sqrt(1 - plan.meanShare) * mu;
+  const nu = Math.min(plan.maximumNu, 0.35 * Math.sqrt((units * mu) / classes));
+  return {
+    mu,
+    meanNoiseMultiplier: 1 / (Math.sqrt(plan.meanShare) * mu),
+    stepNoiseMultiplier: Math.sqrt(plan.steps) / stepsMu,
+    stepsMu,
+    nu,
+    stepSize: (nu * stepsMu) / (plan.clipNorm * plan.steps),
+  };
+}
+
+/**
+ * Noisy mean of the unit features, shrunk towards zero by James and Stein's factor max(0, 1 - d sd^2 / |m|^2).
+ * Shapes: noisySum [D] in feature units. `noiseDeviation` is the noise's standard deviation in the sum.
+ */
+export function shrunkMean(noisySum: Float64Array, units: number, noiseDeviation: number): Float32Array {
+  const deviation = noiseDeviation / units;
+  let squared = 0;
+  for (const value of noisySum) squared += (value / units) ** 2;
+  const factor = squared > 0 ? Math.max(0, 1 - (noisySum.length * deviation * deviation) / squared) : 0;
+  return Float32Array.from(noisySum, (value) => (value / units) * factor);
+}
+
+/**
+ * Start W0 [C, D + 1] from the label sentences: `scale` times the unit vector of each sentence after all are centred by their own mean, in the block of the first feature layer; zero elsewhere.
+ * Shapes: sentences [C, width], the pooled outputs of that layer. Reads nothing private.
+ */
+export function labelStart(sentences: Float32Array, classes: number, width: number, length: number, scale: number): Float32Array {
+  const unit = Float64Array.from(sentences);
+  const bringToUnit = (at: number) => {
+    let squared = 0;
+    for (let i = at; i < at + width; i++) squared += unit[i]! * unit[i]!;
+    const factor = squared > 0 ? 1 / Math.sqrt(squared) : 0;
+    for (let i = at; i < at + width; i++) unit[i]! *= factor;
+  };
+  for (let c = 0; c < classes; c++) bringToUnit(c * width);
+  for (let i = 0; i < width; i++) {
+    let mean = 0;
+    for (let c = 0; c < classes; c++) mean += unit[c * width + i]! / classes;
+    for (let c = 0; c < classes; c++) unit[c * width + i]! -= mean;
+  }
+  const start = new Float32Array(classes * (length + 1));
+  for (let c = 0; c < classes; c++) {
+    bringToUnit(c * width);
+    for (let i = 0; i < width; i++) start[c * (length + 1) + i] = scale * unit[c * width + i]!;
+  }
+  return start;
+}
+
+/** First step, counted from 1, whose iterate enters the average. */
+export function firstAveragedStep(plan: FullBatchHeadPlan): number {
+  return plan.steps - Math.max(1, Math.round(plan.averageLast * plan.steps)) + 1;
+}

@@ -1,0 +1,67 @@
+import { AdamW } from '../engine/optimizer.ts';
+import { calibrateNoiseMultiplier } from '../privacy/composition.ts';
+import type { Mechanism } from '../privacy/events.ts';
+import { poissonDraw } from '../privacy/sampling.ts';
+import { labelStart } from './full-batch-head.ts';
+import { loraStart, startHeadFromSentences } from './lora-start.ts';
+import type { DpSgdPlan } from './plan.ts';
+import type { RunEnd } from './run-end.ts';
+import { loraRows, sentenceFeatures } from './run-features.ts';
+import type { SessionInput } from './session-input.ts';
+import { SessionRun } from './session-run.ts';
+import { streamTensors } from './stream-tensors.ts';
+
+/** The mechanism of every step: Poisson sampling at the public rate B / N, noise calibrated by RDP to the plan's (epsilon, delta). */
+export function dpSgdMechanism(plan: DpSgdPlan, units: number): Extract<Mechanism, { kind: 'poisson-gaussian' }> {
+  const samplingRate = Math.min(1, plan.expectedBatchSize / units);
+  return { kind: 'poisson-gaussian', samplingRate, noiseMultiplier: calibrateNoiseMultiplier({ epsilon: plan.epsilon, delta: plan.delta, samplingRate, steps: plan.steps }) };
+}
+
+/**
+ * DP-SGD (Abadi et al., arXiv 1607.00133) of LoRA and head; the noisy mean goes through Adam, which is post-processing.
+ * The sum is divided by the expected batch size, an empty draw is a step like any other, and the number of steps is fixed.
+ */
+export async function runDpSgd(input: SessionInput, plan: DpSgdPlan): Promise<RunEnd> {
+  const classes = input.labels.length;
+  const { shape } = input.trainers[0]!;
+  const adapter = { classes, lora: plan.lora };
+  const units = input.training.length;
+  const mechanism = dpSgdMechanism(plan, units);
+  const run = new SessionRun(input, { steps: plan.steps, expectedBatch: mechanism.samplingRate * units, plannedCharges: (steps) => (steps > 0 ? [{ mechanism, count: steps }] : []) });
+  const { keys } = run.privateParts();
+  const from = input.resumeFrom;
+
+  await run.onAll((trainer) => trainer.configure(adapter));
+  const { theta: start, layout } = loraStart(shape, adapter, plan.seed);
+  let theta = from?.tensors.theta?.slice() ?? start;
+  if (!from) {
+    const sentences = await sentenceFeatures(run, { layers: [shape.layers], weights: [1], isUnitLength: false });
+    startHeadFromSentences(theta, layout, labelStart(sentences, classes, shape.width, shape.width, 12), sentences, classes);
+  }
+  const optimizer = new AdamW(theta.length, { weightDecay: 0 });
+  if (from) optimizer.restore({ firstMoment: from.tensors.firstMoment!, secondMoment: from.tensors.secondMoment!, steps: from.counts.optimizerSteps! });
+  const score = () => loraRows(run, theta);
+  const save = () => run.save({ theta, firstMoment: optimizer.state.firstMoment.slice(), secondMoment: optimizer.state.secondMoment.slice() }, { optimizerSteps: optimizer.state.steps });
+  const end = (state: RunEnd['state'], reason: RunEnd['reason'], stepsDone: number): RunEnd => ({ run, state, reason, stepsDone, score, model: { kind: 'lora', labels: input.labels, maximumLength: plan.maximumLength, adapter, theta } });
+
+  let step = from?.step ?? 0;
+  if (step === 0) {
+    await save();
+    await run.reportStep(0, score);
+  }
+  while (step < plan.steps) {
+    if (!(await run.mayStep())) return end('stopped', 'asked', step);
+    const drawn = Array.from(await poissonDraw(keys, step + 1, units, mechanism.samplingRate));
+    const at = theta;
+    const sums = await run.onAll((trainer) => trainer.loraGradientSum(at, drawn, plan.clipNorm));
+    const noisy = await run.release(sums, { step: step + 1, purpose: 'gradient', mechanism, tensor: streamTensors.gradient, expected: { length: theta.length, unitCount: drawn.length, clipNorm: plan.clipNorm } });
+    if (noisy === null) return end('stopped', 'budget', step);
+    theta = at.slice();
+    optimizer.step(theta, noisy.map((value) => value / (mechanism.samplingRate * units)), plan.learningRate * (1 - step / plan.steps));
+    step++;
+    run.countStep(step);
+    await save();
+    await run.reportStep(step, score);
+  }
+  return end('finished', null, step);
+}

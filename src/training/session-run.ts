@@ -1,0 +1,167 @@
+import { composedEpsilon } from '../privacy/composition.ts';
+import { forOwnersEyes, type OwnersEyes } from '../privacy/doors.ts';
+import type { Mechanism, Purpose } from '../privacy/events.ts';
+import type { KeyStream } from '../privacy/noise.ts';
+import { gaussianIntegers } from '../privacy/noise.ts';
+import { invariant } from '../ground/check.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { scoreLogits, type HeldOutScore } from './held-out-score.ts';
+import { isPrivate } from './plan.ts';
+import { isBudgetRefusal, type ChargePort, type SessionInput, type SessionPhase } from './session-input.ts';
+import { addClippedSums, checkClippedSum, type SumExpectation } from './sums.ts';
+import type { ClippedSum, Trainer } from './trainer.ts';
+
+/** One release of a sum: what is charged, and under which number its noise is drawn. */
+export interface Release {
+  readonly step: number;
+  readonly purpose: Purpose;
+  readonly mechanism: Mechanism;
+  readonly tensor: number;
+  readonly expected: SumExpectation;
+}
+
+/** The part of a run that every plan shares: the door out of the private side, the clock, pauses, held-out scores, checkpoints. */
+export class SessionRun {
+  readonly input: SessionInput;
+  readonly steps: number;
+  readonly #charges: Mechanism[] = [];
+  readonly #heldOutLabels: readonly number[];
+  readonly #evaluateEvery: number;
+  /** Charges of the training part at `steps` steps, for what an end will have cost. */
+  readonly #plannedCharges: (steps: number) => readonly { mechanism: Mechanism; count: number }[];
+  readonly #expectedBatch: number;
+  readonly #earlierSeconds: number;
+  #startedAtMs: number;
+  #stepEndsMs: number[] = [];
+  #savedAtMs: number;
+  #step: number;
+
+  constructor(input: SessionInput, shape: { steps: number; expectedBatch: number; plannedCharges: (steps: number) => readonly { mechanism: Mechanism; count: number }[] }) {
+    this.input = input;
+    this.steps = shape.steps;
+    this.#expectedBatch = shape.expectedBatch;
+    this.#plannedCharges = shape.plannedCharges;
+    this.#heldOutLabels = input.heldOut.flatMap((unit) => unit.rows.map((row) => row.label));
+    this.#evaluateEvery = Math.max(1, Math.ceil(shape.steps / 10));
+    this.#earlierSeconds = input.resumeFrom?.elapsedSeconds ?? 0;
+    this.#step = input.resumeFrom?.step ?? 0;
+    this.#startedAtMs = input.clock();
+    this.#savedAtMs = this.#startedAtMs;
+  }
+
+  get charges(): readonly Mechanism[] {
+    return this.#charges;
+  }
+  get classes(): number {
+    return this.input.labels.length;
+  }
+  get elapsedSeconds(): number {
+    return this.#earlierSeconds + (this.input.clock() - this.#startedAtMs) / 1000;
+  }
+
+  /** Asks every trainer at once. */
+  onAll<T>(ask: (trainer: Trainer, index: number) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.input.trainers.map(ask));
+  }
+
+  /**
+   * The only door: adds the trainers' sums, charges the ledger durably, checks the sum, and returns it with noise, in value units.
+   * A sum that fails its check was charged and is thrown away: that a run ended is itself something an onlooker learns.
+   * Returns null, having charged and released nothing, where the budget refuses.
+   */
+  async release(parts: readonly ClippedSum[], release: Release): Promise<Float64Array | null> {
+    const { charges, keys } = this.privateParts();
+    const total = addClippedSums(parts, release.expected.length);
+    try {
+      await charges.charge('training', release.step, release.purpose, release.mechanism);
+    } catch (error) {
+      if (isBudgetRefusal(error)) return null;
+      throw error;
+    }
+    this.#charges.push(release.mechanism);
+    checkClippedSum(total, release.expected);
+    const sensitivity = Math.floor(release.expected.clipNorm * total.gridScale);
+    const noise = await gaussianIntegers(keys, release.step, release.tensor, total.sum.length, release.mechanism.noiseMultiplier * sensitivity);
+    return total.sum.map((value, i) => (value + noise[i]!) / total.gridScale);
+  }
+
+  /** The ledger and the keys of a private plan. */
+  privateParts(): { readonly charges: ChargePort; readonly keys: KeyStream } {
+    const { charges, keys } = this.input;
+    invariant(charges !== null && keys !== null, 'a private plan has a ledger and a key stream');
+    return { charges, keys };
+  }
+
+  /** Awaited before each step: lets others work, waits out a pause; false where the run is to stop. */
+  async mayStep(): Promise<boolean> {
+    await this.input.yields();
+    if (this.input.control.isPaused) {
+      const pausedAtMs = this.input.clock();
+      await this.input.control.whenRunning();
+      this.#startedAtMs += this.input.clock() - pausedAtMs;
+      this.#stepEndsMs = [];
+    }
+    return !this.input.control.isStopping;
+  }
+
+  /** Reports work that is no step: features before, evaluation after. */
+  reportPhase(phase: SessionPhase, done: number, total: number): void {
+    this.#report(phase, done, total, null);
+  }
+
+  /** Notes that `step` is done; before it is saved and reported. */
+  countStep(step: number): void {
+    this.#step = step;
+    this.#stepEndsMs.push(this.input.clock());
+    if (this.#stepEndsMs.length > 11) this.#stepEndsMs.shift();
+  }
+
+  /** Reports a counted step (0: the start), with a held-out score where it is due. */
+  async reportStep(step: number, score: () => Promise<Float32Array>): Promise<void> {
+    const isDue = step === 0 || step === this.steps || step % this.#evaluateEvery === 0;
+    const heldOut = isDue && this.#heldOutLabels.length > 0 ? forOwnersEyes(scoreLogits(await score(), this.#heldOutLabels, this.classes)) : null;
+    this.#report('training', step, this.steps, heldOut);
+  }
+
+  #report(phase: SessionPhase, done: number, total: number, heldOut: OwnersEyes<HeldOutScore> | null): void {
+    const first = this.#stepEndsMs[0];
+    const last = this.#stepEndsMs.at(-1);
+    const timed = this.#stepEndsMs.length - 1;
+    const secondsAStep = first !== undefined && last !== undefined && timed > 0 ? (last - first) / 1000 / timed : null;
+    this.input.onProgress({
+      phase,
+      phaseProgress: { done, total },
+      step: this.#step,
+      steps: this.steps,
+      elapsedSeconds: this.elapsedSeconds,
+      secondsLeft: secondsAStep === null ? null : secondsAStep * (this.steps - this.#step),
+      // Fewer than ten steps would follow the size of single draws.
+      notesPerSecond: secondsAStep === null || timed < 10 || secondsAStep === 0 ? null : this.#expectedBatch / secondsAStep,
+      epsilonRun: this.#epsilonAt(this.#step),
+      epsilonNextStep: this.#epsilonAt(Math.min(this.#step + 1, this.steps)),
+      epsilonAtEnd: this.#epsilonAt(this.steps),
+      heldOut,
+    });
+  }
+
+  /** Epsilon of this run's schedule up to `step`; steps that an interruption had charged twice are the ledger's to add. */
+  #epsilonAt(step: number): number | null {
+    const { plan } = this.input;
+    if (!isPrivate(plan)) return null;
+    if (step === 0 && this.#charges.length === 0) return 0;
+    return composedEpsilon(this.#plannedCharges(step), plan.delta).epsilon;
+  }
+
+  async save(tensors: Checkpoint['tensors'], counts: Checkpoint['counts']): Promise<void> {
+    const { runId, plan, checkpoints } = this.input;
+    await checkpoints.save({ version: 1, runId, plan, step: this.#step, tensors, counts, elapsedSeconds: this.elapsedSeconds });
+  }
+
+  /** Saves where five seconds have passed since the last time: plain steps are short, and lose nothing but time. */
+  async saveNowAndThen(parts: () => { readonly tensors: Checkpoint['tensors']; readonly counts: Checkpoint['counts'] }): Promise<void> {
+    if (this.#step < this.steps && this.input.clock() - this.#savedAtMs < 5000) return;
+    this.#savedAtMs = this.input.clock();
+    const { tensors, counts } = parts();
+    await this.save(tensors, counts);
+  }
+}

@@ -1,0 +1,20 @@
+import type { Note } from '../data/table.ts';
+
+export interface Split {
+  readonly training: readonly Note[];
+  readonly heldOut: readonly Note[];
+}
+
+/** Says by keyed hash whether a unit is held out; `isHeldOut` of `privacy/unit-hash.ts` with key and share filled in. */
+export type HeldOutRule = (kind: 'row' | 'person', id: string) => boolean;
+
+/**
+ * Sets the held-out part aside by the keyed hash of the person, or of the row's text where there is no person, before anything is looked at.
+ * A person's notes never straddle the parts, whatever the unit of privacy; the same text always falls on the same side. No stratification, no second deal.
+ */
+export function splitNotes(notes: readonly Note[], isHeldOut: HeldOutRule): Split {
+  const training: Note[] = [];
+  const heldOut: Note[] = [];
+  for (const note of notes) (note.person === null ? isHeldOut('row', note.text) : isHeldOut('person', note.person)) ? heldOut.push(note) : training.push(note);
+  return { training, heldOut };
+}

@@ -1,0 +1,47 @@
+import { BedsideError } from '../ground/errors.ts';
+import { featureLength } from './features.ts';
+import { loraStart } from './lora-start.ts';
+import type { PrivatePlan } from './plan.ts';
+import type { ClippedSum, Trainer } from './trainer.ts';
+
+function clipError(device: string, norm: number): BedsideError {
+  return new BedsideError('training/clip-check', 'device', `The trainer on ${device} did not clip a giant gradient: its norm is ${norm.toPrecision(3)} times the clip norm, expected at most 1 and not 0. Training has not begun.`, 'Choose another backend in the settings.', { device, norm });
+}
+
+function normOverClip({ sum, gridScale }: ClippedSum, clipNorm: number): number {
+  let squared = 0;
+  for (const value of sum) squared += value * value;
+  return Math.sqrt(squared) / Math.floor(clipNorm * gridScale);
+}
+
+/** Clip norm of the check: a tenth of the made-up row's gradient or less, and coarse enough for the grid of the head. */
+const smallClip = 0.1;
+
+/**
+ * Feeds the trainer one made-up row whose gradient is far above the clip norm, and sees it clipped: the norm that comes back lies within (0.9, 1] of K_int.
+ * Trainers are trusted to clip; this catches one that does not clip at all, or returns nothing. Before `assign`, whose units it replaces.
+ * @throws `training/clip-check`.
+ */
+export async function checkTrainerClips(trainer: Trainer, plan: PrivatePlan, classes: number): Promise<void> {
+  const { shape } = trainer;
+  // Any tokens will do: the label is wrong for sure under the parameters below.
+  const ids = Int32Array.from({ length: 4 }, (_, i) => i % shape.vocabularySize);
+  await trainer.assign([{ unit: 0, rows: [{ ids, label: classes - 1 }] }], plan.unit);
+  await trainer.assignHeldOut([]);
+  let sum: ClippedSum;
+  if (plan.kind === 'full-batch-head') {
+    const features = { layers: plan.featureLayers, weights: plan.featureWeights, isUnitLength: true };
+    await trainer.prepareFeatures(features, () => undefined);
+    const width = featureLength(features, shape.width) + 1;
+    const weights = new Float32Array(classes * width);
+    weights[width - 1] = 100;
+    sum = await trainer.headGradientSum(weights, classes, smallClip, plan.biasInput);
+  } else {
+    const adapter = { classes, lora: plan.lora };
+    await trainer.configure(adapter);
+    const { theta } = loraStart(shape, adapter, 1);
+    sum = await trainer.loraGradientSum(theta.map((value) => value * 10), [0], smallClip);
+  }
+  const norm = normOverClip(sum, smallClip);
+  if (sum.unitCount !== 1 || !(norm > 0.9 && norm <= 1)) throw clipError(trainer.device, norm);
+}

@@ -1,0 +1,95 @@
+import type { Note } from '../data/table.ts';
+import { invariant } from '../ground/check.ts';
+import type { PrivacyUnit } from '../privacy/events.ts';
+import type { TokenizedUnit } from './trainer.ts';
+
+/** What turns text into token ids, [CLS] and [SEP] included, cut at `maximumLength`. */
+export interface Tokenizer {
+  encode(text: string, maximumLength: number): { readonly ids: Int32Array; readonly cutTokens: number };
+}
+
+export interface TokenizedNote {
+  readonly note: Note;
+  readonly ids: Int32Array;
+  /** Tokens beyond the maximum length, which the model does not read. */
+  readonly cutTokens: number;
+}
+
+/** Token lengths under a maximum length: how many notes are cut and how many tokens are lost. */
+export interface LengthReport {
+  readonly maximumLength: number;
+  readonly cutNotes: number;
+  readonly cutTokens: number;
+  readonly longestTokens: number;
+}
+
+/** Tokenizes notes one by one; `between` is awaited now and then, so that a worker stays reachable. */
+export async function tokenizeNotes(notes: readonly Note[], tokenizer: Tokenizer, maximumLength: number, between: (done: number) => Promise<void> | void = () => undefined): Promise<TokenizedNote[]> {
+  const tokenized: TokenizedNote[] = [];
+  for (const [index, note] of notes.entries()) {
+    tokenized.push({ note, ...tokenizer.encode(note.text, maximumLength) });
+    if (index % 64 === 63) await between(index + 1);
+  }
+  await between(notes.length);
+  return tokenized;
+}
+
+export function lengthReport(notes: readonly TokenizedNote[], maximumLength: number): LengthReport {
+  let cutNotes = 0;
+  let cutTokens = 0;
+  let longestTokens = 0;
+  for (const note of notes) {
+    if (note.cutTokens > 0) cutNotes++;
+    cutTokens += note.cutTokens;
+    longestTokens = Math.max(longestTokens, note.ids.length + note.cutTokens);
+  }
+  return { maximumLength, cutNotes, cutTokens, longestTokens };
+}
+
+/** Units in order of their first note, and the notes in the order of the units' rows. */
+export interface GroupedUnits {
+  readonly units: readonly TokenizedUnit[];
+  readonly notes: readonly Note[];
+}
+
+/**
+ * Groups notes into units of privacy. With unit `person` a person's notes are one unit, wherever they stand; a note without a person is a unit of its own.
+ * @throws where a note's label is none of `labels`.
+ */
+export function groupUnits(notes: readonly TokenizedNote[], labels: readonly string[], unit: PrivacyUnit): GroupedUnits {
+  const labelIndex = new Map(labels.map((label, index) => [label, index]));
+  const groups: TokenizedNote[][] = [];
+  const byPerson = new Map<string, TokenizedNote[]>();
+  for (const item of notes) {
+    const person = unit === 'person' ? item.note.person : null;
+    const known = person === null ? undefined : byPerson.get(person);
+    if (known) {
+      known.push(item);
+      continue;
+    }
+    const group = [item];
+    groups.push(group);
+    if (person !== null) byPerson.set(person, group);
+  }
+  const units = groups.map((group, index) => ({
+    unit: index,
+    rows: group.map(({ note, ids }) => {
+      const label = labelIndex.get(note.label);
+      invariant(label !== undefined, 'every note has one of the labels');
+      return { ids, label };
+    }),
+  }));
+  return { units, notes: groups.flatMap((group) => group.map((item) => item.note)) };
+}
+
+/** Number of units that notes make, without tokenizing them. */
+export function countUnits(notes: readonly Note[], unit: PrivacyUnit): number {
+  if (unit === 'row') return notes.length;
+  const persons = new Set<string>();
+  let alone = 0;
+  for (const { person } of notes) {
+    if (person === null) alone++;
+    else persons.add(person);
+  }
+  return persons.size + alone;
+}
