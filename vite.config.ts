@@ -11,6 +11,8 @@ export default defineConfig({
   plugins: [svelte(), serveModels(), workOffline()],
   build: { target: 'es2023', sourcemap: false, chunkSizeWarningLimit: 1200 },
   worker: { format: 'es' },
+  // Imported on demand, so found late: the development server would reload the page in the middle of a test.
+  optimizeDeps: { include: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu/dist/backend_webgpu.js'] },
   test: {
     projects: [
       {
