@@ -1,0 +1,279 @@
+import { invariant } from '../../ground/check.ts';
+import type { LoraPair, Operations, Sequences } from '../operations/operations.ts';
+import { crossEntropy } from './cross-entropy.ts';
+import { type DeviceBert, placeWeights } from './device-weights.ts';
+import type { WasmModule } from './module.ts';
+
+const floatBytes = 4;
+
+/** Operations whose buffers are addresses in linear memory. */
+export interface WasmOperations extends Operations<number> {
+  /** Buffers handed out and not yet released; the weights are not among them. */
+  readonly liveBuffers: number;
+  /** Bytes that linear memory has grown to. */
+  readonly memoryBytes: number;
+}
+
+/**
+ * BERT's operations on our own kernels: int8 weights, float32 activations, one thread.
+ * Guarantee: a row of the batch gives the same bits alone and among others, and the same bits on every run of one
+ * build on one machine. The plain build (`simd`) gives the same bits on every machine, but for the head's softmax and
+ * loss, which take exp and log from the host.
+ */
+export function createWasmOperations(module: WasmModule): WasmOperations {
+  const { build, kernels, memory } = module;
+  const live = new Set<number>();
+  const weightBlocks: number[] = [];
+  let bert: DeviceBert | null = null;
+  let scratchPointer = 0;
+  let scratchBytes = 0;
+
+  const loaded = () => {
+    invariant(bert !== null, 'weights are loaded before any operation');
+    return bert;
+  };
+
+  /** A new buffer of `length` floats, not cleared. */
+  function create(length: number): number {
+    const pointer = memory.allocate(length * floatBytes);
+    live.add(pointer);
+    return pointer;
+  }
+
+  /** Room for a kernel's panels, kept between calls; overwritten by the next kernel. */
+  function scratch(bytes: number): number {
+    if (bytes > scratchBytes) {
+      if (scratchBytes > 0) memory.release(scratchPointer);
+      scratchBytes = 0;
+      scratchPointer = memory.allocate(bytes);
+      scratchBytes = bytes;
+    }
+    return scratchPointer;
+  }
+
+  const panel = (depth: number) => scratch(kernels.panelBytes(depth));
+
+  function release(...buffers: readonly number[]): void {
+    for (const buffer of buffers) {
+      invariant(live.delete(buffer), 'a buffer is released once');
+      memory.release(buffer);
+    }
+  }
+
+  /** Calls `head` for each row and head with the row's first token, its length and the head's byte offset within a token. */
+  function eachHead({ offsets }: Sequences, head: (firstToken: number, tokens: number, headBytes: number) => void): void {
+    const { width, heads } = loaded().shape;
+    for (let b = 0; b + 1 < offsets.length; b++) {
+      for (let h = 0; h < heads; h++) head(offsets[b]!, offsets[b + 1]! - offsets[b]!, (h * width * floatBytes) / heads);
+    }
+  }
+
+  function attentionScratch({ offsets }: Sequences, headWidth: number): number {
+    let longest = 0;
+    for (let b = 0; b + 1 < offsets.length; b++) longest = Math.max(longest, offsets[b + 1]! - offsets[b]!);
+    return scratch(kernels.attentionScratchBytes(longest, headWidth));
+  }
+
+  return {
+    backend: 'wasm',
+    device: build === 'relaxed' ? 'WebAssembly, relaxed SIMD' : 'WebAssembly, SIMD',
+    get liveBuffers() {
+      return live.size;
+    },
+    get memoryBytes() {
+      return memory.sizeBytes;
+    },
+
+    load(weights) {
+      invariant(bert === null, 'weights are loaded once');
+      bert = placeWeights(weights, module, (bytes) => {
+        const pointer = memory.allocate(bytes);
+        weightBlocks.push(pointer);
+        return pointer;
+      });
+    },
+
+    upload(values) {
+      const buffer = create(values.length);
+      memory.floats(buffer, values.length).set(values);
+      return buffer;
+    },
+    download: (buffer, length) => Promise.resolve(memory.floats(buffer, length).slice()),
+    release,
+    sequences: (offsets) => ({ offsets, handle: null }),
+    releaseSequences: () => undefined,
+    zeros(length) {
+      const buffer = create(length);
+      memory.floats(buffer, length).fill(0);
+      return buffer;
+    },
+
+    embed(ids, { offsets }) {
+      const { shape, words, positions, tokenTypes, embeddingNorm } = loaded();
+      const { width: D, layerNormEpsilon } = shape;
+      const idsPointer = scratch(ids.byteLength);
+      const y = create(ids.length * D);
+      memory.integers(idsPointer, ids.length).set(ids);
+      for (let b = 0; b + 1 < offsets.length; b++) {
+        const first = offsets[b]!;
+        kernels.embed(
+          offsets[b + 1]! - first, D, idsPointer + first * floatBytes, words.values, words.scales, positions.values, positions.scales,
+          tokenTypes.values, tokenTypes.scales, y + first * D * floatBytes,
+        );
+      }
+      kernels.layerNorm(ids.length, D, y, embeddingNorm.weight, embeddingNorm.bias, layerNormEpsilon, y);
+      return y;
+    },
+
+    linear(layer, name, x, tokens, residual) {
+      const { N, K, weights, scales, bias } = loaded().linears[layer]![name];
+      const y = create(tokens * N);
+      kernels.linearForward(tokens, N, K, x, weights, scales, bias, residual ?? 0, y, panel(K));
+      return y;
+    },
+    linearBackward(layer, name, dy, tokens, residual) {
+      const { N, K, weights, scales } = loaded().linears[layer]![name];
+      const dx = create(tokens * K);
+      kernels.linearBackward(tokens, N, K, dy, weights, scales, residual ?? 0, dx, panel(N));
+      return dx;
+    },
+
+    layerNorm(layer, name, x, tokens) {
+      const { shape, norms } = loaded();
+      const { weight, bias } = norms[layer]![name];
+      const y = create(tokens * shape.width);
+      kernels.layerNorm(tokens, shape.width, x, weight, bias, shape.layerNormEpsilon, y);
+      return y;
+    },
+    layerNormBackward(layer, name, dy, x, tokens) {
+      const { shape, norms } = loaded();
+      const dx = create(tokens * shape.width);
+      kernels.layerNormBackward(tokens, shape.width, dy, x, norms[layer]![name].weight, shape.layerNormEpsilon, dx);
+      return dx;
+    },
+
+    gelu(x, length) {
+      const y = create(length);
+      kernels.gelu(length, x, y);
+      return y;
+    },
+    geluBackward(dy, x, length) {
+      const dx = create(length);
+      kernels.geluBackward(length, dy, x, dx);
+      return dx;
+    },
+
+    attention(qkv, sequences) {
+      const { width: D, heads: H } = loaded().shape;
+      const [rowBytes, headWidth] = [D * floatBytes, D / H];
+      const room = attentionScratch(sequences, headWidth);
+      const context = create(sequences.offsets.at(-1)! * D);
+      eachHead(sequences, (first, tokens, headBytes) => {
+        const q = qkv + 3 * first * rowBytes + headBytes;
+        kernels.attentionHead(tokens, headWidth, q, q + rowBytes, q + 2 * rowBytes, 3 * rowBytes, 1 / Math.sqrt(headWidth), context + first * rowBytes + headBytes, rowBytes, room);
+      });
+      return context;
+    },
+    attentionBackward(qkv, _context, dContext, sequences) {
+      const { width: D, heads: H } = loaded().shape;
+      const [rowBytes, headWidth] = [D * floatBytes, D / H];
+      const room = attentionScratch(sequences, headWidth);
+      const dQkv = create(sequences.offsets.at(-1)! * 3 * D);
+      eachHead(sequences, (first, tokens, headBytes) => {
+        const offset = 3 * first * rowBytes + headBytes;
+        const [q, dq] = [qkv + offset, dQkv + offset];
+        kernels.attentionHeadBackward(
+          tokens, headWidth, q, q + rowBytes, q + 2 * rowBytes, 3 * rowBytes, 1 / Math.sqrt(headWidth),
+          dContext + first * rowBytes + headBytes, rowBytes, dq, dq + rowBytes, dq + 2 * rowBytes, 3 * rowBytes, room,
+        );
+      });
+      return dQkv;
+    },
+
+    addLora(x, theta, { block, offsetA, offsetB, rank, scaling }: LoraPair, qkv, tokens) {
+      const { width: D } = loaded().shape;
+      const [rowBytes, rankBytes] = [D * floatBytes, rank * floatBytes];
+      const room = panel(Math.max(D, rank));
+      const u = create(tokens * rank);
+      const y = qkv + block * rowBytes;
+      kernels.multiplyByTransposed(tokens, rank, D, x, rowBytes, theta + offsetA * floatBytes, rowBytes, 1, 0, 0, 0, u, rankBytes, room);
+      kernels.multiplyByTransposed(tokens, D, rank, u, rankBytes, theta + offsetB * floatBytes, rankBytes, scaling, y, 3 * rowBytes, 0, y, 3 * rowBytes, room);
+      return u;
+    },
+    loraBackward(x, u, dqkv, theta, { block, offsetA, offsetB, rank, scaling }, gradients, parameters, { offsets }, dx) {
+      const { width: D } = loaded().shape;
+      const tokens = offsets.at(-1)!;
+      const [rowBytes, rankBytes] = [D * floatBytes, rank * floatBytes];
+      const room = panel(Math.max(D, rank, tokens));
+      const dy = dqkv + block * rowBytes;
+      // Gradient of u: scaling · dY B, [T, R].
+      const du = create(tokens * rank);
+      kernels.multiply(tokens, rank, D, dy, 3 * rowBytes, theta + offsetB * floatBytes, rankBytes, scaling, 0, 0, du, rankBytes, room);
+      for (let b = 0; b + 1 < offsets.length; b++) {
+        const first = offsets[b]!;
+        const length = offsets[b + 1]! - first;
+        const row = gradients + b * parameters * floatBytes;
+        kernels.multiplyTransposed(rank, D, length, du + first * rankBytes, rankBytes, x + first * rowBytes, rowBytes, 1, row + offsetA * floatBytes, rowBytes, room);
+        kernels.multiplyTransposed(D, rank, length, dy + 3 * first * rowBytes, 3 * rowBytes, u + first * rankBytes, rankBytes, scaling, row + offsetB * floatBytes, rankBytes, room);
+      }
+      if (dx !== undefined) kernels.multiply(tokens, D, rank, du, rankBytes, theta + offsetA * floatBytes, rowBytes, 1, dx, rowBytes, dx, rowBytes, room);
+      release(du);
+    },
+
+    meanPool(x, { offsets }) {
+      const { width: D } = loaded().shape;
+      const pooled = create((offsets.length - 1) * D);
+      for (let b = 0; b + 1 < offsets.length; b++) {
+        kernels.meanRows(offsets[b + 1]! - offsets[b]!, D, x + offsets[b]! * D * floatBytes, pooled + b * D * floatBytes);
+      }
+      return pooled;
+    },
+    meanPoolBackward(dPooled, { offsets }) {
+      const { width: D } = loaded().shape;
+      const dx = create(offsets.at(-1)! * D);
+      for (let b = 0; b + 1 < offsets.length; b++) {
+        const share = 1 / (offsets[b + 1]! - offsets[b]!);
+        for (let t = offsets[b]!; t < offsets[b + 1]!; t++) kernels.scaleRow(D, share, dPooled + b * D * floatBytes, dx + t * D * floatBytes);
+      }
+      return dx;
+    },
+
+    headLogits(pooled, theta, offsetWeight, offsetBias, classes, rows) {
+      const rowBytes = loaded().shape.width * floatBytes;
+      const room = panel(loaded().shape.width);
+      const logits = create(rows * classes);
+      kernels.multiplyByTransposed(
+        rows, classes, loaded().shape.width, pooled, rowBytes, theta + offsetWeight * floatBytes, rowBytes, 1,
+        0, 0, theta + offsetBias * floatBytes, logits, classes * floatBytes, room,
+      );
+      return logits;
+    },
+    headBackward(pooled, logits, labels, theta, offsetWeight, offsetBias, classes, gradients, parameters, rows) {
+      const { width: D } = loaded().shape;
+      const rowBytes = D * floatBytes;
+      const room = panel(Math.max(D, classes));
+      const dLogits = create(rows * classes);
+      const losses = create(rows);
+      const dPooled = create(rows * D);
+      for (let b = 0; b < rows; b++) {
+        const at = b * classes * floatBytes;
+        const gradient = gradients + b * parameters * floatBytes;
+        const dRow = memory.floats(dLogits + at, classes);
+        memory.floats(losses, rows)[b] = crossEntropy(memory.floats(logits + at, classes), labels[b]!, dRow);
+        for (let c = 0; c < classes; c++) kernels.scaleRow(D, dRow[c]!, pooled + b * rowBytes, gradient + (offsetWeight + c * D) * floatBytes);
+        memory.floats(gradient + offsetBias * floatBytes, classes).set(dRow);
+      }
+      kernels.multiply(rows, D, classes, dLogits, classes * floatBytes, theta + offsetWeight * floatBytes, rowBytes, 1, 0, 0, dPooled, rowBytes, room);
+      release(dLogits);
+      return { losses, dPooled };
+    },
+
+    dispose() {
+      release(...live);
+      for (const pointer of weightBlocks.splice(0)) memory.release(pointer);
+      if (scratchBytes > 0) memory.release(scratchPointer);
+      scratchBytes = 0;
+      bert = null;
+    },
+  };
+}
