@@ -134,6 +134,8 @@ export interface PlanProposal {
   readonly heldOutUnits: number;
   readonly heldOutRows: number;
   readonly lengths: LengthReport;
+  /** Held-out rows of each label, for the owner's eyes; absent where the split has not been drawn yet. */
+  readonly heldOutByLabel?: Readonly<Record<string, number>>;
 }
 
 // ---- runs -------------------------------------------------------------------------------------
@@ -187,6 +189,8 @@ export interface RunSummary {
   readonly accuracy: Proportion | null;
   readonly macroF1: number | null;
   readonly hasModel: boolean;
+  /** For an interrupted run: epsilon that charging the interrupted step again adds. */
+  readonly resumeEpsilon?: number | null;
 }
 
 export type RunMessage =
