@@ -2,8 +2,8 @@
 import { transferHandlers, wrap, type Remote } from 'comlink';
 import { errorToPlain, plainToError, BedsideError, type PlainError } from '../ground/errors.ts';
 
-export { expose, proxy, transfer, releaseProxy } from 'comlink';
-export type { ProxyMarked, Remote } from 'comlink';
+export { expose, proxy, transfer, wrap, releaseProxy } from 'comlink';
+export type { Remote } from 'comlink';
 
 interface Thrown {
   readonly value: unknown;

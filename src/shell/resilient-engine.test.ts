@@ -52,7 +52,7 @@ describe('resilient engine', () => {
 
   it('survives a second loss', async () => {
     const engines = [countingEngine(1), countingEngine(Infinity)];
-    const engine = new ResilientEngine(countingEngine(1), (error) => error instanceof DeviceLost, async (losses) => engines[losses - 1]!);
+    const engine = new ResilientEngine(countingEngine(1), (error) => error instanceof DeviceLost, async (_error, losses) => engines[losses - 1]!);
     engine.setParameters(Float32Array.of(1, 1));
     expect(await engine.logits(input)).toEqual(Float32Array.of(2));
     expect(engine.losses).toBe(2);

@@ -1,5 +1,5 @@
 import type { Engine, EngineInput, ExampleGradients } from '../engine/engine.ts';
-import type { AdapterConfig, ParameterLayout } from '../engine/parameters.ts';
+import { parameterLayout, type AdapterConfig, type ParameterLayout } from '../engine/parameters.ts';
 
 /**
  * An engine that outlives its device: where `isLost` knows an error as the loss of the device, `rebuild` makes another engine
@@ -11,10 +11,10 @@ export class ResilientEngine implements Engine {
   #adapter: AdapterConfig | null = null;
   #theta: Float32Array | null = null;
   readonly #isLost: (error: unknown) => boolean;
-  readonly #rebuild: (losses: number) => Promise<Engine>;
+  readonly #rebuild: (error: unknown, losses: number) => Promise<Engine>;
   #losses = 0;
 
-  constructor(engine: Engine, isLost: (error: unknown) => boolean, rebuild: (losses: number) => Promise<Engine>) {
+  constructor(engine: Engine, isLost: (error: unknown) => boolean, rebuild: (error: unknown, losses: number) => Promise<Engine>) {
     this.#engine = engine;
     this.#isLost = isLost;
     this.#rebuild = rebuild;
@@ -37,13 +37,19 @@ export class ResilientEngine implements Engine {
   configure(adapter: AdapterConfig): ParameterLayout {
     this.#adapter = adapter;
     this.#theta = null;
-    return this.#engine.configure(adapter);
+    this.#unlessLost(() => this.#engine.configure(adapter));
+    return parameterLayout(this.shape, adapter);
+  }
+
+  /** What is installed, so that a caller can put it back after a use in between. */
+  get installed(): { readonly adapter: AdapterConfig | null; readonly theta: Float32Array | null } {
+    return { adapter: this.#adapter, theta: this.#theta };
   }
 
   setParameters(theta: Float32Array): void {
     // A copy: the caller may go on to change its own, and a rebuilt engine must get what was installed.
     this.#theta = theta.slice();
-    this.#engine.setParameters(theta);
+    this.#unlessLost(() => this.#engine.setParameters(theta));
   }
 
   encode(input: EngineInput, layers: readonly number[]): Promise<Float32Array> {
@@ -70,15 +76,28 @@ export class ResilientEngine implements Engine {
         return await call(engine);
       } catch (error) {
         if (!this.#isLost(error)) throw error;
-        await this.#replace(engine);
+        await this.#replace(engine, error);
       }
     }
   }
 
-  async #replace(lost: Engine): Promise<void> {
+  /** A call without an answer may fail on a lost device: the next call that has one notices, and installs everything anew. */
+  #unlessLost(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      if (!this.#isLost(error)) throw error;
+    }
+  }
+
+  async #replace(lost: Engine, error: unknown): Promise<void> {
     // Throws where no other engine can be made, which ends the loop above.
-    const engine = await this.#rebuild(++this.#losses);
-    lost.dispose();
+    const engine = await this.#rebuild(error, ++this.#losses);
+    try {
+      lost.dispose();
+    } catch {
+      // What is lost has nothing left to give back.
+    }
     if (this.#adapter) engine.configure(this.#adapter);
     if (this.#theta) engine.setParameters(this.#theta);
     this.#engine = engine;

@@ -1,0 +1,58 @@
+import { proxy, releaseProxy, whenLifeLockIsFree, workerDied, wrap } from './remote.ts';
+import type { GuardedTrainer } from './trainer-service.ts';
+
+/** A trainer's port, and the lock that says whether its worker lives. */
+export interface TrainerPort {
+  readonly port: MessagePort;
+  readonly lockName: string;
+}
+
+export interface RemoteTrainer extends GuardedTrainer {
+  readonly isDead: boolean;
+  release(): void;
+}
+
+/** The guard's view of a trainer in another worker. Every call rejects with `device/worker-died` once that worker is gone. */
+export async function connectTrainer({ port, lockName }: TrainerPort): Promise<RemoteTrainer> {
+  const remote = wrap<GuardedTrainer>(port);
+  const waiting = new AbortController();
+  let isDead = false;
+  let die: (error: unknown) => void = () => undefined;
+  const death = new Promise<never>((_, reject) => (die = reject));
+  death.catch(() => undefined);
+  void whenLifeLockIsFree(lockName, waiting.signal).then(
+    () => {
+      isDead = true;
+      die(workerDied('training'));
+    },
+    () => undefined,
+  );
+  const orDeath = <Result>(answer: Promise<Result>): Promise<Result> => Promise.race([answer, death]);
+  const [shape, device] = await orDeath(Promise.all([remote.shape, remote.device]));
+  return {
+    shape,
+    device,
+    get isDead() {
+      return isDead;
+    },
+    release() {
+      waiting.abort();
+      remote[releaseProxy]();
+      port.close();
+    },
+    assign: (units, unit) => orDeath(remote.assign(units, unit)),
+    assignHeldOut: (rows) => orDeath(remote.assignHeldOut(rows)),
+    prepareFeatures: (features, onRows) => orDeath(remote.prepareFeatures(features, proxy(onRows))),
+    encode: (rows, features) => orDeath(remote.encode(rows, features)),
+    featureSum: () => orDeath(remote.featureSum()),
+    centreFeatures: (mean) => orDeath(remote.centreFeatures(mean)),
+    headGradientSum: (weights, classes, clipNorm, biasInput) => orDeath(remote.headGradientSum(weights, classes, clipNorm, biasInput)),
+    plainHeadGradientSum: (head, units) => orDeath(remote.plainHeadGradientSum(head, units)),
+    scoreHead: (head) => orDeath(remote.scoreHead(head)),
+    configure: (adapter) => orDeath(remote.configure(adapter)),
+    loraGradientSum: (theta, units, clipNorm) => orDeath(remote.loraGradientSum(theta, units, clipNorm)),
+    plainLoraGradientSum: (theta, units) => orDeath(remote.plainLoraGradientSum(theta, units)),
+    scoreLora: (theta) => orDeath(remote.scoreLora(theta)),
+    modelLogits: (model, rows) => orDeath(remote.modelLogits(model, rows)),
+  };
+}

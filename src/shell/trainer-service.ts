@@ -1,0 +1,29 @@
+/** The two faces of a trainer worker. */
+import type { TrainedModel } from '../training/trained-model.ts';
+import type { Trainer } from '../training/trainer.ts';
+import type { DeviceReport, KernelCheck } from './bedside.service.ts';
+import type { BackendChoice } from './device.ts';
+import type { EncoderSource } from './encoder.ts';
+import type { RequestLog } from './request-log.ts';
+import type { Living } from './remote.ts';
+
+/** What the page may ask: nothing that depends on a note. */
+export interface TrainerHost extends Living {
+  /** Opens a backend and checks its kernels against the reference. */
+  open(choice: BackendChoice, onCheck: (check: KernelCheck) => void): Promise<DeviceReport>;
+  /** Loads the encoder; the worker can then train. */
+  load(source: EncoderSource): Promise<void>;
+  /** Gives the guard its port. Un-noised sums go there and nowhere else. */
+  serve(port: MessagePort): Promise<void>;
+  /** The device as it is now: another one than at the start where one was lost. */
+  device(): Promise<string>;
+  requests(): Promise<RequestLog>;
+  /** For tests: gives the device up as if the system had taken it. */
+  loseDevice(): Promise<void>;
+}
+
+/** What the guard may ask, over its port. */
+export interface GuardedTrainer extends Trainer {
+  /** Logits of any rows under a trained model, for the owner's eyes: [rows, C]. */
+  modelLogits(model: TrainedModel, rows: readonly Int32Array[]): Promise<Float32Array>;
+}
