@@ -224,6 +224,9 @@ function keysOf<Key extends string>(record: Readonly<Record<Key, unknown>>): Key
   return keys;
 }
 
+/** The device whose backend is registered: tfjs holds one backend by the name of `webgpu`. */
+let current: GpuDevice | null = null;
+
 async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const requiredLimits = Object.fromEntries(raisedLimits.map((limit) => [limit, adapter.limits[limit]]));
   const requiredFeatures = optionalFeatures.filter((feature) => adapter.features.has(feature));
@@ -236,7 +239,7 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 
 /**
  * Acquires a device and registers its tfjs backend as `webgpu`, in the page or in a worker. There is one at a time:
- * the backend of an earlier device ends. tfjs is loaded here and not before.
+ * an earlier device is destroyed. tfjs is loaded here and not before.
  * Throws: `device/no-webgpu`, `device/no-adapter`, `device/fault`.
  */
 export async function acquireGpuDevice(gpu: GPU | undefined = globalThis.navigator?.gpu): Promise<GpuDevice> {
@@ -248,8 +251,10 @@ export async function acquireGpuDevice(gpu: GPU | undefined = globalThis.navigat
   const { env, findBackendFactory, registerBackend, removeBackend, setBackend } = await import('@tensorflow/tfjs-core');
   // Small tensors stay on the device: the CPU path would answer for a kernel that is broken.
   env().set('WEBGPU_CPU_FORWARD', false);
-  if (findBackendFactory('webgpu') !== null) removeBackend('webgpu');
   const device = new GpuDevice(await requestDevice(adapter), adapter.info, WebGPUBackend);
+  current?.destroy();
+  current = device;
+  if (findBackendFactory('webgpu') !== null) removeBackend('webgpu');
   registerBackend('webgpu', () => device.backend);
   await setBackend('webgpu');
   return device;
