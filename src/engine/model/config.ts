@@ -1,3 +1,4 @@
+import { isJsonObject } from './json.ts';
 import { unsupportedConfigError } from './model-error.ts';
 import type { BertShape } from './weights.ts';
 
@@ -18,16 +19,12 @@ export function bertConfig(shape: BertShape): Record<string, unknown> {
   };
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /**
  * Reads the sizes of a BERT encoder from a parsed Hugging Face `config.json`.
  * Throws: `model/unsupported-config` where it is not a BERT with exact GELU and absolute positions.
  */
 export function bertShape(config: unknown): BertShape {
-  if (!isRecord(config)) throw unsupportedConfigError('an object', 'at its root', config);
+  if (!isJsonObject(config)) throw unsupportedConfigError('an object', 'at its root', config);
   const word = (key: string, expected: string, isRequired: boolean) => {
     const found = config[key];
     if (found !== expected && (isRequired || found !== undefined)) throw unsupportedConfigError(key, JSON.stringify(expected), found);

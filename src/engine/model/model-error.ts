@@ -21,3 +21,15 @@ export function unsupportedConfigError(key: string, expected: string, found: unk
     found: String(found),
   });
 }
+
+export function safetensorsError(expected: string, found: string): BedsideError {
+  return modelError('safetensors', `model.safetensors should have ${expected}, found ${found}.`, 'The file is damaged or of another format: copy or download it again.', { expected, found });
+}
+
+export function missingFileError(file: string): BedsideError {
+  return modelError('missing-file', `The model has no ${file}.`, `Add ${file}, as Hugging Face transformers saves it.`, { file });
+}
+
+export function jsonError(file: string): BedsideError {
+  return modelError('json', `${file} should be a JSON object and is not.`, 'The file is damaged: copy or download it again.', { file });
+}

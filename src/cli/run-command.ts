@@ -1,0 +1,31 @@
+import { BedsideError } from '../ground/errors.ts';
+
+/** Exit code of a command whose arguments or files cannot be used. */
+const exitCodeOfBadInput = 2;
+
+export function usageError(message: string, usage: string): BedsideError {
+  return new BedsideError('cli/usage', 'settings', message, `Usage: ${usage}`);
+}
+
+function isArgumentError(error: unknown): error is Error {
+  return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+}
+
+/**
+ * Runs a command line. What the person can mend becomes a sentence on standard error and exit code 2;
+ * a fault of ours is thrown, and so prints its stack and exits with 1.
+ */
+export async function runCommand(usage: string, command: () => Promise<void>): Promise<void> {
+  try {
+    await command();
+  } catch (error) {
+    if (isArgumentError(error)) {
+      process.stderr.write(`${error.message.split('. ')[0]!.replace(/\.?$/, '.')} Usage: ${usage}\n`);
+    } else if (error instanceof BedsideError && error.family !== 'internal') {
+      process.stderr.write(`${error.message} ${error.hint}\n`);
+    } else {
+      throw error;
+    }
+    process.exitCode = exitCodeOfBadInput;
+  }
+}

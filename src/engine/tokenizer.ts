@@ -1,0 +1,41 @@
+import { Tokenizer as WordPiece } from '@huggingface/tokenizers';
+import { checkInteger } from '../ground/check.ts';
+import type { JsonObject } from './model/json.ts';
+import { modelError } from './model/model-error.ts';
+
+export interface TokenizedText {
+  /** [CLS] ... [SEP]. */
+  readonly ids: Int32Array;
+  /** Tokens left out to keep within the length. */
+  readonly cutTokens: number;
+}
+
+/** Text to token ids, as Hugging Face does it. */
+export interface Tokenizer {
+  /** At most `maximumLength` ids, [CLS] and [SEP] included; what is cut is cut before [SEP]. */
+  encode(text: string, maximumLength: number): TokenizedText;
+}
+
+/**
+ * The tokenizer of a parsed Hugging Face `tokenizer.json` and `tokenizer_config.json`.
+ * Throws: `model/tokenizer` where they do not give [CLS] ... [SEP].
+ */
+export function createTokenizer(tokenizerJson: JsonObject, tokenizerConfigJson: JsonObject): Tokenizer {
+  let wordPiece: WordPiece;
+  let frame: number;
+  try {
+    wordPiece = new WordPiece(tokenizerJson, tokenizerConfigJson);
+    frame = wordPiece.encode('').ids.length;
+  } catch {
+    throw modelError('tokenizer', 'tokenizer.json should describe a tokenizer and does not.', 'Use the tokenizer.json that belongs to the model.');
+  }
+  if (frame !== 2) throw modelError('tokenizer', `The tokenizer should frame a text with 2 tokens, [CLS] and [SEP]; it adds ${frame}.`, 'Use the tokenizer.json of a BERT.', { frame });
+  return {
+    encode(text, maximumLength) {
+      checkInteger('maximum length', maximumLength, frame + 1);
+      const { ids } = wordPiece.encode(text);
+      if (ids.length <= maximumLength) return { ids: Int32Array.from(ids), cutTokens: 0 };
+      return { ids: Int32Array.of(...ids.slice(0, maximumLength - 1), ids.at(-1)!), cutTokens: ids.length - maximumLength };
+    },
+  };
+}
