@@ -1,0 +1,116 @@
+import { getContext, setContext } from 'svelte';
+import type { BedsideService, DeviceReport, KernelCheck, ModelReport, ProjectSummary, SilenceReport } from '../shell/bedside.service.ts';
+import { toFailure, type Failure } from './failure.ts';
+import { Loaded } from './loaded.svelte.ts';
+import { NoticesState } from './notices.svelte.ts';
+import { ProjectState } from './project.svelte.ts';
+import { ReadingState } from './reading.svelte.ts';
+import type { SettingsState } from './settings.svelte.ts';
+
+/** Everything the pages share: the device, the saved projects, the open one, what has been sent. */
+export class AppState {
+  readonly service: BedsideService;
+  readonly settings: SettingsState;
+  readonly notices = new NoticesState();
+  readonly device = new Loaded<DeviceReport>();
+  readonly model = new Loaded<ModelReport>();
+  readonly projects = new Loaded<readonly ProjectSummary[]>();
+  readonly silence = new Loaded<SilenceReport>();
+  readonly reading: ReadingState;
+  #project = $state.raw<ProjectState | null>(null);
+  #opening = $state(false);
+  #openFailure = $state.raw<Failure | null>(null);
+  #checks = $state.raw<readonly KernelCheck[]>([]);
+
+  constructor(service: BedsideService, settings: SettingsState) {
+    this.service = service;
+    this.settings = settings;
+    this.reading = new ReadingState(service);
+  }
+
+  get project(): ProjectState | null { return this.#project; }
+  get isOpening(): boolean { return this.#opening; }
+  get openFailure(): Failure | null { return this.#openFailure; }
+  /** Rows of a self-check as they come in; those of the start-up check before one was asked for. */
+  get checks(): readonly KernelCheck[] { return this.device.isBusy || this.#checks.length > 0 ? this.#checks : (this.device.value?.checks ?? []); }
+
+  /** Device, model, projects, and the project that was open last. */
+  async begin(): Promise<void> {
+    void this.device.load(() => this.service.device());
+    void this.model.load(() => this.service.model());
+    void this.refreshSilence();
+    const last = this.settings.lastProject;
+    await Promise.all([this.refreshProjects(), last === null ? null : this.open(last)]);
+  }
+
+  async open(id: string): Promise<ProjectState | null> {
+    if (this.#project?.id === id) return this.#project;
+    this.#opening = true;
+    this.#openFailure = null;
+    try {
+      const project = new ProjectState(this.service, await this.service.openProject(id));
+      this.#project = project;
+      this.settings.setLastProject(id);
+      void project.loadBudget();
+      return project;
+    } catch (error) {
+      this.#openFailure = toFailure(error);
+      this.settings.setLastProject(null);
+      return null;
+    } finally {
+      this.#opening = false;
+    }
+  }
+
+  close(): void {
+    this.#project = null;
+    this.settings.setLastProject(null);
+  }
+
+  async refreshProjects(): Promise<void> {
+    await this.projects.load(() => this.service.listProjects());
+  }
+
+  async refreshSilence(): Promise<void> {
+    await this.silence.load(() => this.service.silence());
+  }
+
+  async selfCheck(): Promise<void> {
+    this.#checks = [];
+    await this.device.load(() => this.service.selfCheck((check) => { this.#checks = [...this.#checks, check]; }));
+    if (this.device.value) this.#checks = this.device.value.checks;
+  }
+
+  async chooseBackend(backend: 'automatic' | 'wasm' | 'webgpu'): Promise<void> {
+    this.#checks = [];
+    await this.device.load(() => this.service.chooseBackend(backend));
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    await this.service.renameProject(id, name);
+    if (this.#project?.id === id) this.#project.renamed(name);
+    await this.refreshProjects();
+  }
+
+  async duplicate(id: string): Promise<ProjectSummary> {
+    const copy = await this.service.duplicateProject(id);
+    await this.refreshProjects();
+    return copy;
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.service.deleteProject(id);
+    if (this.#project?.id === id) this.close();
+    await this.refreshProjects();
+  }
+}
+
+const key = Symbol('app');
+
+export function provideApp(app: AppState): AppState {
+  return setContext(key, app);
+}
+
+export function useApp(): AppState {
+  return getContext<AppState>(key);
+}

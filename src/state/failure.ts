@@ -1,0 +1,19 @@
+import { errorToPlain, BedsideError } from '../ground/errors.ts';
+
+/** An error as a page shows it: the code finds the words, the message is the fallback. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly values: Readonly<Record<string, string | number>>;
+}
+
+export function toFailure(error: unknown): Failure {
+  const { code, message, hint, values } = errorToPlain(error);
+  return { code, message, hint, values };
+}
+
+/** Whether a person asked for the end: no message is owed. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof BedsideError && error.code === 'cancelled';
+}

@@ -1,0 +1,141 @@
+import type { ColumnRole } from '../data/table.ts';
+import type { BedsideService, BudgetReport, CostForecast, DatasetView, PlanProposal, Project, RunResults, RunSummary } from '../shell/bedside.service.ts';
+import type { Plan } from '../training/plan.ts';
+import { Loaded } from './loaded.svelte.ts';
+import { CurrentRun } from './run.svelte.ts';
+
+export type Preview = Awaited<ReturnType<BedsideService['preview']>>;
+export type Roles = Readonly<Record<string, ColumnRole>>;
+
+/** What keeps a choice of columns from being used, or null. */
+export function rolesProblem(roles: Roles): 'no-text' | 'no-label' | null {
+  const used = Object.values(roles);
+  if (!used.includes('text')) return 'no-text';
+  return used.includes('label') ? null : 'no-label';
+}
+
+/** One open project: its columns, its plan, its budget, its run. */
+export class ProjectState {
+  readonly id: string;
+  readonly run: CurrentRun;
+  readonly preview = new Loaded<Preview>();
+  readonly columns = new Loaded<DatasetView>();
+  readonly proposal = new Loaded<PlanProposal>();
+  readonly forecast = new Loaded<CostForecast>();
+  readonly results = new Loaded<RunResults>();
+  readonly #service: BedsideService;
+  #project: Project;
+  #roles = $state.raw<Roles>({});
+  #plan = $state.raw<Plan | null>(null);
+  #budget = $state.raw<BudgetReport | null>(null);
+  #sentencesSaved = $state<'saved' | 'saving' | 'failed'>('saved');
+  #resultsRunId: string | null = null;
+
+  constructor(service: BedsideService, project: Project) {
+    this.#service = service;
+    this.#project = $state.raw(project);
+    this.id = project.id;
+    this.#roles = project.columnRoles;
+    if (project.dataset) this.columns.set(project.dataset);
+    this.run = new CurrentRun(service, project.id, () => void this.refresh());
+  }
+
+  get project(): Project { return this.#project; }
+  get name(): string { return this.#project.name; }
+  get dataset(): DatasetView | null { return this.columns.value; }
+  get runs(): readonly RunSummary[] { return this.#project.runs; }
+  get roles(): Roles { return this.#roles; }
+  get plan(): Plan | null { return this.#plan; }
+  get budget(): BudgetReport | null { return this.run.progress?.budget ?? this.#budget; }
+  get sentences(): Readonly<Record<string, string>> { return this.#project.sentences; }
+  get sentencesSaved(): 'saved' | 'saving' | 'failed' { return this.#sentencesSaved; }
+  get interrupted(): RunSummary | null { return this.runs.find((run) => run.state === 'interrupted') ?? null; }
+  /** Runs that can classify, newest first. */
+  get usableRuns(): readonly RunSummary[] { return this.runs.filter((run) => run.hasModel).toSorted((a, b) => b.number - a.number); }
+  get latestResults(): RunSummary | null { return this.usableRuns.find((run) => run.state === 'finished' || run.state === 'stopped') ?? null; }
+  get nextRunNumber(): number { return Math.max(0, ...this.runs.map((run) => run.number)) + 1; }
+  /** Central estimate of all runs, the current one included. */
+  get energyWh(): number {
+    const live = this.run.isActive ? (this.run.progress?.points.at(-1)?.energyWh.central ?? 0) : 0;
+    const liveId = this.run.isActive ? this.run.progress?.runId : undefined;
+    return this.runs.filter((run) => run.id !== liveId).reduce((sum, run) => sum + run.energyWh.central, live);
+  }
+
+  async refresh(): Promise<void> {
+    const [project, budget] = await Promise.all([this.#service.openProject(this.id), this.#service.budget(this.id).catch(() => this.#budget)]);
+    this.#project = project;
+    this.#budget = budget;
+  }
+
+  async loadBudget(): Promise<void> {
+    this.#budget = await this.#service.budget(this.id).catch(() => null);
+  }
+
+  /** The first look at the file; columns are set from the guesses where nobody has chosen yet. */
+  async loadPreview(): Promise<void> {
+    const preview = await this.preview.load(() => this.#service.preview(this.id));
+    if (!preview || Object.keys(this.#roles).length > 0) return;
+    this.#roles = Object.fromEntries(preview.columns.map((column) => [column.name, column.role]));
+    if (rolesProblem(this.#roles) === null) await this.applyColumns();
+  }
+
+  /** Text, label and person are one column each: the earlier holder is left out. Returns its name. */
+  async setRole(name: string, role: ColumnRole): Promise<string | null> {
+    const isSingle = role === 'text' || role === 'label' || role === 'person';
+    const earlier = isSingle ? (Object.entries(this.#roles).find(([other, held]) => other !== name && held === role)?.[0] ?? null) : null;
+    this.#roles = { ...this.#roles, ...(earlier === null ? {} : { [earlier]: 'ignore' as const }), [name]: role };
+    if (rolesProblem(this.#roles) === null) await this.applyColumns();
+    return earlier;
+  }
+
+  async applyColumns(): Promise<void> {
+    this.#plan = null;
+    this.proposal.clear();
+    this.forecast.clear();
+    const roles = this.#roles;
+    if ((await this.columns.load(() => this.#service.setColumns(this.id, roles))) !== null) await this.refresh();
+  }
+
+  async setSentence(label: string, sentence: string): Promise<void> {
+    const sentences = { ...this.#project.sentences, [label]: sentence };
+    this.#project = { ...this.#project, sentences };
+    this.#sentencesSaved = 'saving';
+    try {
+      await this.#service.setSentences(this.id, sentences);
+      this.#sentencesSaved = 'saved';
+    } catch {
+      this.#sentencesSaved = 'failed';
+    }
+  }
+
+  async propose(): Promise<void> {
+    const proposal = await this.proposal.load(() => this.#service.proposePlan(this.id));
+    if (proposal && this.#plan === null) await this.setPlan(proposal.plan);
+  }
+
+  async setPlan(plan: Plan): Promise<void> {
+    this.#plan = plan;
+    await this.forecast.load(() => this.#service.forecast(this.id, plan));
+  }
+
+  async raiseLimit(epsilonLimit: number): Promise<void> {
+    this.#budget = await this.#service.setBudget(this.id, epsilonLimit);
+    if (this.#plan) await this.setPlan(this.#plan);
+  }
+
+  async declareDisjoint(): Promise<void> {
+    this.#budget = await this.#service.declareDisjoint(this.id);
+    if (this.#plan) await this.setPlan(this.#plan);
+  }
+
+  async loadResults(runId: string): Promise<void> {
+    if (this.#resultsRunId === runId && this.results.value) return;
+    if (this.#resultsRunId !== runId) this.results.clear();
+    this.#resultsRunId = runId;
+    await this.results.load(() => this.#service.results(this.id, runId));
+  }
+
+  renamed(name: string): void {
+    this.#project = { ...this.#project, name };
+  }
+}

@@ -1,0 +1,102 @@
+import type { BedsideService, RunHandle, RunMessage, RunProgress, RunSummary } from '../shell/bedside.service.ts';
+import type { Plan } from '../training/plan.ts';
+import { toFailure, type Failure } from './failure.ts';
+
+/** A run as the Train page sees it. What cannot be together has no type. */
+export type RunView =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'starting'; readonly plan: Plan }
+  | { readonly kind: 'running'; readonly plan: Plan; readonly progress: RunProgress; readonly asked: 'pause' | 'stop' | null }
+  | { readonly kind: 'paused'; readonly plan: Plan; readonly progress: RunProgress; readonly asked: 'resume' | 'stop' | null }
+  | { readonly kind: 'finished'; readonly plan: Plan; readonly run: RunSummary; readonly progress: RunProgress | null }
+  | { readonly kind: 'stopped'; readonly plan: Plan; readonly run: RunSummary; readonly reason: 'asked' | 'budget'; readonly progress: RunProgress | null }
+  | { readonly kind: 'failed'; readonly plan: Plan; readonly failure: Failure; readonly progress: RunProgress | null };
+
+/** The run that this page started or resumed, and the three things one can do to it. */
+export class CurrentRun {
+  readonly #service: BedsideService;
+  readonly #projectId: string;
+  readonly #onEnd: () => void;
+  #view = $state.raw<RunView>({ kind: 'none' });
+  #handle: Promise<RunHandle> | null = null;
+
+  constructor(service: BedsideService, projectId: string, onEnd: () => void) {
+    this.#service = service;
+    this.#projectId = projectId;
+    this.#onEnd = onEnd;
+  }
+
+  get view(): RunView { return this.#view; }
+  get isActive(): boolean { return this.#view.kind === 'starting' || this.#view.kind === 'running' || this.#view.kind === 'paused'; }
+  get progress(): RunProgress | null { return 'progress' in this.#view ? this.#view.progress : null; }
+
+  start(plan: Plan): Promise<void> {
+    return this.#begin(plan, (listen) => this.#service.startRun(this.#projectId, plan, listen));
+  }
+
+  resumeInterrupted(run: RunSummary): Promise<void> {
+    return this.#begin(run.plan, (listen) => this.#service.resumeRun(this.#projectId, run.id, listen));
+  }
+
+  pause(): Promise<void> {
+    return this.#ask('pause', (handle) => handle.pause());
+  }
+
+  resume(): Promise<void> {
+    return this.#ask('resume', (handle) => handle.resume());
+  }
+
+  stop(): Promise<void> {
+    return this.#ask('stop', (handle) => handle.stop());
+  }
+
+  /** Back to the plan, once the end has been seen. */
+  clear(): void {
+    if (!this.isActive) this.#view = { kind: 'none' };
+  }
+
+  async #begin(plan: Plan, begin: (listen: (message: RunMessage) => void) => Promise<RunHandle>): Promise<void> {
+    if (this.isActive) return;
+    this.#view = { kind: 'starting', plan };
+    try {
+      this.#handle = begin((message) => this.#hear(plan, message));
+      await this.#handle;
+    } catch (error) {
+      this.#fail(plan, toFailure(error));
+    }
+  }
+
+  async #ask(what: 'pause' | 'resume' | 'stop', act: (handle: RunHandle) => Promise<void>): Promise<void> {
+    const view = this.#view;
+    if (view.kind === 'running' && what !== 'resume') this.#view = { ...view, asked: what };
+    else if (view.kind === 'paused' && what !== 'pause') this.#view = { ...view, asked: what };
+    else return;
+    try {
+      if (this.#handle) await act(await this.#handle);
+    } catch (error) {
+      this.#fail(view.plan, toFailure(error));
+    }
+  }
+
+  #hear(plan: Plan, message: RunMessage): void {
+    const asked = this.#view.kind === 'running' ? this.#view.asked : null;
+    if (message.kind === 'progress') this.#view = { kind: 'running', plan, progress: message.progress, asked };
+    else if (message.kind === 'paused') this.#view = { kind: 'paused', plan, progress: message.progress, asked: null };
+    else if (message.kind === 'failed') this.#fail(plan, { code: message.code, message: message.message, hint: message.hint, values: {} });
+    else {
+      const progress = this.progress;
+      this.#view = message.kind === 'finished' ? { kind: 'finished', plan, run: message.run, progress } : { kind: 'stopped', plan, run: message.run, reason: message.reason, progress };
+      this.#end();
+    }
+  }
+
+  #fail(plan: Plan, failure: Failure): void {
+    this.#view = { kind: 'failed', plan, failure, progress: this.progress };
+    this.#end();
+  }
+
+  #end(): void {
+    this.#handle = null;
+    this.#onEnd();
+  }
+}

@@ -1,0 +1,36 @@
+/** Maps [from, to] onto [start, end]; the ends may run either way. */
+export function linear(from: number, to: number, start: number, end: number): (value: number) => number {
+  const span = to - from || 1;
+  return (value) => start + ((value - from) / span) * (end - start);
+}
+
+/** About `count` round numbers from 0 to at least `maximum`. */
+export function ticksTo(maximum: number, count: number): number[] {
+  if (!(maximum > 0)) return [0];
+  const rough = maximum / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough - 1e-12)!;
+  return Array.from({ length: Math.ceil(maximum / step - 1e-9) + 1 }, (_, index) => Number((index * step).toPrecision(12)));
+}
+
+/** Steps of a run to write on an axis: whole numbers, the last one included. */
+export function stepTicks(steps: number, count: number): number[] {
+  const step = Math.max(1, ticksTo(steps, count)[1] ?? 1);
+  const whole = Math.ceil(step);
+  const ticks = Array.from({ length: Math.floor(steps / whole) + 1 }, (_, index) => index * whole);
+  if (steps - ticks.at(-1)! >= whole * 0.6) ticks.push(steps);
+  else ticks[ticks.length - 1] = steps;
+  return ticks;
+}
+
+/** Rough width of 13 px text: Chinese characters are twice as wide as Latin ones. */
+export function textWidth(text: string, size = 13): number {
+  let width = 0;
+  for (const character of text) width += character.codePointAt(0)! > 0x2e80 ? size : size * 0.53;
+  return width;
+}
+
+/** `points` as the d of an SVG path. */
+export function path(points: readonly (readonly [x: number, y: number])[]): string {
+  return points.map(([x, y], index) => `${index === 0 ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
+}

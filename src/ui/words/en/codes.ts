@@ -1,0 +1,39 @@
+import { format as f, plural } from './locale.ts';
+
+type Values = Readonly<Record<string, number | string>>;
+const number = (values: Values, name: string): number => Number(values[name] ?? 0);
+
+/** Words for codes that come from behind the boundary. An unknown code falls back to what the error says itself. */
+export const codes = {
+  /** English errors carry their own words; other languages translate by code. */
+  errors: {} as Readonly<Record<string, (values: Values) => { readonly message: string; readonly hint: string }>>,
+  rowProblems: {
+    'column-count': (v: Values) => ({ problem: `${plural(number(v, 'found'), 'column', 'columns')}, the header has ${f.count(number(v, 'expected'))}`, fix: number(v, 'found') > number(v, 'expected') ? 'Check for an unquoted comma.' : 'Check for a missing comma.' }),
+    'unclosed-quote': (v: Values) => ({ problem: 'a quote opens and never closes', fix: number(v, 'lastRow') > 0 ? `Add a closing quote; rows up to ${f.count(number(v, 'lastRow'))} are inside it.` : 'Add a closing quote.' }),
+    'invalid-json': () => ({ problem: 'not a JSON object', fix: 'Write one JSON object a line.' }),
+    'empty-text': () => ({ problem: 'no text', fix: 'Fill in the text, or leave the row out.' }),
+    'missing-label': () => ({ problem: 'no label', fix: 'Fill in the label, or leave the row out.' }),
+    duplicate: (v: Values) => ({ problem: number(v, 'firstRow') > 0 ? `the same text as row ${f.count(number(v, 'firstRow'))}` : 'the same text as an earlier row', fix: 'Nothing; it is kept once.' }),
+    undecodable: () => ({ problem: 'bytes that the encoding does not know', fix: 'Save the file as UTF-8.' }),
+  },
+  columnReasons: {
+    'longest-text': () => 'the longest text',
+    'few-values': (_: Values, distinct: number) => plural(distinct, 'different value', 'different values'),
+    'many-rows-per-value': (_: Values, distinct: number) => `${plural(distinct, 'different value', 'different values')}, several rows each`,
+    'group-name': (_: Values, distinct: number) => `named like a group, ${plural(distinct, 'value', 'values')}; for fairness only`,
+    number: () => 'numbers',
+    date: () => 'dates',
+    other: () => 'nothing speaks for a use',
+  } as Readonly<Record<string, (values: Values, distinct: number) => string>>,
+  encodings: { 'utf-8': 'UTF-8', 'utf-16le': 'UTF-16 (LE)', 'utf-16be': 'UTF-16 (BE)', 'windows-1252': 'Windows-1252' },
+  deviceReasons: {
+    'webgpu-passed': 'The graphics chip passed its self-check.',
+    'no-webgpu': 'This browser offers no graphics chip for computing, so the processor is used.',
+    'webgpu-mismatch': 'The graphics chip disagreed with plain arithmetic, so the processor is used.',
+    'software-adapter': 'The graphics chip is only imitated in software here, so the processor is used.',
+    chosen: 'Chosen by you.',
+    'device-lost': 'The graphics chip stopped answering, so the processor is used.',
+  } as Readonly<Record<string, string>>,
+  operations: {} as Readonly<Record<string, string>>,
+  silence: {} as Readonly<Record<string, string>>,
+};

@@ -1,0 +1,90 @@
+/** Numbers, dates and spans as a language writes them. */
+export interface Format {
+  /** 1,482 */
+  count(value: number): string;
+  /** 0.84 */
+  rate(value: number, digits?: number): string;
+  /** +0.09; used for differences. */
+  signed(value: number, digits?: number): string;
+  /** 18 % */
+  percent(share: number, digits?: number): string;
+  /** Epsilon to two places; the infinity sign where it cannot be resolved. */
+  epsilon(value: number): string;
+  /** 0.00001 */
+  delta(value: number): string;
+  /** 0.77–0.81, or with a word between where a sign would read as a dash. */
+  interval(low: number, high: number, digits?: number): string;
+  /** Two significant digits: 4.9, 22, 0.031. */
+  short(value: number): string;
+  shortRange(low: number, high: number): string;
+  bytes(value: number): string;
+  /** 3.5e-7 */
+  scientific(value: number): string;
+  /** Rounded span: 40 seconds, 13 minutes, 2 hours. */
+  span(seconds: number): string;
+  time(atMs: number): string;
+  clock(atMs: number): string;
+  date(atMs: number): string;
+  dateTime(atMs: number): string;
+  /** today, yesterday, or the date. */
+  day(atMs: number, nowMs: number): string;
+  list(items: readonly string[]): string;
+}
+
+const minus = (text: string): string => text.replace(/^-/, '\u2212');
+
+/** `to` stands between the ends of an interval that has a negative end. */
+export function createFormat(locale: string, to: string): Format {
+  const counts = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+  const fixed = (digits: number, sign: 'auto' | 'exceptZero' = 'auto') => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: sign === 'auto' ? 'negative' : sign });
+  const fixedBy = [0, 1, 2, 3].map((digits) => fixed(digits));
+  const signedBy = [0, 1, 2, 3].map((digits) => fixed(digits, 'exceptZero'));
+  const significant = new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 });
+  const small = new Intl.NumberFormat(locale, { maximumSignificantDigits: 2, maximumFractionDigits: 12 });
+  const unit = (name: string, display: 'long' | 'short', digits = 0) => new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: display, maximumFractionDigits: digits });
+  const [seconds, minutes, hours] = [unit('second', 'long'), unit('minute', 'long'), unit('hour', 'long', 1)] as const;
+  const byteUnits = [unit('byte', 'long'), unit('kilobyte', 'short'), unit('megabyte', 'short', 1), unit('gigabyte', 'short', 1)] as const;
+  const wholeMegabytes = unit('megabyte', 'short');
+  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+  const date = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
+  const dateYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' });
+  const dateTime = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  const list = new Intl.ListFormat(locale, { type: 'conjunction' });
+  const rate = (value: number, digits = 2) => minus((fixedBy[digits] ?? fixedBy[2]!).format(value));
+  const short = (value: number) => minus(significant.format(value));
+  return {
+    count: (value) => minus(counts.format(value)),
+    rate,
+    signed: (value, digits = 2) => minus((signedBy[digits] ?? signedBy[2]!).format(value)),
+    percent: (share, digits = 0) => `${rate(share * 100, digits)}\u2009%`,
+    epsilon: (value) => (Number.isFinite(value) ? rate(value) : '∞'),
+    delta: (value) => small.format(value),
+    interval: (low, high, digits = 2) => (low < 0 || high < 0 ? `${rate(low, digits)} ${to} ${rate(high, digits)}` : `${rate(low, digits)}–${rate(high, digits)}`),
+    short,
+    shortRange: (low, high) => `${short(low)}–${short(high)}`,
+    bytes: (value) => {
+      const power = Math.min(3, Math.floor(Math.log10(Math.max(1, value)) / 3));
+      const scaled = value / 1000 ** power;
+      return power === 2 && scaled >= 10 ? wholeMegabytes.format(scaled) : byteUnits[power]!.format(scaled);
+    },
+    scientific: (value) => (value === 0 ? '0' : value.toExponential(1)),
+    span: (value) => (value < 90 ? seconds.format(Math.max(1, Math.round(value))) : value < 5400 ? minutes.format(Math.round(value / 60)) : hours.format(value / 3600)),
+    time: (atMs) => time.format(atMs),
+    clock: (atMs) => clock.format(atMs),
+    date: (atMs) => date.format(atMs),
+    dateTime: (atMs) => dateTime.format(atMs),
+    day: (atMs, nowMs) => {
+      const days = Math.round((new Date(atMs).setHours(12, 0, 0, 0) - new Date(nowMs).setHours(12, 0, 0, 0)) / 86_400_000);
+      return days === 0 || days === -1 ? relative.format(days, 'day') : new Date(atMs).getFullYear() === new Date(nowMs).getFullYear() ? date.format(atMs) : dateYear.format(atMs);
+    },
+    list: (items) => list.format(items),
+  };
+}
+
+/** Number with its noun in the right form, by the language's own plural rule. */
+export function createPlural(locale: string, format: Format): (count: number, one: string, other: string) => string {
+  const rules = new Intl.PluralRules(locale);
+  return (count, one, other) => `${format.count(count)} ${rules.select(count) === 'one' ? one : other}`;
+}
