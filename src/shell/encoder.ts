@@ -6,17 +6,9 @@ import type { BertShape, BertWeights } from '../engine/model/weights.ts';
 import { bertShape } from '../engine/model/config.ts';
 import { createTokenizer, type Tokenizer } from '../engine/tokenizer.ts';
 import type { ModelReport, Progress } from './bedside.service.ts';
+import { nanoName, type EncoderSource } from './encoder-source.ts';
 import { loadManifest, loadModelFiles } from './model-files.ts';
 
-/** Which encoder: `nano` is made by code, for tests; any other is a folder of `models/` beside the page. */
-export interface EncoderSource {
-  readonly name: string;
-  /** Address of the folder, with a slash at the end; '' for nano. */
-  readonly folder: string;
-}
-
-export const nanoName = 'nano';
-export const defaultEncoderName = 'all-MiniLM-L6-v2';
 const nanoSeed = 1;
 
 /** What the guard needs of an encoder: how to tokenize, and what it is. */

@@ -1,10 +1,10 @@
 import { engineFiles, manifestFile, readManifest, type ModelManifest } from '../engine/model/manifest.ts';
 import { missingFileError } from '../engine/model/model-error.ts';
 import type { Progress } from './bedside.service.ts';
+import { modelCacheName } from './model-cache.ts';
 import { modelHashMismatch, modelNotFound } from './model-errors.ts';
 import { toStorageError } from './storage-errors.ts';
 
-export const modelCacheName = 'bedside-models';
 export type EngineFile = (typeof engineFiles)[number];
 
 async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

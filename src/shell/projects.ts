@@ -1,49 +1,13 @@
 import type { ColumnRole, Dataset, RawTable } from '../data/table.ts';
-import type { BudgetReport, DatasetView, Project, ProjectSummary, RunSummary } from './bedside.service.ts';
+import type { Project } from './bedside.service.ts';
 import { storesByProject, storesByRun, type BedsideDatabase } from './database.ts';
+import { liveRunIds, withInterruption } from './live-runs.ts';
+import { summaryOfRun, viewOfDataset } from './project-summary.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
 import { recordMissing } from './storage-errors.ts';
 import { inTransaction } from './transaction.ts';
 
-/** Rows and problems that the page gets to see of a data set. */
-const shownRows = 50;
 export const defaultEpsilonLimit = 4;
-
-export function viewOfDataset(dataset: Dataset): DatasetView {
-  const { notes, problems, ...rest } = dataset;
-  const counts = new Map<DatasetView['problemCounts'][number]['code'], number>();
-  for (const { code } of problems) counts.set(code, (counts.get(code) ?? 0) + 1);
-  return {
-    ...rest,
-    noteCount: notes.length,
-    personCount: dataset.personColumn === null ? null : new Set(notes.map((note) => note.person)).size,
-    firstNotes: notes.slice(0, shownRows),
-    problemCount: problems.length,
-    problemCounts: [...counts].map(([code, count]) => ({ code, count })),
-    firstProblems: problems.slice(0, shownRows),
-  };
-}
-
-export function summaryOfRun(run: RunRecord): RunSummary {
-  const { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1 } = run;
-  return { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1, hasModel: state === 'finished' || state === 'stopped' };
-}
-
-/** A project's line on the start page; the best recent run is the last one that was scored. */
-export function summaryOfProject(record: ProjectRecord, runs: readonly RunRecord[], budget: BudgetReport | null): ProjectSummary {
-  const scored = runs.filter((run) => run.accuracy !== null).sort((a, b) => a.number - b.number).at(-1);
-  const energyWh = runs.reduce((sum, run) => ({ low: sum.low + run.energyWh.low, central: sum.central + run.energyWh.central, high: sum.high + run.energyWh.high }), { low: 0, central: 0, high: 0 });
-  return {
-    id: record.id,
-    name: record.name,
-    noteCount: record.noteCount ?? record.rowCount,
-    isSynthetic: record.isSynthetic,
-    openedAtMs: record.openedAtMs,
-    accuracy: scored?.accuracy ?? null,
-    budget,
-    energyWh: runs.length > 0 ? energyWh : null,
-  };
-}
 
 function nameOfFile(fileName: string): string {
   return fileName.replace(/\.[^.]+$/, '') || fileName;
@@ -74,9 +38,10 @@ export async function createProject(database: BedsideDatabase, table: RawTable, 
 }
 
 export async function listProjects(database: BedsideDatabase): Promise<readonly { record: ProjectRecord; runs: readonly RunRecord[] }[]> {
+  const live = await liveRunIds();
   return inTransaction(database, ['projects', 'runs'], 'readonly', async (transaction) => {
     const [records, runs] = await Promise.all([transaction.objectStore('projects').getAll(), transaction.objectStore('runs').getAll()]);
-    return records.sort((a, b) => b.openedAtMs - a.openedAtMs).map((record) => ({ record, runs: runs.filter((run) => run.projectId === record.id) }));
+    return records.sort((a, b) => b.openedAtMs - a.openedAtMs).map((record) => ({ record, runs: runs.filter((run) => run.projectId === record.id).map((run) => withInterruption(run, live)) }));
   });
 }
 
@@ -101,6 +66,7 @@ export async function readDataset(database: BedsideDatabase, id: string): Promis
 
 /** Everything the page shows of a project; marks it as opened now. */
 export async function openProject(database: BedsideDatabase, id: string): Promise<Project> {
+  const live = await liveRunIds();
   return inTransaction(database, ['projects', 'datasets', 'runs'], 'readwrite', async (transaction) => {
     const projects = transaction.objectStore('projects');
     const record = await projects.get(id);
@@ -113,7 +79,7 @@ export async function openProject(database: BedsideDatabase, id: string): Promis
       dataset: dataset ? viewOfDataset(dataset.dataset) : null,
       columnRoles: record.columnRoles,
       sentences: record.sentences,
-      runs: runs.sort((a, b) => a.number - b.number).map(summaryOfRun),
+      runs: runs.sort((a, b) => a.number - b.number).map((run) => summaryOfRun(withInterruption(run, live))),
     };
   });
 }

@@ -3,7 +3,7 @@ import type { TrainedModel } from '../training/trained-model.ts';
 import type { Trainer } from '../training/trainer.ts';
 import type { DeviceReport, KernelCheck } from './bedside.service.ts';
 import type { BackendChoice } from './device.ts';
-import type { EncoderSource } from './encoder.ts';
+import type { EncoderSource } from './encoder-source.ts';
 import type { RequestLog } from './request-log.ts';
 import type { Living } from './remote.ts';
 
@@ -11,7 +11,9 @@ import type { Living } from './remote.ts';
 export interface TrainerHost extends Living {
   /** Opens a backend and checks its kernels against the reference. */
   open(choice: BackendChoice, onCheck: (check: KernelCheck) => void): Promise<DeviceReport>;
-  /** Loads the encoder; the worker can then train. */
+  /** Opens a backend that another trainer of the same machine has checked. */
+  openChecked(name: 'wasm' | 'webgpu'): Promise<void>;
+  /** Loads the encoder, once; the worker can then train. */
   load(source: EncoderSource): Promise<void>;
   /** Gives the guard its port. Un-noised sums go there and nowhere else. */
   serve(port: MessagePort): Promise<void>;

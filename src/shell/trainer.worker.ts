@@ -4,7 +4,7 @@ import { createTrainer } from '../training/in-process-trainer.ts';
 import { modelLogits } from '../training/predict.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { openWasm, openWebGpu, type Backend } from './backend.ts';
-import { chooseBackend, reportOf, type ChosenBackend } from './device.ts';
+import { chooseBackend, reportOf } from './device.ts';
 import { loadEncoderWeights } from './encoder.ts';
 import { expose, holdLifeLock } from './remote.ts';
 import { logRequests, readRequestLog } from './request-log.ts';
@@ -14,9 +14,9 @@ import type { GuardedTrainer, TrainerHost } from './trainer-service.ts';
 
 logRequests();
 
-let chosen: ChosenBackend | null = null;
 let backend: Backend | null = null;
 let engine: ResilientEngine | null = null;
+let loadedName: string | null = null;
 
 function notOpen(): BedsideError {
   return new BedsideError('device/not-open', 'device', 'The trainer has no device yet.', 'Run the device check in the settings.');
@@ -40,19 +40,27 @@ const host: TrainerHost = {
   async open(choice, onCheck) {
     backend?.close();
     engine = null;
-    chosen = await chooseBackend(choice, onCheck);
+    const chosen = await chooseBackend(choice, onCheck);
     backend = chosen.backend;
     return reportOf(chosen, 1);
   },
 
+  async openChecked(name) {
+    backend?.close();
+    engine = null;
+    backend = await (name === 'webgpu' ? openWebGpu() : openWasm());
+  },
+
   async load(source) {
     if (!backend) throw notOpen();
+    if (engine && loadedName === source.name) return;
     const weights = await loadEncoderWeights(source);
     engine = new ResilientEngine(await backend.engine(weights), isDeviceGone, async (error, losses) => {
       backend?.close();
       backend = await reopen(error, losses);
       return backend.engine(weights);
     });
+    loadedName = source.name;
   },
 
   async serve(port) {

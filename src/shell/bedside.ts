@@ -1,0 +1,185 @@
+/** The page's end of everything: a thin façade that owns workers and asks them. No note is parsed, hashed or computed on here. */
+import { BedsideError } from '../ground/errors.ts';
+import type { BedsideService, BudgetReport, ProjectSummary, RunHandle, RunMessage } from './bedside.service.ts';
+import { Crew } from './crew.ts';
+import type { GuardService } from './guard-service.ts';
+import guardUrl from './guard.worker.ts?worker&url';
+import { workOffline } from './offline.ts';
+import { backendChoice, encoderSource, keepBackendChoice } from './page-settings.ts';
+import { summaryOfProject } from './project-summary.ts';
+import { linkWorker, proxy, transfer, type WorkerLink } from './remote.ts';
+import { logRequests, readRequestLog } from './request-log.ts';
+import { isReadyOffline, silenceOf, trySending } from './silence.ts';
+import { startModuleWorker } from './start-worker.ts';
+import { clearCaches, storageReport } from './storage-report.ts';
+import type { ListedProject, TableService } from './table-service.ts';
+import tableUrl from './table.worker.ts?worker&url';
+
+function cancelled(): BedsideError {
+  return new BedsideError('cancelled', 'input', 'Cancelled. Nothing was saved.', 'Start again when you like.');
+}
+
+/** A worker that is started when first asked and again after it has died. */
+class LazyWorker<Link extends { readonly isDead: boolean; terminate(): void }> {
+  #link: Promise<Link> | null = null;
+  readonly #start: () => Promise<Link>;
+
+  constructor(start: () => Promise<Link>) {
+    this.#start = start;
+  }
+
+  async get(): Promise<Link> {
+    if (this.#link && (await this.#link).isDead) this.#link = null;
+    this.#link ??= this.#start().catch((error: unknown) => {
+      this.#link = null;
+      throw error;
+    });
+    return this.#link;
+  }
+
+  /** The running worker, or null: asking must not start one. */
+  async running(): Promise<Link | null> {
+    const link = await this.#link;
+    return link && !link.isDead ? link : null;
+  }
+}
+
+/** Connects a page to its workers and storage. Nothing is started before it is needed. */
+export function createBedside(): BedsideService {
+  logRequests();
+  void workOffline();
+  const encoder = encoderSource();
+  const crew = new Crew(backendChoice(), encoder);
+
+  const tables = new LazyWorker(() => linkWorker<TableService>(startModuleWorker(tableUrl, 'table'), 'tables'));
+  const guards: LazyWorker<WorkerLink<GuardService>> = new LazyWorker(async () => {
+    const link = await linkWorker<GuardService>(startModuleWorker(guardUrl, 'guard'), 'training');
+    const bringTrainers = async () => {
+      const ports = await crew.ports();
+      await link.call((guard) => guard.connect(transfer(ports, ports.map(({ port }) => port))));
+    };
+    await link.call((guard) => guard.open(encoder, proxy(bringTrainers)));
+    return link;
+  });
+  const table = async <Result>(ask: (remote: WorkerLink<TableService>['remote']) => Promise<Result>) => (await tables.get()).call(ask);
+  const guard = async <Result>(ask: (remote: WorkerLink<GuardService>['remote']) => Promise<Result>) => (await guards.get()).call(ask);
+
+  /** Rejects as soon as `signal` says so; the worker ends its work at the next turn, having saved nothing. */
+  async function orCancelled<Result>(signal: AbortSignal, work: Promise<Result>, cancel: () => void): Promise<Result> {
+    if (signal.aborted) throw cancelled();
+    let stop = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      stop = () => {
+        cancel();
+        reject(cancelled());
+      };
+      signal.addEventListener('abort', stop, { once: true });
+    });
+    try {
+      return await Promise.race([work, aborted]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async function summaryOf({ record, runs }: ListedProject): Promise<ProjectSummary> {
+    return summaryOfProject(record, runs, record.noteCount === null ? null : await guard((remote) => remote.budget(record.id)));
+  }
+
+  const summaryById = async (id: string) => summaryOf(await table((remote) => remote.readProject(id)));
+
+  function noColumns(): BedsideError {
+    return new BedsideError('data/no-columns', 'input', 'The columns of this project are not confirmed yet.', 'Choose the text column and the label column on the Data page.');
+  }
+
+  function handleOf(runId: string): RunHandle {
+    return { runId, pause: () => guard((remote) => remote.pause(runId)), resume: () => guard((remote) => remote.resume(runId)), stop: () => guard((remote) => remote.stop(runId)) };
+  }
+
+  /** Starts or resumes, and tells the listener if the guard itself dies under the run. */
+  async function run(begin: (remote: WorkerLink<GuardService>['remote'], onMessage: (message: RunMessage) => void) => Promise<string>, onMessage: (message: RunMessage) => void): Promise<RunHandle> {
+    const link = await guards.get();
+    let isOver = false;
+    const listen = (message: RunMessage) => {
+      if (message.kind !== 'progress' && message.kind !== 'paused') isOver = true;
+      onMessage(message);
+    };
+    link.onDeath(() => {
+      if (!isOver) listen({ kind: 'failed', code: 'device/worker-died', message: 'The background worker of this run ended before it was done.', hint: 'What was charged stays charged; resume the run to go on.' });
+    });
+    return handleOf(await link.call((remote) => begin(remote, proxy(listen))));
+  }
+
+  return {
+    device: () => crew.device(),
+    selfCheck: async (onCheck) => {
+      crew.restart();
+      return crew.device(onCheck);
+    },
+    chooseBackend: async (backend) => {
+      keepBackendChoice(backend);
+      crew.restart(backend);
+      return crew.device();
+    },
+    model: () => guard((remote) => remote.encoder()),
+    loadModel: (onProgress) => guard((remote) => remote.loadEncoder(proxy(onProgress))),
+
+    listProjects: async () => Promise.all((await table((remote) => remote.listProjects())).map(summaryOf)),
+    openProject: async (id) => {
+      const project = await table((remote) => remote.openProject(id));
+      if (!project.runs.some((one) => one.state === 'interrupted')) return project;
+      const again = await guard((remote) => remote.resumeEpsilons(id));
+      return { ...project, runs: project.runs.map((one) => (one.state === 'interrupted' ? { ...one, resumeEpsilon: again[one.id] ?? null } : one)) };
+    },
+    renameProject: (id, name) => table((remote) => remote.renameProject(id, name)),
+    duplicateProject: async (id) => summaryById(await table((remote) => remote.duplicateProject(id))),
+    deleteProject: (id) => table((remote) => remote.deleteProject(id)),
+    exportProject: (id) => guard((remote) => remote.exportProject(id)),
+    importProject: async (file) => summaryById(await guard((remote) => remote.importProject(file))),
+
+    readFile: async (file, onProgress, signal) => {
+      const id = await orCancelled(signal, table((remote) => remote.readFile(file, proxy(onProgress))), () => void table((remote) => remote.cancelRead()));
+      return summaryById(id);
+    },
+    openSample: async () => summaryById(await table((remote) => remote.openSample())),
+    preview: (id) => table((remote) => remote.preview(id)),
+    setColumns: (id, roles) => table((remote) => remote.setColumns(id, roles)),
+    setSentences: (id, sentences) => table((remote) => remote.setSentences(id, sentences)),
+    setAsideRows: (id) => table((remote) => remote.setAsideRows(id)),
+
+    proposePlan: (id) => guard((remote) => remote.proposePlan(id)),
+    forecast: (id, plan) => guard((remote) => remote.forecast(id, plan)),
+    budget: async (id): Promise<BudgetReport> => {
+      const budget = await guard((remote) => remote.budget(id));
+      if (!budget) throw noColumns();
+      return budget;
+    },
+    setBudget: (id, epsilonLimit) => guard((remote) => remote.setBudget(id, epsilonLimit)),
+    declareDisjoint: (id) => guard((remote) => remote.declareDisjoint(id)),
+
+    startRun: (id, plan, onMessage) => run((remote, listen) => remote.startRun(id, plan, listen), onMessage),
+    resumeRun: (id, runId, onMessage) => run((remote, listen) => remote.resumeRun(id, runId, listen), onMessage),
+    results: (id, runId) => guard((remote) => remote.results(id, runId)),
+
+    classify: (id, runId, text) => guard((remote) => remote.classify(id, runId, text)),
+    classifyFile: (id, runId, file, onProgress, signal) =>
+      orCancelled(signal, guard((remote) => remote.classifyFile(id, runId, file, proxy(onProgress))), () => void guard((remote) => remote.cancelClassify())),
+    exportModel: (id, runId) => guard((remote) => remote.exportModel(id, runId)),
+
+    ledger: () => guard((remote) => remote.ledger()),
+    eraseLedger: () => guard((remote) => remote.eraseLedger()),
+
+    storage: async () => storageReport(await table((remote) => remote.storedBytes()), await guard((remote) => remote.ledgerBytes())),
+    clearCaches,
+    silence: async () => {
+      const [tableLink, guardLink] = await Promise.all([tables.running(), guards.running()]);
+      const logs = await Promise.all([
+        ...(tableLink ? [tableLink.call((remote) => remote.requests())] : []),
+        ...(guardLink ? [guardLink.call((remote) => remote.requests())] : []),
+        ...crew.links.map((link) => link.call((remote) => remote.requests())),
+      ]);
+      return silenceOf([readRequestLog(), ...logs], await isReadyOffline(encoder.name));
+    },
+    trySending,
+  };
+}

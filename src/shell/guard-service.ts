@@ -1,0 +1,48 @@
+import type { BedsideService, BudgetReport, CostForecast, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { Plan } from '../training/plan.ts';
+import type { EncoderSource } from './encoder-source.ts';
+import type { Living } from './remote.ts';
+import type { TrainerPort } from './remote-trainer.ts';
+import type { RequestLog } from './request-log.ts';
+
+/** The worker that owns sessions, optimizer, secret keys and the ledger. */
+export interface GuardService extends Living {
+  /**
+   * What the guard needs of the page: which encoder, and trainers when there are none alive. `bringTrainers` starts them,
+   * hands their ports over with `connect`, and resolves.
+   */
+  open(encoder: EncoderSource, bringTrainers: () => Promise<void>): Promise<void>;
+  connect(ports: readonly TrainerPort[]): Promise<void>;
+  loadEncoder(onProgress: (progress: Progress) => void): Promise<ModelReport>;
+  encoder(): Promise<ModelReport>;
+
+  budget(id: string): Promise<BudgetReport | null>;
+  setBudget(id: string, epsilonLimit: number): Promise<BudgetReport>;
+  declareDisjoint(id: string): Promise<BudgetReport>;
+  proposePlan(id: string): Promise<PlanProposal>;
+  forecast(id: string, plan: Plan): Promise<CostForecast>;
+
+  /** Resolves with the run's id once it is recorded; everything after comes as messages. */
+  startRun(id: string, plan: Plan, onMessage: (message: RunMessage) => void): Promise<string>;
+  resumeRun(id: string, runId: string, onMessage: (message: RunMessage) => void): Promise<string>;
+  pause(runId: string): Promise<void>;
+  resume(runId: string): Promise<void>;
+  stop(runId: string): Promise<void>;
+  /** Epsilon that charging an interrupted step again adds, by run id. */
+  resumeEpsilons(id: string): Promise<Readonly<Record<string, number>>>;
+
+  results(id: string, runId: string): Promise<RunResults>;
+  classify(id: string, runId: string, text: string): Promise<Prediction>;
+  classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void): Promise<Blob>;
+  /** Ends the classification of a file after the rows in hand. */
+  cancelClassify(): Promise<void>;
+  exportModel(id: string, runId: string): Promise<Blob>;
+
+  exportProject(id: string): Promise<Blob>;
+  importProject(file: Blob): Promise<string>;
+
+  ledger(): ReturnType<BedsideService['ledger']>;
+  eraseLedger(): Promise<void>;
+  ledgerBytes(): Promise<{ readonly bytes: number; readonly count: number }>;
+  requests(): Promise<RequestLog>;
+}

@@ -1,0 +1,2 @@
+/** The one place where encoders are kept. */
+export const modelCacheName = 'bedside-models';

@@ -1,0 +1,42 @@
+import type { Dataset } from '../data/table.ts';
+import type { BudgetReport, DatasetView, ProjectSummary, RunSummary } from './bedside.service.ts';
+import type { ProjectRecord, RunRecord } from './records.ts';
+
+/** Rows and problems that the page gets to see of a data set. */
+const shownRows = 50;
+
+export function viewOfDataset(dataset: Dataset): DatasetView {
+  const { notes, problems, ...rest } = dataset;
+  const counts = new Map<DatasetView['problemCounts'][number]['code'], number>();
+  for (const { code } of problems) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return {
+    ...rest,
+    noteCount: notes.length,
+    personCount: dataset.personColumn === null ? null : new Set(notes.map((note) => note.person)).size,
+    firstNotes: notes.slice(0, shownRows),
+    problemCount: problems.length,
+    problemCounts: [...counts].map(([code, count]) => ({ code, count })),
+    firstProblems: problems.slice(0, shownRows),
+  };
+}
+
+export function summaryOfRun(run: RunRecord): RunSummary {
+  const { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1 } = run;
+  return { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1, hasModel: state === 'finished' || state === 'stopped' };
+}
+
+/** A project's line on the start page; the best recent run is the last one that was scored. */
+export function summaryOfProject(record: ProjectRecord, runs: readonly RunRecord[], budget: BudgetReport | null): ProjectSummary {
+  const scored = runs.filter((run) => run.accuracy !== null).sort((a, b) => a.number - b.number).at(-1);
+  const energyWh = runs.reduce((sum, run) => ({ low: sum.low + run.energyWh.low, central: sum.central + run.energyWh.central, high: sum.high + run.energyWh.high }), { low: 0, central: 0, high: 0 });
+  return {
+    id: record.id,
+    name: record.name,
+    noteCount: record.noteCount ?? record.rowCount,
+    isSynthetic: record.isSynthetic,
+    openedAtMs: record.openedAtMs,
+    accuracy: scored?.accuracy ?? null,
+    budget,
+    energyWh: runs.length > 0 ? energyWh : null,
+  };
+}

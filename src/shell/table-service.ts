@@ -1,0 +1,34 @@
+import type { ColumnRole } from '../data/table.ts';
+import type { BedsideService, DatasetView, Progress, Project } from './bedside.service.ts';
+import type { ProjectRecord, RunRecord } from './records.ts';
+import type { Living } from './remote.ts';
+import type { RequestLog } from './request-log.ts';
+
+export interface ListedProject {
+  readonly record: ProjectRecord;
+  readonly runs: readonly RunRecord[];
+}
+
+/** The worker that knows tables and projects; it keeps their rows off the page. */
+export interface TableService extends Living {
+  listProjects(): Promise<readonly ListedProject[]>;
+  readProject(id: string): Promise<ListedProject>;
+  openProject(id: string): Promise<Project>;
+  renameProject(id: string, name: string): Promise<void>;
+  duplicateProject(id: string): Promise<string>;
+  deleteProject(id: string): Promise<void>;
+  /** Parses a file and saves it as a new project, whole or not at all. */
+  readFile(file: File, onProgress: (progress: Progress) => void): Promise<string>;
+  /** The reading in progress rejects with code `cancelled`, and nothing is saved. */
+  cancelRead(): Promise<void>;
+  openSample(): Promise<string>;
+  preview(id: string): ReturnType<BedsideService['preview']>;
+  setColumns(id: string, roles: Readonly<Record<string, ColumnRole>>): Promise<DatasetView>;
+  setSentences(id: string, sentences: Readonly<Record<string, string>>): Promise<void>;
+  setAsideRows(id: string): Promise<Blob>;
+  storedBytes(): Promise<StoredBytes>;
+  requests(): Promise<RequestLog>;
+}
+
+/** An estimate from the text and arrays kept, a part. */
+export type StoredBytes = Readonly<Record<'projects' | 'models', { readonly bytes: number; readonly count: number }>>;

@@ -1,0 +1,85 @@
+/** Tables and projects: parses files, keeps rows in IndexedDB, gives the page what it shows. */
+import { buildDataset } from '../data/dataset.ts';
+import { guessColumns } from '../data/columns.ts';
+import { parseTable } from '../data/parse.ts';
+import { isSampleTable, sampleSentences, sampleTable } from '../data/sample.ts';
+import { setAsideCsv } from '../data/set-aside.ts';
+import type { RawTable, TextEncoding } from '../data/table.ts';
+import { openBedsideDatabase } from './database.ts';
+import { viewOfDataset } from './project-summary.ts';
+import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readProject, readTable, saveDataset } from './projects.ts';
+import { expose, holdLifeLock } from './remote.ts';
+import { logRequests, readRequestLog } from './request-log.ts';
+import { recordMissing } from './storage-errors.ts';
+import { storedBytes } from './stored-bytes.ts';
+import type { TableService } from './table-service.ts';
+import { takeTurn } from './turn.ts';
+
+logRequests();
+
+const opening = openBedsideDatabase();
+opening.catch(() => undefined);
+const shownRows = 20;
+let isCancelled = false;
+
+function decode(bytes: Uint8Array, encoding: TextEncoding): string {
+  return new TextDecoder(encoding).decode(bytes);
+}
+
+async function save(table: RawTable): Promise<string> {
+  return (await createProject(await opening, table, isSampleTable(table))).id;
+}
+
+const service: TableService = {
+  live: holdLifeLock,
+  listProjects: async () => listProjects(await opening),
+  readProject: async (id) => {
+    const found = (await listProjects(await opening)).find(({ record }) => record.id === id);
+    if (!found) throw recordMissing('project');
+    return found;
+  },
+  openProject: async (id) => openProject(await opening, id),
+  renameProject: async (id, name) => void (await changeProject(await opening, id, (record) => ({ ...record, name }))),
+  duplicateProject: async (id) => {
+    const database = await opening;
+    const { name } = await readProject(database, id);
+    return (await duplicateProject(database, id, `${name} 2`)).id;
+  },
+  deleteProject: async (id) => deleteProject(await opening, id),
+
+  readFile: async (file, onProgress) => {
+    isCancelled = false;
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const table = await parseTable({ fileName: file.name, bytes, decode, onProgress: ({ done, total }) => onProgress({ done, total }), pause: takeTurn, isCancelled: () => isCancelled });
+    return save(table);
+  },
+  cancelRead: async () => {
+    isCancelled = true;
+  },
+  openSample: async () => {
+    const id = await save(sampleTable());
+    await changeProject(await opening, id, (record) => ({ ...record, sentences: sampleSentences }));
+    return id;
+  },
+  preview: async (id) => {
+    const table = await readTable(await opening, id);
+    const { fileName, format, encoding, header, rows } = table;
+    return { table: { fileName, format, encoding, header }, rowCount: rows.length, columns: guessColumns(table), firstRows: rows.slice(0, shownRows).map((row) => row.cells) };
+  },
+  setColumns: async (id, roles) => {
+    const database = await opening;
+    const dataset = buildDataset(await readTable(database, id), roles);
+    await saveDataset(database, id, roles, dataset);
+    return viewOfDataset(dataset);
+  },
+  setSentences: async (id, sentences) => void (await changeProject(await opening, id, (record) => ({ ...record, sentences }))),
+  setAsideRows: async (id) => {
+    const database = await opening;
+    const [table, dataset] = await Promise.all([readTable(database, id), readDataset(database, id)]);
+    return new Blob([setAsideCsv(table.header, dataset.problems)], { type: 'text/csv' });
+  },
+  storedBytes: async () => storedBytes(await opening),
+  requests: async () => readRequestLog(),
+};
+
+expose(service);
