@@ -1,6 +1,9 @@
 /** Backends as a trainer worker opens them: the WASM kernels with their files, or a GPU device. */
 import type { BackendName, Engine } from '../engine/engine.ts';
 import { createEngine } from '../engine/bert.ts';
+import { operationCases } from '../engine/operations/cases.ts';
+import type { Operations } from '../engine/operations/operations.ts';
+import { selfCheck } from '../engine/self-check.ts';
 import type { BertWeights } from '../engine/model/weights.ts';
 import { instantiateKernels, type KernelBinaries } from '../engine/wasm/module.ts';
 import simdUrl from '../engine/wasm/kernels.simd.wasm?url';
@@ -8,17 +11,27 @@ import relaxedUrl from '../engine/wasm/kernels.relaxed.wasm?url';
 import { createWasmOperations } from '../engine/wasm/wasm-operations.ts';
 import { BedsideError } from '../ground/errors.ts';
 import type { KernelCheck } from './bedside.service.ts';
-import { selfCheck } from './self-check.ts';
+
+export type Thoroughness = 'start' | 'all';
 
 export interface Backend {
   readonly name: BackendName;
   readonly device: string;
   /** A software renderer of WebGPU: correct, and slower than WASM. */
   readonly isSoftware: boolean;
-  check(onCheck: (check: KernelCheck) => void): Promise<readonly KernelCheck[]>;
+  check(thoroughness: Thoroughness, onCheck: (check: KernelCheck) => void): Promise<readonly KernelCheck[]>;
   engine(weights: BertWeights): Promise<Engine>;
   /** Gives the device up, as its loss would: for tests and for changing backends. */
   close(): void;
+}
+
+/** At the start every operation runs on the two small encoders; the full-size layers take seconds and are for the asked-for check. */
+const startCases = operationCases.filter(({ model }) => model === 'nano' || model === 'odd');
+
+async function checkAll<Buffer>(createOperations: () => Operations<Buffer> | Promise<Operations<Buffer>>, thoroughness: Thoroughness, onCheck: (check: KernelCheck) => void): Promise<readonly KernelCheck[]> {
+  const checks = await selfCheck(createOperations, thoroughness === 'all' ? operationCases : startCases);
+  for (const check of checks) onCheck(check);
+  return checks;
 }
 
 async function fetchKernels(url: string): Promise<ArrayBuffer> {
@@ -41,7 +54,7 @@ export async function openWasm(): Promise<Backend> {
     name: 'wasm',
     device,
     isSoftware: false,
-    check: (onCheck) => selfCheck('wasm', operations, onCheck),
+    check: (thoroughness, onCheck) => checkAll(operations, thoroughness, onCheck),
     engine: async (weights) => createEngine(await operations(), weights),
     close: () => undefined,
   };
@@ -55,7 +68,7 @@ export async function openWebGpu(): Promise<Backend> {
     name: 'webgpu',
     device: device.name,
     isSoftware: device.isSoftware,
-    check: (onCheck) => selfCheck('webgpu', async () => createWebGpuOperations(device), onCheck),
+    check: (thoroughness, onCheck) => checkAll(() => createWebGpuOperations(device), thoroughness, onCheck),
     engine: async (weights) => createEngine(createWebGpuOperations(device), weights),
     close: () => device.destroy(),
   };

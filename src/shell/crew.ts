@@ -1,4 +1,5 @@
 import type { DeviceReport, KernelCheck } from './bedside.service.ts';
+import type { Thoroughness } from './backend.ts';
 import type { BackendChoice } from './device.ts';
 import type { EncoderSource } from './encoder-source.ts';
 import { linkWorker, proxy, transfer, type WorkerLink } from './remote.ts';
@@ -33,7 +34,7 @@ export class Crew {
   async device(onCheck?: (check: KernelCheck) => void): Promise<DeviceReport> {
     if (onCheck) this.#checkListeners.add(onCheck);
     try {
-      this.#opening ??= this.#openFirst().catch((error: unknown) => {
+      this.#opening ??= this.#openFirst(onCheck ? 'all' : 'start').catch((error: unknown) => {
         this.#opening = null;
         throw error;
       });
@@ -79,13 +80,13 @@ export class Crew {
     return linkWorker<TrainerHost>(startModuleWorker(trainerUrl, 'trainer'), 'training');
   }
 
-  async #openFirst(): Promise<DeviceReport> {
+  async #openFirst(thoroughness: Thoroughness): Promise<DeviceReport> {
     const link = await this.#start();
     this.#links = [link];
     const tell = (check: KernelCheck) => {
       for (const listener of this.#checkListeners) listener(check);
     };
-    const report = await link.call((host) => host.open(this.#choice, proxy(tell)));
+    const report = await link.call((host) => host.open(this.#choice, thoroughness, proxy(tell)));
     return report.backend === 'wasm' && this.#workers > 1 ? { ...report, device: `${report.device}, ${this.#workers} workers` } : report;
   }
 }

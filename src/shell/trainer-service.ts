@@ -2,6 +2,7 @@
 import type { TrainedModel } from '../training/trained-model.ts';
 import type { Trainer } from '../training/trainer.ts';
 import type { DeviceReport, KernelCheck } from './bedside.service.ts';
+import type { Thoroughness } from './backend.ts';
 import type { BackendChoice } from './device.ts';
 import type { EncoderSource } from './encoder-source.ts';
 import type { RequestLog } from './request-log.ts';
@@ -10,7 +11,7 @@ import type { Living } from './remote.ts';
 /** What the page may ask: nothing that depends on a note. */
 export interface TrainerHost extends Living {
   /** Opens a backend and checks its kernels against the reference. */
-  open(choice: BackendChoice, onCheck: (check: KernelCheck) => void): Promise<DeviceReport>;
+  open(choice: BackendChoice, thoroughness: Thoroughness, onCheck: (check: KernelCheck) => void): Promise<DeviceReport>;
   /** Opens a backend that another trainer of the same machine has checked. */
   openChecked(name: 'wasm' | 'webgpu'): Promise<void>;
   /** Loads the encoder, once; the worker can then train. */

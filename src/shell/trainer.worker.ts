@@ -37,10 +37,10 @@ async function reopen(error: unknown, losses: number): Promise<Backend> {
 const host: TrainerHost = {
   live: holdLifeLock,
 
-  async open(choice, onCheck) {
+  async open(choice, thoroughness, onCheck) {
     backend?.close();
     engine = null;
-    const chosen = await chooseBackend(choice, onCheck);
+    const chosen = await chooseBackend(choice, thoroughness, onCheck);
     backend = chosen.backend;
     return reportOf(chosen, 1);
   },
