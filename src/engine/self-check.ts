@@ -1,0 +1,76 @@
+import { createEngine } from './bert.ts';
+import type { BackendName, Engine } from './engine.ts';
+import { operationCases } from './operations/cases.ts';
+import { caseShape, caseValues, caseWeights, offsetsOf, type OperationCase, runCase, scaledError } from './operations/operation-case.ts';
+import type { Operations } from './operations/operations.ts';
+import { createReferenceOperations } from './reference/reference-operations.ts';
+
+/** How far one operation of a backend is from the reference, at its worst case. */
+export interface OperationCheck {
+  readonly operation: string;
+  readonly backend: BackendName;
+  readonly passed: boolean;
+  /** `scaledError`; Infinity where the operation failed altogether. */
+  readonly worstError: number;
+  readonly tolerance: number;
+}
+
+/** Name of the check that runs a whole forward and backward pass. */
+export const gradientCheck = 'bertGradient';
+/** Some twenty operations in a row, each within 1e-5. */
+const gradientTolerance = 2e-4;
+
+/** Losses and per-example gradients of LoRA and head on two layers and three ragged rows, whole and split into micro-batches. */
+async function tinyGradients(engine: Engine): Promise<Float32Array[]> {
+  const lora = { rank: 4, alpha: 8, targets: ['query', 'value'], layers: [0, 1] } as const;
+  const layout = engine.configure({ classes: 3, lora });
+  engine.setParameters(caseValues(layout.length, 1300, 0.2));
+  const offsets = Int32Array.from(offsetsOf([1, 9, 5]));
+  const ids = Int32Array.from({ length: offsets.at(-1)! }, (_, t) => (t * 37) % caseShape('nano').vocabularySize);
+  const { losses, gradients } = await engine.gradients({ ids, offsets }, Int32Array.of(2, 0, 1));
+  return [losses, gradients, await engine.logits({ ids, offsets }), await engine.encode({ ids, offsets }, [0, 1, 2])];
+}
+
+/** `Infinity` where the computation throws: a backend that fails is a backend that disagrees. */
+async function errorOf(compute: () => Promise<number>): Promise<number> {
+  try {
+    return await compute();
+  } catch {
+    return Infinity;
+  }
+}
+
+function worse(a: OperationCheck, b: OperationCheck): OperationCheck {
+  const distance = ({ worstError, tolerance }: OperationCheck) => (worstError <= tolerance ? worstError / (tolerance || 1) : Infinity);
+  return distance(b) > distance(a) ? b : a;
+}
+
+/**
+ * Runs every operation of a backend against the reference over its cases, and the gradient of a tiny BERT.
+ * `createOperations` gives a fresh backend, without weights; each is disposed of. One entry an operation, its worst case.
+ */
+export async function selfCheck<Buffer>(createOperations: () => Operations<Buffer> | Promise<Operations<Buffer>>, cases: readonly OperationCase[] = operationCases): Promise<OperationCheck[]> {
+  const checks = new Map<string, OperationCheck>();
+  for (const model of new Set(cases.map((one) => one.model))) {
+    const weights = caseWeights(model);
+    const reference = createReferenceOperations();
+    reference.load(weights);
+    const operations = await createOperations();
+    const { backend } = operations;
+    operations.load(weights);
+    for (const one of cases.filter((candidate) => candidate.model === model)) {
+      const worstError = await errorOf(async () => scaledError(await runCase(one, operations), await runCase(one, reference)));
+      const check = { operation: one.operation, backend, passed: worstError <= one.tolerance, worstError, tolerance: one.tolerance };
+      const earlier = checks.get(one.operation);
+      checks.set(one.operation, earlier ? worse(earlier, check) : check);
+    }
+    operations.dispose();
+  }
+
+  const engine = createEngine(await createOperations(), caseWeights('nano'), { maximumTokens: 10 });
+  const reference = createEngine(createReferenceOperations(), caseWeights('nano'));
+  const worstError = await errorOf(async () => scaledError(await tinyGradients(engine), await tinyGradients(reference)));
+  checks.set(gradientCheck, { operation: gradientCheck, backend: engine.backend, passed: worstError <= gradientTolerance, worstError, tolerance: gradientTolerance });
+  engine.dispose();
+  return [...checks.values()];
+}
