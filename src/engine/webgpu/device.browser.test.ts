@@ -86,6 +86,11 @@ describe('a device', () => {
     expect(device.pipelineCount).toBe(compiled);
   });
 
+  it('runs a kernel that reads none of its inputs', async () => {
+    const kernel: Kernel<'x', never> = { key: 'reads nothing', inputs: { x: 'f32' }, output: 'f32', uniforms: {}, body: 'result[index] = 9.0;' };
+    expect([...(await device.download(add(device, kernel, [4, 5]), 2))]).toEqual([9, 9]);
+  });
+
   it('hoists the directives of a kernel', async (context) => {
     if (!device.hasFeature('subgroups')) return context.skip('the adapter has no subgroups');
     const kernel: Kernel<'x', never> = {
@@ -105,6 +110,19 @@ describe('a device', () => {
     // the input of `add` stays: 100 000 numbers in a bucket
     expect(device.allocatedBytes - before).toBeLessThan(500_000);
     expect([...(await device.download(kept, 1))]).toEqual([5]);
+  });
+
+  it('keeps the pool near what was in use at once, while sizes never return', async () => {
+    for (let step = 0; step < 10; step++) {
+      // 20 MB and more, each in a bucket of its own
+      const buffer = device.allocate(5_000_000 * 1.25 ** step);
+      device.run(fill, { inputs: {}, uniforms: { value: 1 }, threads: 1, output: buffer });
+      device.release(buffer);
+      await device.download(device.upload(Float32Array.of(1)), 1);
+    }
+    // One at a time was in use, the last of 168 MB: 1.5 x 168 MB + 64 MiB. Without a limit the ten come to some 700 MB.
+    expect(device.allocatedBytes).toBeLessThan(320e6);
+    device.purge();
   });
 
   it('refuses a buffer over the limits before anything is done', () => {

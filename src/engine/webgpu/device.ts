@@ -29,8 +29,8 @@ const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorag
 /** Features that kernels may `enable` where the adapter has them. */
 const optionalFeatures = ['shader-f16', 'subgroups'] as const;
 
-/** Freed buffers the pool may keep between calls; tfjs itself never gives one back. */
-const idleBytesKept = 128 * 2 ** 20;
+/** The pool may hold this much more than half again what was in use at once; tfjs itself never gives a buffer back. */
+const idleBytesKept = 64 * 2 ** 20;
 
 /** tfjs keys a compiled kernel by the shapes it relates; one shape for every view leaves one pipeline for each kernel. */
 const viewShape = [1];
@@ -47,6 +47,7 @@ export class GpuDevice {
   /** Kernels compiled so far. */
   pipelineCount = 0;
   #failure: BedsideError | null = null;
+  #peakBytesInUse = 0;
   readonly #pending = new Set<(failure: BedsideError) => void>();
   readonly #backend: WebGPUBackend;
   readonly #device: GPUDevice;
@@ -133,6 +134,7 @@ export class GpuDevice {
       [{ type: 'int32', data: [threads] }, ...uniformNames.map((name) => ({ type: kernel.uniforms[name] === 'i32' ? 'int32' : 'float32', data: [uniforms[name]] }))],
       view(output),
     );
+    this.#peakBytesInUse = Math.max(this.#peakBytesInUse, this.#backend.bufferManager.numBytesUsed);
   }
 
   /** The first `length` numbers of a buffer. Rejects with the device's failure, also when it happens meanwhile. */
@@ -166,7 +168,7 @@ export class GpuDevice {
     const [bytes, refused] = await Promise.all([reading, this.#device.popErrorScope()]);
     if (refused) this.#fail(deviceFault(refused.message));
     if (this.#failure) throw this.#failure;
-    if (this.#backend.bufferManager.numBytesAllocated - this.#backend.bufferManager.numBytesUsed > idleBytesKept) this.purge();
+    if (this.allocatedBytes > 1.5 * this.#peakBytesInUse + idleBytesKept) this.purge();
     return new Float32Array(bytes, 0, length).slice();
   }
 
@@ -192,6 +194,7 @@ export class GpuDevice {
       }
       freed.length = 0;
     }
+    this.#peakBytesInUse = manager.numBytesUsed;
   }
 
   /** Ends the device; pending downloads reject with `device/lost`. */
