@@ -195,7 +195,8 @@ export interface RunSummary {
 
 export type RunMessage =
   | { readonly kind: 'progress'; readonly progress: RunProgress }
-  | { readonly kind: 'paused'; readonly progress: RunProgress }
+  /** `failure` says why where the person did not ask: a full disk. The run goes on when it is resumed. */
+  | { readonly kind: 'paused'; readonly progress: RunProgress; readonly failure?: { readonly code: string; readonly message: string; readonly hint: string } }
   | { readonly kind: 'finished'; readonly run: RunSummary }
   | { readonly kind: 'stopped'; readonly run: RunSummary; readonly reason: 'asked' | 'budget' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string };
