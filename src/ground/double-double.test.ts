@@ -1,48 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { add, divide, fromNumber, LN2, log, log1p, multiply, PI, sineAndCosine, squareRoot, type DoubleDouble } from './double-double.ts';
 import { mulberry32 } from './random.ts';
+import { BITS, fixedLog, fixedOf, fixedSineAndCosine, times, UNIT } from './testing/fixed-point.ts';
 
-/** Fixed point with 220 bits in BigInt: the independent route. */
-const BITS = 220n;
-const UNIT = 1n << BITS;
-
-/** A float64 as fixed point, exactly where its last bit is at least 2^-220. */
-function fixedOf(value: number): bigint {
-  if (value === 0) return 0n;
-  const exponent = Math.floor(Math.log2(Math.abs(value)));
-  const shift = exponent - 60;
-  const mantissa = BigInt(value * 2 ** -shift);
-  const total = BITS + BigInt(shift);
-  return total >= 0n ? mantissa << total : mantissa >> -total;
-}
 const fixed = (value: DoubleDouble) => fixedOf(value.high) + fixedOf(value.low);
-const times = (a: bigint, b: bigint) => (a * b) >> BITS;
-
-/** ln by artanh, for 1/2 <= a <= 2. */
-function fixedLog(a: bigint): bigint {
-  const s = ((a - UNIT) << BITS) / (a + UNIT);
-  const square = times(s, s);
-  let power = s;
-  let sum = 0n;
-  for (let k = 0n; k < 240n; k++) {
-    sum += power / (2n * k + 1n);
-    power = times(power, square);
-  }
-  return 2n * sum;
-}
-
-function fixedSineAndCosine(a: bigint): { sine: bigint; cosine: bigint } {
-  let term = UNIT;
-  let sine = 0n;
-  let cosine = 0n;
-  for (let k = 0n; k < 100n; k++) {
-    const sign = (k >> 1n) % 2n === 0n ? 1n : -1n;
-    if (k % 2n === 0n) cosine += sign * term;
-    else sine += sign * term;
-    term = times(term, a) / (k + 1n);
-  }
-  return { sine, cosine };
-}
 
 /** Relative difference as a power of two. */
 function expectWithin(found: bigint, expected: bigint, bits: number): void {
