@@ -75,5 +75,5 @@ export function labelStart(sentences: Float32Array, classes: number, width: numb
 
 /** First step, counted from 1, whose iterate enters the average. */
 export function firstAveragedStep(plan: FullBatchHeadPlan): number {
-  return plan.steps - Math.max(1, Math.round(plan.averageLast * plan.steps)) + 1;
+  return plan.steps - Math.max(1, Math.floor(plan.averageLast * plan.steps)) + 1;
 }

@@ -1,0 +1,34 @@
+import { zipSync } from 'fflate';
+import type { BertShape } from '../engine/model/weights.ts';
+import { utf8ToBytes } from '../ground/bytes.ts';
+import { releasableBecause, type Releasable } from '../privacy/doors.ts';
+import { modelFiles } from './exported-tensors.ts';
+import { modelCard, type ModelCardFacts } from './model-card.ts';
+import { isPrivate, type Plan } from './plan.ts';
+import { predictScript } from './predict-script.ts';
+import type { TrainedModel } from './trained-model.ts';
+
+/**
+ * A trained model as something that may leave, or null: parameters of a private run were charged, label sentences are public.
+ * A plain model is a function of the notes; only its owner may remove that mark, by `releasableBecause('owner removed the mark', model)`.
+ */
+export function releasableModel(plan: Plan, model: TrainedModel): Releasable<TrainedModel> | null {
+  if (isPrivate(plan)) return releasableBecause('charged', model);
+  return plan.kind === 'label-sentences' ? releasableBecause('public', model) : null;
+}
+
+/** The exported folder as files by name: tensors, settings, model card, `predict.py`. No row, no row hash, no exact score. */
+export function exportedFiles(model: Releasable<TrainedModel>, shape: BertShape, card: ModelCardFacts): Map<string, Uint8Array> {
+  const files = modelFiles(model.value, shape, card.baseModel);
+  files.set('labels.json', utf8ToBytes(`${JSON.stringify(Object.fromEntries(model.value.labels.map((label, index) => [index, label])), null, 2)}\n`));
+  files.set('README.md', utf8ToBytes(modelCard(card)));
+  files.set('predict.py', utf8ToBytes(predictScript));
+  return files;
+}
+
+/** The exported folder as a zip, in one folder `name`. The same content gives the same bytes. */
+export function exportedZip(name: string, files: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  const entries = Object.fromEntries([...files].map(([file, bytes]) => [`${name}/${file}`, bytes] as const));
+  // Zip's earliest date: a fixed one, so that the file does not tell when it was made.
+  return zipSync(entries, { mtime: '1980-01-01T00:00:00', level: 6 });
+}

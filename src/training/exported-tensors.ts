@@ -1,0 +1,142 @@
+import { isJsonObject, type JsonObject } from '../engine/model/json.ts';
+import { modelError } from '../engine/model/model-error.ts';
+import { readSafetensors, writeSafetensors } from '../engine/model/safetensors.ts';
+import type { Tensor } from '../engine/model/tensor.ts';
+import { parameterLayout, type AdapterConfig, type LoraTarget } from '../engine/parameters.ts';
+import type { BertShape } from '../engine/model/weights.ts';
+import { bytesToUtf8, utf8ToBytes } from '../ground/bytes.ts';
+import type { TrainedHead, TrainedLora, TrainedModel } from './trained-model.ts';
+
+/** PEFT names a tensor by its path under the wrapped model. */
+const peftPrefix = 'base_model.model.';
+
+function json(value: unknown): Uint8Array {
+  return utf8ToBytes(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+function headFiles(model: TrainedHead): Map<string, Uint8Array> {
+  const classes = model.labels.length;
+  const length = model.weights.length / classes - 1;
+  const weight = new Float32Array(classes * length);
+  const bias = new Float32Array(classes);
+  for (let c = 0; c < classes; c++) {
+    weight.set(model.weights.subarray(c * (length + 1), c * (length + 1) + length), c * length);
+    bias[c] = model.biasInput * model.weights[c * (length + 1) + length]!;
+  }
+  const tensors = new Map<string, Tensor>([['weight', { shape: [classes, length], values: weight }], ['bias', { shape: [classes], values: bias }]]);
+  if (model.mean) tensors.set('mean', { shape: [length], values: model.mean });
+  const { layers, weights, isUnitLength } = model.features;
+  return new Map([
+    ['head_config.json', json({ labels: model.labels, maximum_length: model.maximumLength, layers, weights, unit_length: isUnitLength })],
+    ['head.safetensors', writeSafetensors(tensors)],
+  ]);
+}
+
+function loraFiles(model: TrainedLora, shape: BertShape, baseModel: string): Map<string, Uint8Array> {
+  const { entries } = parameterLayout(shape, model.adapter);
+  const adapter = new Map<string, Tensor>();
+  const head = new Map<string, Tensor>();
+  for (const { name, shape: sizes, offset, length } of entries) {
+    const tensor = { shape: sizes, values: model.theta.slice(offset, offset + length) };
+    if (name.startsWith('classifier.')) head.set(name.slice('classifier.'.length), tensor);
+    else adapter.set(peftPrefix + name, tensor);
+  }
+  const files = new Map<string, Uint8Array>([
+    ['head_config.json', json({ labels: model.labels, maximum_length: model.maximumLength, layers: [shape.layers], weights: [1], unit_length: false })],
+    ['head.safetensors', writeSafetensors(head)],
+  ]);
+  const { lora } = model.adapter;
+  if (lora) {
+    files.set('adapter_model.safetensors', writeSafetensors(adapter, { format: 'pt' }));
+    files.set('adapter_config.json', json({
+      peft_type: 'LORA', task_type: 'FEATURE_EXTRACTION', base_model_name_or_path: baseModel, inference_mode: true,
+      r: lora.rank, lora_alpha: lora.alpha, lora_dropout: 0, bias: 'none', fan_in_fan_out: false,
+      target_modules: lora.targets, layers_to_transform: lora.layers, layers_pattern: 'layer',
+    }));
+  }
+  return files;
+}
+
+/** The tensors and settings of a trained model as files, by name. A head's bias is stored as it acts, bias input included. */
+export function modelFiles(model: TrainedModel, shape: BertShape, baseModel: string): Map<string, Uint8Array> {
+  return model.kind === 'head' ? headFiles(model) : loraFiles(model, shape, baseModel);
+}
+
+function folderError(expected: string): Error {
+  return modelError('exported-folder', `The model folder should hold ${expected} and does not.`, 'Export the model again, or choose the folder that `train` wrote.');
+}
+
+function file(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array {
+  const bytes = files.get(name);
+  if (!bytes) throw folderError(name);
+  return bytes;
+}
+
+function settings(bytes: Uint8Array, name: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(bytesToUtf8(bytes));
+    if (isJsonObject(value)) return value;
+  } catch {
+    // Falls through: the parser's own message quotes the file.
+  }
+  throw folderError(`valid JSON in ${name}`);
+}
+
+function numbers(value: unknown, name: string): number[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'number' && Number.isFinite(item))) return value;
+  throw folderError(`numbers in ${name}`);
+}
+
+function texts(value: unknown, name: string): string[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+  throw folderError(`names in ${name}`);
+}
+
+function floats(tensor: Tensor | undefined, length: number, name: string): Float32Array {
+  if (!tensor || tensor.values instanceof Int8Array || tensor.values.length !== length) throw folderError(`${name} with ${length} values`);
+  return tensor.values;
+}
+
+/**
+ * Reads a trained model back from its files.
+ * @throws errors of family `model` that name what is missing.
+ */
+export function readModelFiles(files: ReadonlyMap<string, Uint8Array>, shape: BertShape): TrainedModel {
+  const config = settings(file(files, 'head_config.json'), 'head_config.json');
+  const labels = texts(config['labels'], 'labels');
+  const maximumLength = Number(config['maximum_length']);
+  const layers = numbers(config['layers'], 'layers');
+  const head = readSafetensors(file(files, 'head.safetensors'));
+  const classes = labels.length;
+  const length = layers.length * shape.width;
+  const weight = floats(head.get('weight'), classes * length, 'weight');
+  const bias = floats(head.get('bias'), classes, 'bias');
+  if (!Number.isInteger(maximumLength) || maximumLength < 3 || maximumLength > shape.maximumPositions) throw folderError(`a maximum length of at most ${shape.maximumPositions}`);
+  if (!files.has('adapter_config.json')) {
+    const weights = new Float32Array(classes * (length + 1));
+    for (let c = 0; c < classes; c++) {
+      weights.set(weight.subarray(c * length, (c + 1) * length), c * (length + 1));
+      weights[c * (length + 1) + length] = bias[c]!;
+    }
+    const mean = head.get('mean');
+    return {
+      kind: 'head', labels, maximumLength, biasInput: 1, weights,
+      features: { layers, weights: numbers(config['weights'], 'weights'), isUnitLength: config['unit_length'] === true },
+      mean: mean ? floats(mean, length, 'mean') : null,
+    };
+  }
+  const lora = settings(file(files, 'adapter_config.json'), 'adapter_config.json');
+  const isTarget = (name: string): name is LoraTarget => name === 'query' || name === 'value';
+  const adapter: AdapterConfig = {
+    classes,
+    lora: { rank: Number(lora['r']), alpha: Number(lora['lora_alpha']), targets: texts(lora['target_modules'], 'target_modules').filter(isTarget), layers: numbers(lora['layers_to_transform'], 'layers_to_transform') },
+  };
+  const layout = parameterLayout(shape, adapter);
+  const tensors = readSafetensors(file(files, 'adapter_model.safetensors'));
+  const theta = new Float32Array(layout.length);
+  for (const { name, offset, length: size } of layout.entries) {
+    const values = name === 'classifier.weight' ? weight : name === 'classifier.bias' ? bias : floats(tensors.get(peftPrefix + name), size, name);
+    theta.set(values, offset);
+  }
+  return { kind: 'lora', labels, maximumLength, adapter, theta };
+}

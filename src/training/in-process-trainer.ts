@@ -1,0 +1,207 @@
+import { invariant } from '../ground/check.ts';
+import type { Engine } from '../engine/engine.ts';
+import { firstTrainedLayer, parameterLayout, type AdapterConfig } from '../engine/parameters.ts';
+import type { PrivacyUnit } from '../privacy/events.ts';
+import { centreRows, headLogits, joinLayers, softmaxRow } from './features.ts';
+import { defaultPrefixBytes, FrozenPrefix } from './frozen-prefix.ts';
+import { chunks, tokenBatch } from './row-batches.ts';
+import type { FeatureSettings, TokenizedUnit, Trainer } from './trainer.ts';
+import { clippedFeatureSum, clippedHeadSum, createClippedVectorSum } from './unit-sums.ts';
+
+/** Rows of one engine call: enough to fill a micro-batch of short notes, few enough that progress and pauses stay smooth. */
+const rowsAtATime = 16;
+
+interface OwnUnit {
+  readonly unit: number;
+  /** First of its rows among the trainer's rows. */
+  readonly firstRow: number;
+  readonly rows: number;
+}
+
+export interface TrainerOptions {
+  /** Most bytes of cached frozen outputs. */
+  readonly prefixBytes?: number;
+}
+
+/** A trainer over an engine of this thread: the whole of it in Node, and what a browser's trainer worker holds. */
+export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes }: TrainerOptions = {}): Trainer {
+  const { shape } = engine;
+  const prefix = new FrozenPrefix(engine, prefixBytes);
+  let units: readonly OwnUnit[] = [];
+  let rows: readonly Int32Array[] = [];
+  let labels: Int32Array = new Int32Array(0);
+  let heldOut: readonly Int32Array[] = [];
+  let settings: FeatureSettings | null = null;
+  /** [rows, D] and [held-out rows, D]. */
+  let features = new Float32Array(0);
+  let heldOutFeatures = new Float32Array(0);
+  let adapter: AdapterConfig | null = null;
+
+  const featureLength = () => {
+    invariant(settings !== null, 'features are prepared before they are used');
+    return settings.layers.length * shape.width;
+  };
+
+  async function featuresOf(wanted: readonly Int32Array[], by: FeatureSettings, onRows: (done: number) => void): Promise<Float32Array> {
+    const length = by.layers.length * shape.width;
+    const all = new Float32Array(wanted.length * length);
+    let done = 0;
+    for (const part of chunks(wanted, rowsAtATime)) {
+      const pooled = await engine.encode(tokenBatch(part), by.layers);
+      all.set(joinLayers(pooled, part.length, shape.width, by), done * length);
+      done += part.length;
+      onRows(done);
+    }
+    return all;
+  }
+
+  /** The units among `wanted` that this trainer owns, in its own order. */
+  function owned(wanted: readonly number[]): readonly OwnUnit[] {
+    const asked = new Set(wanted);
+    return units.filter(({ unit }) => asked.has(unit));
+  }
+
+  /** Per-example gradients [P] of the rows of `chosen`, unit by unit, in float32; a row's values do not depend on the others. */
+  async function eachRowGradient(theta: Float32Array, chosen: readonly OwnUnit[], visit: (unit: OwnUnit, gradient: Float32Array, isLast: boolean) => void): Promise<void> {
+    engine.setParameters(theta);
+    const length = theta.length;
+    // Units are kept whole across engine calls, so that a person's rows meet before the clip.
+    let batch: OwnUnit[] = [];
+    let count = 0;
+    const flush = async () => {
+      const indices = batch.flatMap(({ firstRow, rows: n }) => Array.from({ length: n }, (_, i) => firstRow + i));
+      const gradients = new Array<Float32Array>(indices.length);
+      for (const part of await prefix.inputs(indices.map((index) => rows[index]!))) {
+        const found = await engine.gradients(part.input, Int32Array.from(part.rows, (place) => labels[indices[place]!]!));
+        part.rows.forEach((place, row) => {
+          gradients[place] = found.gradients.subarray(row * length, (row + 1) * length);
+        });
+      }
+      let at = 0;
+      for (const unit of batch) for (let i = 0; i < unit.rows; i++) visit(unit, gradients[at++]!, i === unit.rows - 1);
+      batch = [];
+      count = 0;
+    };
+    for (const unit of chosen) {
+      batch.push(unit);
+      count += unit.rows;
+      if (count >= rowsAtATime) await flush();
+    }
+    if (batch.length > 0) await flush();
+  }
+
+  return {
+    device: engine.device,
+    shape,
+
+    async assign(assigned: readonly TokenizedUnit[], unit: PrivacyUnit) {
+      invariant(unit === 'person' || assigned.every(({ rows: own }) => own.length === 1), 'a unit that is a row has one row');
+      let firstRow = 0;
+      units = assigned.map((item) => {
+        const own = { unit: item.unit, firstRow, rows: item.rows.length };
+        firstRow += item.rows.length;
+        return own;
+      });
+      rows = assigned.flatMap((item) => item.rows.map(({ ids }) => ids));
+      labels = Int32Array.from(assigned.flatMap((item) => item.rows.map(({ label }) => label)));
+      settings = null;
+      features = new Float32Array(0);
+      prefix.reset(adapter ? firstTrainedLayer(shape, adapter) : 0);
+    },
+
+    async assignHeldOut(assigned) {
+      heldOut = assigned;
+      heldOutFeatures = new Float32Array(0);
+      settings = null;
+    },
+
+    async prepareFeatures(by, onRows) {
+      features = await featuresOf(rows, by, onRows);
+      heldOutFeatures = await featuresOf(heldOut, by, (done) => onRows(rows.length + done));
+      settings = by;
+    },
+
+    encode: (wanted, by) => featuresOf(wanted, by, () => undefined),
+
+    async featureSum() {
+      return clippedFeatureSum(features, featureLength(), units);
+    },
+
+    async centreFeatures(mean) {
+      invariant(mean.length === featureLength(), 'the mean has the length of a feature');
+      centreRows(features, mean);
+      centreRows(heldOutFeatures, mean);
+    },
+
+    async headGradientSum(weights, classes, clipNorm, biasInput) {
+      const logits = headLogits(features, rows.length, weights, classes, biasInput);
+      return clippedHeadSum({ features, length: featureLength(), logits, labels, classes, biasInput, clipNorm, units });
+    },
+
+    async plainHeadGradientSum({ weights, classes, biasInput }, wanted) {
+      const length = featureLength();
+      const sum = new Float64Array(weights.length);
+      const probabilities = new Float64Array(classes);
+      let rowCount = 0;
+      for (const unit of owned(wanted)) {
+        for (let row = unit.firstRow; row < unit.firstRow + unit.rows; row++) {
+          const x = features.subarray(row * length, (row + 1) * length);
+          softmaxRow(headLogits(x, 1, weights, classes, biasInput), 0, classes, probabilities);
+          probabilities[labels[row]!]! -= 1;
+          for (let c = 0; c < classes; c++) {
+            const residual = probabilities[c]!;
+            const at = c * (length + 1);
+            for (let i = 0; i < length; i++) sum[at + i]! += residual * x[i]!;
+            sum[at + length]! += residual * biasInput;
+          }
+          rowCount++;
+        }
+      }
+      return { sum, rowCount };
+    },
+
+    async scoreHead({ weights, classes, biasInput }) {
+      return headLogits(heldOutFeatures, heldOut.length, weights, classes, biasInput);
+    },
+
+    async configure(wanted) {
+      adapter = wanted;
+      engine.configure(wanted);
+      prefix.reset(firstTrainedLayer(shape, wanted));
+    },
+
+    async loraGradientSum(theta, wanted, clipNorm) {
+      const chosen = owned(wanted);
+      const clipped = createClippedVectorSum(theta.length, clipNorm);
+      await eachRowGradient(theta, chosen, (_, gradient, isLast) => clipped.add(gradient, isLast));
+      return clipped.total();
+    },
+
+    async plainLoraGradientSum(theta, wanted) {
+      invariant(adapter !== null && theta.length === parameterLayout(shape, adapter).length, 'theta has the layout that was configured');
+      const sum = new Float64Array(theta.length);
+      let rowCount = 0;
+      await eachRowGradient(theta, owned(wanted), (_, gradient) => {
+        rowCount++;
+        for (let i = 0; i < gradient.length; i++) sum[i]! += gradient[i]!;
+      });
+      return { sum, rowCount };
+    },
+
+    async scoreLora(theta) {
+      invariant(adapter !== null, 'the adapter is configured before it is scored');
+      engine.setParameters(theta);
+      const { classes } = adapter;
+      const logits = new Float32Array(heldOut.length * classes);
+      let first = 0;
+      for (const part of chunks(heldOut, rowsAtATime)) {
+        for (const { input, rows: places } of await prefix.inputs(part)) {
+          const found = await engine.logits(input);
+          places.forEach((place, row) => logits.set(found.subarray(row * classes, (row + 1) * classes), (first + place) * classes));
+        }
+        first += part.length;
+      }
+      return logits;
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import type { EnergyRange } from '../energy/estimate.ts';
+import type { Releasable } from '../privacy/doors.ts';
+import type { PrivacyStatement } from '../privacy/statement.ts';
+import type { ReleasedAccuracy } from './charged-validation.ts';
+import type { Plan } from './plan.ts';
+
+/** All that a model card may say: public facts and charged releases, nothing exact about private rows. */
+export interface ModelCardFacts {
+  readonly baseModel: string;
+  readonly baseModelSha256: string;
+  readonly baseModelLicense: string;
+  readonly codeVersion: string;
+  readonly isSynthetic: boolean;
+  readonly labels: Releasable<readonly string[]>;
+  /** Counts that zero-out adjacency holds public; `persons` null where the unit is a row. */
+  readonly counts: Releasable<{ readonly trainingRows: number; readonly trainingUnits: number; readonly heldOutUnits: number }>;
+  readonly plan: Releasable<Plan>;
+  readonly stepsDone: Releasable<number>;
+  readonly statement: Releasable<PrivacyStatement>;
+  readonly accuracy: Releasable<ReleasedAccuracy> | null;
+  /** Estimate for the device class and the run's duration. */
+  readonly energyWh: Releasable<EnergyRange>;
+}
+
+const publicWords: Readonly<Record<string, string>> = {
+  'row-count': 'the number of notes', 'person-count': 'the number of persons', columns: 'the columns', labels: 'the labels and their order', 'label-sentences': 'the label sentences',
+  encoder: 'the base model and its tokenizer', 'maximum-length': 'the maximum length', 'split-rule': 'the rule of the split', settings: 'the settings of the plan', 'run-count': 'the number of runs',
+  'stop-step': 'the step at which training stopped', 'code-version': 'the version of Bedside',
+};
+const notCoveredWords: Readonly<Record<string, string>> = {
+  'hyper-parameters': 'settings chosen after looking at scores', preprocessing: 'cleaning of the rows before training', 'held-out-scores': 'exact held-out scores shown to the owner (none is in this folder)',
+  'held-out-people': 'the persons held out to measure with, but for the charged score', 'held-out': 'the notes held out to measure with, but for the charged score',
+  'side-channels': 'what timing or power use could show to someone at the device', 'other-copies': 'copies of the notes trained on elsewhere', 'cleared-data': 'what was spent before the ledger was erased, if it was',
+  'label-sentences': 'what the label sentences say', 'sampler-error': "the noise sampler's rounding, below 1e-15 of delta",
+};
+
+const round = (value: number, digits = 3) => String(Number(value.toPrecision(digits)));
+const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+const list = (codes: readonly string[], words: Readonly<Record<string, string>>) => codes.map((code) => `- ${words[code] ?? code}`).join('\n');
+
+function planLines(plan: Plan): string[] {
+  switch (plan.kind) {
+    case 'full-batch-head':
+      return [`Noisy full-batch gradient descent of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}; ${plan.steps} steps, clip norm ${plan.clipNorm}, started from one public sentence a label.`];
+    case 'dp-sgd':
+      return [`DP-SGD of LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.steps} steps, expected batch ${plan.expectedBatchSize}, clip norm ${plan.clipNorm}, Adam with rate ${plan.learningRate} falling to 0.`];
+    case 'plain-head':
+      return [`AdamW on a linear head over frozen features; ${plan.epochs} epochs, batch ${plan.batchSize}, rate ${plan.learningRate} falling to 0.`];
+    case 'plain-lora':
+      return [`AdamW on LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.epochs} epochs, batch ${plan.batchSize}, rate ${plan.learningRate} falling to 0.`];
+    case 'label-sentences':
+      return ['No training: a note goes to the label whose public sentence is most like it.'];
+  }
+}
+
+function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
+  if (!statement.isPrivate) {
+    return plan.kind === 'label-sentences' ? ['This model read no note and no label: it costs no privacy.'] : ['**This model is not private.** It may reveal notes it was trained on; treat it like the notes.'];
+  }
+  const { unit } = statement;
+  return [
+    `(epsilon, delta) = (${round(statement.epsilon)}, ${statement.delta.toExponential(1)}) for each ${unit === 'row' ? 'note' : 'person'}, zero-out adjacency (the counts are public); ${round(statement.epsilonReplaceOne)} if a neighbour replaces a ${unit === 'row' ? 'note' : 'person'} by another.`,
+    '',
+    `- Accountant: ${statement.accountant === 'exact-gaussian' ? 'exact Gaussian' : 'Rényi (RDP)'}, ${statement.accountantSettings}`,
+    `- Sampling: ${statement.sampling === 'full-batch' ? 'every unit in every step' : `Poisson, rate ${round(statement.samplingRate)}, secret`}`,
+    `- Noise multiplier ${round(statement.noiseMultiplier)} a step, clip norm ${statement.clipNorm}, ${statement.steps} steps${statement.mu === null ? '' : `, one Gaussian of mu ${round(statement.mu)} in all`}`,
+    `- Noise: ${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}`,
+    '',
+    'Treated as public:', list(statement.publicFacts, publicWords), '', 'Not covered by epsilon:', list(statement.notCovered, notCoveredWords),
+  ];
+}
+
+/** The README.md of an exported model. Takes values that may leave, and no others. */
+export function modelCard(facts: ModelCardFacts): string {
+  const { baseModel, counts, plan, statement, accuracy, energyWh } = facts;
+  const { trainingRows, trainingUnits, heldOutUnits } = counts.value;
+  const units = plan.value.unit === 'person' ? ` of ${trainingUnits} persons` : '';
+  const score = accuracy
+    ? `Accuracy ${percent(accuracy.value.value)} (95 % interval ${percent(accuracy.value.low)} to ${percent(accuracy.value.high)}, noise included), charged validation on ${heldOutUnits} held-out ${plan.value.unit === 'person' ? 'persons' : 'notes'} at epsilon ${round(accuracy.value.epsilon)}, which composes in parallel with training.`
+    : 'No score was charged, so none is stated.';
+  return [
+    '---', 'library_name: peft', `base_model: ${baseModel}`, 'pipeline_tag: text-classification', '---', '',
+    `# A classifier of notes over ${baseModel}`, '',
+    `Made with Bedside ${facts.codeVersion} on the owner's own device. Base model sha256 \`${facts.baseModelSha256}\`, licence ${facts.baseModelLicense}.`,
+    ...(facts.isSynthetic ? ['', '**Trained on synthetic sample notes: a demonstration, of no clinical use.**'] : []), '',
+    '## Data', '', `${trainingRows} notes${units}; labels: ${facts.labels.value.join(', ')}. Notes are read up to ${plan.value.maximumLength} tokens.`, '',
+    '## Training', '', ...planLines(plan.value), ...(plan.value.kind === 'label-sentences' ? [] : [`Steps done: ${facts.stepsDone.value}.`]), '',
+    '## Privacy', '', ...privacyLines(statement.value, plan.value), '',
+    '## Scores', '', score, '',
+    '## Energy', '', `${round(energyWh.value.low, 2)} to ${round(energyWh.value.high, 2)} Wh, central ${round(energyWh.value.central, 2)}: an estimate from the device class, not a measurement.`, '',
+    '## Use', '', 'Not a medical device. `python predict.py BASE_MODEL_FOLDER "text"` reproduces a prediction; `adapter_*`, where present, load with PEFT.', '',
+  ].join('\n');
+}

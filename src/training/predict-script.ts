@@ -1,0 +1,36 @@
+/**
+ * The `predict.py` of an exported folder: the same arithmetic as `predict.ts` in PyTorch.
+ * Base weights are int8 with `<name>.scale` beside them; LoRA is merged into the projections before the model is built.
+ */
+export const predictScript = `"""python predict.py BASE_MODEL_FOLDER TEXT: label and confidence. Needs torch, transformers, tokenizers, safetensors."""
+import json, pathlib, sys
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from transformers import BertConfig, BertModel
+
+here, base, text = pathlib.Path(__file__).parent, pathlib.Path(sys.argv[1]), sys.argv[2]
+config = json.loads((here / "head_config.json").read_text(encoding="utf-8"))
+raw, head = load_file(base / "model.safetensors"), load_file(here / "head.safetensors")
+weights = {name: t.float() * raw[name + ".scale"][:, None] if name + ".scale" in raw else t for name, t in raw.items() if not name.endswith(".scale")}
+if (here / "adapter_config.json").exists():
+    lora, adapter = json.loads((here / "adapter_config.json").read_text(encoding="utf-8")), load_file(here / "adapter_model.safetensors")
+    for name in [n for n in adapter if n.endswith("lora_A.weight")]:
+        a, b = adapter[name], adapter[name.replace("lora_A", "lora_B")]
+        weights[name.removeprefix("base_model.model.").replace("lora_A.weight", "weight")] += lora["lora_alpha"] / lora["r"] * b @ a
+bert = BertModel(BertConfig.from_pretrained(base), add_pooling_layer=False).eval()
+bert.load_state_dict(weights, strict=False)
+tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+tokenizer.no_padding()
+tokenizer.enable_truncation(config["maximum_length"])
+with torch.no_grad():
+    hidden = bert(torch.tensor([tokenizer.encode(text).ids]), output_hidden_states=True).hidden_states
+    x = [hidden[layer][0].mean(0) for layer in config["layers"]]
+    if config["unit_length"]:
+        x = [v / v.norm() * w ** 0.5 for v, w in zip(x, config["weights"])]
+    x = torch.cat(x)
+    if "mean" in head:
+        x = (x - head["mean"]) / (x - head["mean"]).norm()
+    probability, label = (head["weight"] @ x + head["bias"]).softmax(0).max(0)
+print(json.dumps({"label": config["labels"][label], "confidence": probability.item()}))
+`;
