@@ -127,7 +127,7 @@ export function createEngine<Buffer>(operations: Operations<Buffer>, weights: Be
 
     configure(adapter) {
       const layout = parameterLayout(weights.shape, adapter);
-      if (current) operations.release(current.theta);
+      const earlier = current;
       current = {
         adapter,
         layout,
@@ -137,14 +137,15 @@ export function createEngine<Buffer>(operations: Operations<Buffer>, weights: Be
         offsetWeight: parameterEntry(layout, 'classifier.weight').offset,
         offsetBias: parameterEntry(layout, 'classifier.bias').offset,
       };
+      if (earlier) operations.release(earlier.theta);
       return layout;
     },
 
     setParameters(theta) {
       const model = trained();
       invariant(theta.length === model.layout.length, `theta has the ${model.layout.length} values of the layout`);
-      operations.release(model.theta);
       current = { ...model, theta: operations.upload(theta) };
+      operations.release(model.theta);
     },
 
     async encode(input, layers) {

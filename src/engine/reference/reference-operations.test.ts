@@ -6,7 +6,7 @@ import { createReferenceOperations, createReferenceOperationsIn } from './refere
 function loadedPair(model: CaseModel) {
   const weights = caseWeights(model);
   const float32 = createReferenceOperations();
-  const float64 = createReferenceOperationsIn((length) => new Float64Array(length));
+  const float64 = createReferenceOperationsIn<Float64Array>((length) => new Float64Array(length));
   float32.load(weights);
   float64.load(weights);
   return { float32, float64 };
