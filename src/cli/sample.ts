@@ -1,0 +1,3 @@
+import { sampleCsv } from '../data/sample.ts';
+
+process.stdout.write(sampleCsv());
