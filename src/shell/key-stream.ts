@@ -1,5 +1,5 @@
 import { checkInteger } from '../ground/check.ts';
-import type { KeyStream } from '../privacy/noise.ts';
+import type { KeyStream } from '../privacy/key-stream.ts';
 
 const largestIndex = 2 ** 32 - 1;
 

@@ -1,0 +1,147 @@
+/** One run from its record to its results, inside the guard. */
+import { BedsideError, errorToPlain } from '../ground/errors.ts';
+import type { Dataset } from '../data/table.ts';
+import { oncePerTensor } from '../privacy/key-stream.ts';
+import type { Checkpoint } from '../training/checkpoint.ts';
+import { isPrivate } from '../training/plan.ts';
+import { SessionControl } from '../training/session-control.ts';
+import type { ChargePort, SessionOutcome } from '../training/session-input.ts';
+import { runSession } from '../training/session.ts';
+import type { Split } from '../training/split.ts';
+import type { Progress } from './bedside.service.ts';
+import type { BedsideDatabase } from './database.ts';
+import type { EncoderFacts } from './encoder.ts';
+import { createKeyStream } from './key-stream.ts';
+import type { RunLedger } from './ledger-keeper.ts';
+import { whenThereIsRoom } from './patience.ts';
+import type { ProjectRecord } from './records.ts';
+import { resultsOf } from './results.ts';
+import { prepareRunData, type RunData } from './run-data.ts';
+import type { RunKeeper } from './run-keeper.ts';
+import { finishRun, saveCheckpoint, saveRun } from './runs.ts';
+import type { TrainingCrew } from './training-crew.ts';
+import { takeTurn } from './turn.ts';
+
+/** What the guard lends to a run. */
+export interface RunParts {
+  readonly database: BedsideDatabase;
+  readonly crew: TrainingCrew;
+  readonly project: ProjectRecord;
+  readonly dataset: Dataset;
+  readonly split: Split;
+  /** Null for plans that are not private. */
+  readonly ledger: RunLedger | null;
+  readonly loadEncoder: (onProgress: (progress: Progress) => void) => Promise<EncoderFacts>;
+  readonly checkpoint: Checkpoint | null;
+}
+
+export class GuardedRun {
+  readonly #parts: RunParts;
+  readonly #keeper: RunKeeper;
+  readonly #control = new SessionControl();
+
+  constructor(parts: RunParts, keeper: RunKeeper) {
+    this.#parts = parts;
+    this.#keeper = keeper;
+  }
+
+  get runId(): string {
+    return this.#keeper.run.id;
+  }
+
+  async pause(): Promise<void> {
+    this.#control.pause();
+    await this.#record('paused');
+    this.#keeper.reportPaused(null);
+  }
+
+  async resume(): Promise<void> {
+    this.#control.resume();
+    await this.#record('running');
+    this.#keeper.reportResumed();
+  }
+
+  /** Ends after the current step and keeps the model. */
+  stop(): void {
+    this.#control.stop();
+  }
+
+  /** Works to the end and says how it went; never rejects. */
+  async work(): Promise<void> {
+    try {
+      const { encoder, data } = await this.#prepare();
+      const outcome = await this.#train(encoder, data);
+      await this.#finish(encoder, data, outcome);
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  async #prepare(): Promise<{ encoder: EncoderFacts; data: RunData }> {
+    const { dataset, split, project, crew, loadEncoder } = this.#parts;
+    const { plan } = this.#keeper.run;
+    const encoder = await loadEncoder((progress) => this.#keeper.reportPhase('loading-model', progress));
+    const data = await prepareRunData(dataset, split, plan, project.sentences, encoder.tokenizer, (progress) => this.#keeper.reportPhase('tokenizing', progress));
+    await crew.ready();
+    this.#keeper.reportDevice(crew.device);
+    return { encoder, data };
+  }
+
+  async #train(encoder: EncoderFacts, data: RunData): Promise<SessionOutcome> {
+    const { dataset, crew, ledger, checkpoint } = this.#parts;
+    const { id, plan } = this.#keeper.run;
+    return runSession({
+      runId: id,
+      plan,
+      labels: dataset.labels,
+      ...data,
+      trainers: await crew.ready(),
+      charges: ledger && this.#patient(ledger.charges),
+      keys: isPrivate(plan) ? oncePerTensor(await createKeyStream()) : null,
+      checkpoints: { save: (saved) => this.#save(saved) },
+      clock: () => performance.now(),
+      yields: takeTurn,
+      control: this.#control,
+      onProgress: (progress) => this.#keeper.reportSession(progress),
+      resumeFrom: checkpoint,
+    });
+  }
+
+  /** A full disk pauses the run before anything is charged; the charge is made when there is room. */
+  #patient(charges: ChargePort): ChargePort {
+    return { charge: (...charge) => whenThereIsRoom(this.#control, (error) => this.#keeper.reportPaused(error), () => charges.charge(...charge)) };
+  }
+
+  async #save(checkpoint: Checkpoint): Promise<void> {
+    const savedAtMs = Date.now();
+    const run = this.#keeper.change({ stepsDone: checkpoint.step, seconds: checkpoint.elapsedSeconds, savedAtMs });
+    await whenThereIsRoom(this.#control, (error) => this.#keeper.reportPaused(error), () => saveCheckpoint(this.#parts.database, run, checkpoint));
+    this.#keeper.reportSaved(savedAtMs);
+  }
+
+  async #finish(encoder: EncoderFacts, data: RunData, outcome: SessionOutcome): Promise<void> {
+    const { database, dataset, ledger } = this.#parts;
+    const before = this.#keeper.change({ state: outcome.state, stepsDone: outcome.stepsDone, steps: outcome.steps, seconds: outcome.elapsedSeconds });
+    const results = resultsOf(before, dataset, data, outcome, this.#keeper.energy());
+    const run = this.#keeper.change({ accuracy: results.classification.accuracy, macroF1: results.classification.macroF1 });
+    await ledger?.end(outcome.state);
+    await whenThereIsRoom(this.#control, (error) => this.#keeper.reportPaused(error), () => finishRun(database, run, outcome.model, encoder.report.sha256, results));
+    if (outcome.state === 'finished') this.#keeper.report({ kind: 'finished', run: results.run });
+    else this.#keeper.report({ kind: 'stopped', run: results.run, reason: outcome.reason ?? 'asked' });
+  }
+
+  /** What was charged stays charged, and the checkpoint stays: a run that lost its worker, device or disk can be resumed. */
+  async #fail(error: unknown): Promise<void> {
+    const { code, message, hint } = errorToPlain(error);
+    const canResume = error instanceof BedsideError && (error.family === 'device' || error.family === 'storage' || error.family === 'model');
+    if (!(error instanceof BedsideError)) console.error(error);
+    const run = this.#keeper.change({ state: canResume ? 'interrupted' : 'failed' });
+    if (!canResume) await this.#parts.ledger?.end('failed').catch(() => undefined);
+    await saveRun(this.#parts.database, run).catch(() => undefined);
+    this.#keeper.report({ kind: 'failed', code, message, hint });
+  }
+
+  async #record(state: 'paused' | 'running'): Promise<void> {
+    await saveRun(this.#parts.database, this.#keeper.change({ state }));
+  }
+}

@@ -1,0 +1,49 @@
+import { BedsideError } from '../ground/errors.ts';
+import type { TrainedModel } from '../training/trained-model.ts';
+import { distributeRows, joinRows } from '../training/distribute.ts';
+import { connectTrainer, type RemoteTrainer, type TrainerPort } from './remote-trainer.ts';
+
+function noTrainers(): BedsideError {
+  return new BedsideError('device/no-trainer', 'device', 'No trainer could be started.', 'Run the device check in the settings.');
+}
+
+/** The guard's trainers: asked of the page when there are none or one has died. */
+export class TrainingCrew {
+  #trainers: readonly RemoteTrainer[] = [];
+  #bringing: Promise<void> | null = null;
+  readonly #bring: () => Promise<void>;
+
+  constructor(bring: () => Promise<void>) {
+    this.#bring = bring;
+  }
+
+  async connect(ports: readonly TrainerPort[]): Promise<void> {
+    for (const trainer of this.#trainers) trainer.release();
+    this.#trainers = await Promise.all(ports.map(connectTrainer));
+  }
+
+  /** Living trainers with the encoder loaded. */
+  async ready(): Promise<readonly RemoteTrainer[]> {
+    if (this.#trainers.length === 0 || this.#trainers.some((trainer) => trainer.isDead)) {
+      this.#bringing ??= this.#bring().finally(() => {
+        this.#bringing = null;
+      });
+      await this.#bringing;
+    }
+    if (this.#trainers.length === 0) throw noTrainers();
+    return this.#trainers;
+  }
+
+  get device(): string {
+    const [first] = this.#trainers;
+    if (!first) return '';
+    return this.#trainers.length > 1 ? `${first.device}, ${this.#trainers.length} workers` : first.device;
+  }
+
+  /** Logits of rows under a model, shared among the trainers: [rows, C], in the order of `rows`. */
+  async modelLogits(model: TrainedModel, rows: readonly Int32Array[]): Promise<Float32Array> {
+    const trainers = await this.ready();
+    const shares = distributeRows(rows, trainers.length);
+    return joinRows(await Promise.all(trainers.map((trainer, index) => (shares[index]!.length > 0 ? trainer.modelLogits(model, shares[index]!) : new Float32Array(0)))));
+  }
+}
