@@ -10,7 +10,7 @@ export interface Checkpoint {
   readonly plan: Plan;
   /** Steps whose result is in `tensors`. */
   readonly step: number;
-  /** By name: 'weights', 'average', 'mean', 'theta', 'firstMoment', 'secondMoment'. */
+  /** By name: 'weights', 'average', 'mean' of a full-batch head; 'theta', 'firstMoment', 'secondMoment' of the others. */
   readonly tensors: Readonly<Record<string, Float32Array>>;
   /** Optimizer steps and terms in the average, by name. */
   readonly counts: Readonly<Record<string, number>>;

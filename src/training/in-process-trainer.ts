@@ -33,8 +33,8 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
   let heldOut: readonly Int32Array[] = [];
   let settings: FeatureSettings | null = null;
   /** [rows, D] and [held-out rows, D]. */
-  let features = new Float32Array(0);
-  let heldOutFeatures = new Float32Array(0);
+  let features: Float32Array = new Float32Array(0);
+  let heldOutFeatures: Float32Array = new Float32Array(0);
   let adapter: AdapterConfig | null = null;
 
   const featureLength = () => {

@@ -1,12 +1,20 @@
 import { mulberry32 } from '../ground/random.ts';
-import { parameterLayout, type AdapterConfig, type ParameterLayout } from '../engine/parameters.ts';
+import { parameterEntry, parameterLayout, type AdapterConfig, type ParameterLayout } from '../engine/parameters.ts';
 import type { BertShape } from '../engine/model/weights.ts';
+import { labelStart } from './full-batch-head.ts';
+import { sentenceFeatures } from './run-features.ts';
+import type { SessionRun } from './session-run.ts';
+
+export interface LoraStart {
+  readonly theta: Float32Array;
+  readonly layout: ParameterLayout;
+}
 
 /**
  * Starting theta: A uniform in ±1/sqrt(D) from the seed and B zero, as PEFT; the head uniform in ±1/sqrt(D), as PyTorch's `nn.Linear`.
  * Source: PEFT 0.21 `reset_lora_parameters` (Kaiming uniform with a = sqrt 5).
  */
-export function loraStart(shape: BertShape, adapter: AdapterConfig, seed: number): { theta: Float32Array; layout: ParameterLayout } {
+export function loraStart(shape: BertShape, adapter: AdapterConfig, seed: number): LoraStart {
   const layout = parameterLayout(shape, adapter);
   const theta = new Float32Array(layout.length);
   const random = mulberry32(seed);
@@ -18,16 +26,24 @@ export function loraStart(shape: BertShape, adapter: AdapterConfig, seed: number
   return { theta, layout };
 }
 
+/** Multiplier of the unit label vectors, as in recipe R. */
+const labelScale = 12;
+
 /**
- * Puts the label sentences in place of the head of theta, in place: `scale` times the unit label vectors over the sentences' own mean length, bias zero.
- * The frozen pooled output is not of unit length; the public sentences stand for its length. Shapes: sentences [C, D], pooled outputs of the last layer.
+ * The start with the label sentences for a head: `labelScale` times the unit label vectors over the sentences' own mean length, bias zero.
+ * The frozen pooled output is not of unit length; the public sentences stand for its length. Reads nothing private.
  */
-export function startHeadFromSentences(theta: Float32Array, layout: ParameterLayout, start: Float32Array, sentences: Float32Array, classes: number): void {
-  const width = sentences.length / classes;
+export async function sentenceTheta(run: SessionRun, { theta, layout }: LoraStart): Promise<Float32Array> {
+  const { shape } = run.input.trainers[0]!;
+  const { classes } = run;
+  const { width } = shape;
+  const sentences = await sentenceFeatures(run, { layers: [shape.layers], weights: [1], isUnitLength: false });
+  const start = labelStart(sentences, classes, width, width, labelScale);
   let meanLength = 0;
   for (let c = 0; c < classes; c++) meanLength += Math.hypot(...sentences.subarray(c * width, (c + 1) * width)) / classes;
-  const weight = layout.entries.find((entry) => entry.name === 'classifier.weight')!;
-  const bias = layout.entries.find((entry) => entry.name === 'classifier.bias')!;
-  for (let c = 0; c < classes; c++) for (let i = 0; i < width; i++) theta[weight.offset + c * width + i] = start[c * (width + 1) + i]! / meanLength;
-  theta.fill(0, bias.offset, bias.offset + bias.length);
+  const head = theta.slice();
+  const weight = parameterEntry(layout, 'classifier.weight');
+  const bias = parameterEntry(layout, 'classifier.bias');
+  for (let c = 0; c < classes; c++) for (let i = 0; i < width; i++) head[weight.offset + c * width + i] = start[c * (width + 1) + i]! / meanLength;
+  return head.fill(0, bias.offset, bias.offset + bias.length);
 }

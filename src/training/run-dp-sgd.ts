@@ -1,12 +1,12 @@
-import { AdamW } from '../engine/optimizer.ts';
+import { createAdamW, linearSchedule } from '../engine/optimizer.ts';
 import { calibrateNoiseMultiplier } from '../privacy/composition.ts';
 import type { Mechanism } from '../privacy/events.ts';
 import { poissonDraw } from '../privacy/sampling.ts';
-import { labelStart } from './full-batch-head.ts';
-import { loraStart, startHeadFromSentences } from './lora-start.ts';
+import { loraStart, sentenceTheta } from './lora-start.ts';
+import { optimizerParts, restoreOptimizer } from './optimizer-checkpoint.ts';
 import type { DpSgdPlan } from './plan.ts';
 import type { RunEnd } from './run-end.ts';
-import { loraRows, sentenceFeatures } from './run-features.ts';
+import { loraRows } from './run-features.ts';
 import type { SessionInput } from './session-input.ts';
 import { SessionRun } from './session-run.ts';
 import { streamTensors } from './stream-tensors.ts';
@@ -27,21 +27,21 @@ export async function runDpSgd(input: SessionInput, plan: DpSgdPlan): Promise<Ru
   const adapter = { classes, lora: plan.lora };
   const units = input.training.length;
   const mechanism = dpSgdMechanism(plan, units);
-  const run = new SessionRun(input, { steps: plan.steps, expectedBatch: mechanism.samplingRate * units, plannedCharges: (steps) => (steps > 0 ? [{ mechanism, count: steps }] : []) });
+  const expectedBatch = mechanism.samplingRate * units;
+  const run = new SessionRun(input, { steps: plan.steps, expectedBatch, plannedCharges: (steps) => (steps > 0 ? [{ mechanism, count: steps }] : []) });
   const { keys } = run.privateParts();
   const from = input.resumeFrom;
 
   await run.onAll((trainer) => trainer.configure(adapter));
-  const { theta: start, layout } = loraStart(shape, adapter, plan.seed);
-  let theta = from?.tensors.theta?.slice() ?? start;
-  if (!from) {
-    const sentences = await sentenceFeatures(run, { layers: [shape.layers], weights: [1], isUnitLength: false });
-    startHeadFromSentences(theta, layout, labelStart(sentences, classes, shape.width, shape.width, 12), sentences, classes);
-  }
-  const optimizer = new AdamW(theta.length, { weightDecay: 0 });
-  if (from) optimizer.restore({ firstMoment: from.tensors.firstMoment!, secondMoment: from.tensors.secondMoment!, steps: from.counts.optimizerSteps! });
+  let theta = from?.tensors['theta']?.slice() ?? (await sentenceTheta(run, loraStart(shape, adapter, plan.seed)));
+  const optimizer = createAdamW(theta.length);
+  if (from) restoreOptimizer(optimizer, from);
+  const learningRate = linearSchedule(plan.learningRate, plan.steps);
   const score = () => loraRows(run, theta);
-  const save = () => run.save({ theta, firstMoment: optimizer.state.firstMoment.slice(), secondMoment: optimizer.state.secondMoment.slice() }, { optimizerSteps: optimizer.state.steps });
+  const save = () => {
+    const parts = optimizerParts(optimizer);
+    return run.save({ ...parts.tensors, theta }, parts.counts);
+  };
   const end = (state: RunEnd['state'], reason: RunEnd['reason'], stepsDone: number): RunEnd => ({ run, state, reason, stepsDone, score, model: { kind: 'lora', labels: input.labels, maximumLength: plan.maximumLength, adapter, theta } });
 
   let step = from?.step ?? 0;
@@ -57,7 +57,7 @@ export async function runDpSgd(input: SessionInput, plan: DpSgdPlan): Promise<Ru
     const noisy = await run.release(sums, { step: step + 1, purpose: 'gradient', mechanism, tensor: streamTensors.gradient, expected: { length: theta.length, unitCount: drawn.length, clipNorm: plan.clipNorm } });
     if (noisy === null) return end('stopped', 'budget', step);
     theta = at.slice();
-    optimizer.step(theta, noisy.map((value) => value / (mechanism.samplingRate * units)), plan.learningRate * (1 - step / plan.steps));
+    optimizer.step(theta, Float32Array.from(noisy, (value) => value / expectedBatch), learningRate(step));
     step++;
     run.countStep(step);
     await save();

@@ -41,8 +41,8 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
     score: () => headRows(run, head(weights)),
   });
 
-  let weights = from?.tensors.weights ?? labelStart(firstBlocks(sentences, classes, width, features.layers.length), classes, width, length, plan.labelScale);
-  let mean = from?.tensors.mean ?? null;
+  let weights = from?.tensors['weights'] ?? labelStart(firstBlocks(sentences, classes, width, features.layers.length), classes, width, length, plan.labelScale);
+  let mean = from?.tensors['mean'] ?? null;
   if (mean === null && plan.meanShare > 0) {
     const mechanism = { kind: 'gaussian', noiseMultiplier: budget.meanNoiseMultiplier } as const;
     const sums = await run.onAll((trainer) => trainer.featureSum());
@@ -54,8 +54,8 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
   if (released) await run.onAll((trainer) => trainer.centreFeatures(released));
 
   const averageFrom = firstAveragedStep(plan);
-  let average = from?.tensors.average ?? null;
-  let averaged = from?.counts.averaged ?? 0;
+  let average = from?.tensors['average'] ?? null;
+  let averaged = from?.counts['averaged'] ?? 0;
   const current = () => average ?? weights;
   const save = () => run.save({ weights, ...(mean ? { mean } : {}), ...(average ? { average } : {}) }, { averaged });
 

@@ -2,6 +2,7 @@ import { BedsideError } from '../ground/errors.ts';
 import { forOwnersEyes, type Releasable } from '../privacy/doors.ts';
 import { releaseAccuracy, type ReleasedAccuracy } from './charged-validation.ts';
 import { distributeRows, distributeUnits } from './distribute.ts';
+import { oncePerTensor } from '../privacy/key-stream.ts';
 import { isPrivate } from './plan.ts';
 import { runDpSgd } from './run-dp-sgd.ts';
 import type { RunEnd } from './run-end.ts';
@@ -49,8 +50,9 @@ function runPlan(input: SessionInput): Promise<RunEnd> {
  * Edge cases: with `resumeFrom` the session goes on after the checkpoint's step; the interrupted step is charged and done again under the new keys.
  * @throws a `BedsideError`; checkpoints and ledger stay as they are, and the run can be resumed.
  */
-export async function runSession(input: SessionInput): Promise<SessionOutcome> {
-  checkInput(input);
+export async function runSession(given: SessionInput): Promise<SessionOutcome> {
+  checkInput(given);
+  const input = { ...given, keys: given.keys && oncePerTensor(given.keys) };
   const { plan, trainers } = input;
   if (isPrivate(plan)) for (const trainer of trainers) await checkTrainerClips(trainer, plan, input.labels.length);
   const shares = distributeUnits(input.training, trainers.length);
