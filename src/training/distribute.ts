@@ -37,3 +37,8 @@ export function joinRows(parts: readonly Float32Array[]): Float32Array {
   }
   return joined;
 }
+
+/** Every row as a unit of its own. */
+export function rowsAsUnits(units: readonly TokenizedUnit[]): TokenizedUnit[] {
+  return units.flatMap((unit) => unit.rows).map((row, index) => ({ unit: index, rows: [row] }));
+}

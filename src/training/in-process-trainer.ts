@@ -1,22 +1,16 @@
 import { invariant } from '../ground/check.ts';
 import type { Engine } from '../engine/engine.ts';
 import { firstTrainedLayer, parameterLayout, type AdapterConfig } from '../engine/parameters.ts';
+import { createGradientAccumulator, type QuantizedFeatures } from '../privacy/clipping.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 import { centreRows, headLogits, joinLayers, softmaxRow } from './features.ts';
 import { defaultPrefixBytes, FrozenPrefix } from './frozen-prefix.ts';
+import { headGradientSum, quantizeWithBias, type OwnUnit } from './head-gradient.ts';
 import { chunks, tokenBatch } from './row-batches.ts';
 import type { FeatureSettings, TokenizedUnit, Trainer } from './trainer.ts';
-import { clippedFeatureSum, clippedHeadSum, createClippedVectorSum } from './unit-sums.ts';
 
 /** Rows of one engine call: enough to fill a micro-batch of short notes, few enough that progress and pauses stay smooth. */
 const rowsAtATime = 16;
-
-interface OwnUnit {
-  readonly unit: number;
-  /** First of its rows among the trainer's rows. */
-  readonly firstRow: number;
-  readonly rows: number;
-}
 
 export interface TrainerOptions {
   /** Most bytes of cached frozen outputs. */
@@ -35,6 +29,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
   /** [rows, D] and [held-out rows, D]. */
   let features: Float32Array = new Float32Array(0);
   let heldOutFeatures: Float32Array = new Float32Array(0);
+  let quantized: { readonly biasInput: number; readonly features: QuantizedFeatures } | null = null;
   let adapter: AdapterConfig | null = null;
 
   const featureLength = () => {
@@ -61,31 +56,28 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
     return units.filter(({ unit }) => asked.has(unit));
   }
 
-  /** Per-example gradients [P] of the rows of `chosen`, unit by unit, in float32; a row's values do not depend on the others. */
-  async function eachRowGradient(theta: Float32Array, chosen: readonly OwnUnit[], visit: (unit: OwnUnit, gradient: Float32Array, isLast: boolean) => void): Promise<void> {
+  /** Visits each chosen unit with the gradients of its rows, [rows, P] in float32. Units are kept whole, so that a person's rows meet before the clip. */
+  async function eachUnitGradient(theta: Float32Array, chosen: readonly OwnUnit[], visit: (gradients: Float32Array, count: number) => void): Promise<void> {
     engine.setParameters(theta);
     const length = theta.length;
-    // Units are kept whole across engine calls, so that a person's rows meet before the clip.
     let batch: OwnUnit[] = [];
-    let count = 0;
     const flush = async () => {
-      const indices = batch.flatMap(({ firstRow, rows: n }) => Array.from({ length: n }, (_, i) => firstRow + i));
-      const gradients = new Array<Float32Array>(indices.length);
+      const indices = batch.flatMap(({ firstRow, rows: count }) => Array.from({ length: count }, (_, i) => firstRow + i));
+      const gradients = new Float32Array(indices.length * length);
       for (const part of await prefix.inputs(indices.map((index) => rows[index]!))) {
         const found = await engine.gradients(part.input, Int32Array.from(part.rows, (place) => labels[indices[place]!]!));
-        part.rows.forEach((place, row) => {
-          gradients[place] = found.gradients.subarray(row * length, (row + 1) * length);
-        });
+        part.rows.forEach((place, row) => gradients.set(found.gradients.subarray(row * length, (row + 1) * length), place * length));
       }
       let at = 0;
-      for (const unit of batch) for (let i = 0; i < unit.rows; i++) visit(unit, gradients[at++]!, i === unit.rows - 1);
+      for (const { rows: count } of batch) {
+        visit(gradients.subarray(at * length, (at + count) * length), count);
+        at += count;
+      }
       batch = [];
-      count = 0;
     };
     for (const unit of chosen) {
       batch.push(unit);
-      count += unit.rows;
-      if (count >= rowsAtATime) await flush();
+      if (batch.reduce((sum, { rows: count }) => sum + count, 0) >= rowsAtATime) await flush();
     }
     if (batch.length > 0) await flush();
   }
@@ -106,6 +98,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       labels = Int32Array.from(assigned.flatMap((item) => item.rows.map(({ label }) => label)));
       settings = null;
       features = new Float32Array(0);
+      quantized = null;
       prefix.reset(adapter ? firstTrainedLayer(shape, adapter) : 0);
     },
 
@@ -119,23 +112,27 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       features = await featuresOf(rows, by, onRows);
       heldOutFeatures = await featuresOf(heldOut, by, (done) => onRows(rows.length + done));
       settings = by;
+      quantized = null;
     },
 
     encode: (wanted, by) => featuresOf(wanted, by, () => undefined),
 
     async featureSum() {
-      return clippedFeatureSum(features, featureLength(), units);
+      const accumulator = createGradientAccumulator({ length: featureLength(), clipNorm: 1 });
+      for (const { firstRow, rows: count } of units) accumulator.addUnit(features, firstRow, count);
+      return accumulator.result();
     },
 
     async centreFeatures(mean) {
       invariant(mean.length === featureLength(), 'the mean has the length of a feature');
       centreRows(features, mean);
       centreRows(heldOutFeatures, mean);
+      quantized = null;
     },
 
     async headGradientSum(weights, classes, clipNorm, biasInput) {
-      const logits = headLogits(features, rows.length, weights, classes, biasInput);
-      return clippedHeadSum({ features, length: featureLength(), logits, labels, classes, biasInput, clipNorm, units });
+      if (quantized?.biasInput !== biasInput) quantized = { biasInput, features: quantizeWithBias(features, featureLength(), biasInput) };
+      return headGradientSum({ features, quantized: quantized.features, labels, units, weights, classes, biasInput, clipNorm });
     },
 
     async plainHeadGradientSum({ weights, classes, biasInput }, wanted) {
@@ -172,18 +169,18 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
 
     async loraGradientSum(theta, wanted, clipNorm) {
       const chosen = owned(wanted);
-      const clipped = createClippedVectorSum(theta.length, clipNorm);
-      await eachRowGradient(theta, chosen, (_, gradient, isLast) => clipped.add(gradient, isLast));
-      return clipped.total();
+      const accumulator = createGradientAccumulator({ length: theta.length, clipNorm });
+      await eachUnitGradient(theta, chosen, (gradients, count) => accumulator.addUnit(gradients, 0, count));
+      return accumulator.result();
     },
 
     async plainLoraGradientSum(theta, wanted) {
       invariant(adapter !== null && theta.length === parameterLayout(shape, adapter).length, 'theta has the layout that was configured');
       const sum = new Float64Array(theta.length);
       let rowCount = 0;
-      await eachRowGradient(theta, owned(wanted), (_, gradient) => {
-        rowCount++;
-        for (let i = 0; i < gradient.length; i++) sum[i]! += gradient[i]!;
+      await eachUnitGradient(theta, owned(wanted), (gradients, count) => {
+        rowCount += count;
+        for (let row = 0; row < count; row++) for (let i = 0; i < theta.length; i++) sum[i]! += gradients[row * theta.length + i]!;
       });
       return { sum, rowCount };
     },

@@ -1,7 +1,7 @@
 import { BedsideError } from '../ground/errors.ts';
 import { forOwnersEyes, type Releasable } from '../privacy/doors.ts';
 import { releaseAccuracy, type ReleasedAccuracy } from './charged-validation.ts';
-import { distributeRows, distributeUnits } from './distribute.ts';
+import { distributeRows, distributeUnits, rowsAsUnits } from './distribute.ts';
 import { oncePerTensor } from '../privacy/key-stream.ts';
 import { isPrivate } from './plan.ts';
 import { runDpSgd } from './run-dp-sgd.ts';
@@ -52,12 +52,14 @@ function runPlan(input: SessionInput): Promise<RunEnd> {
  */
 export async function runSession(given: SessionInput): Promise<SessionOutcome> {
   checkInput(given);
-  const input = { ...given, keys: given.keys && oncePerTensor(given.keys) };
+  // A plan that protects nobody trains on rows, whatever keeps the split together.
+  const training = isPrivate(given.plan) ? given.training : rowsAsUnits(given.training);
+  const input = { ...given, training, keys: given.keys && oncePerTensor(given.keys) };
   const { plan, trainers } = input;
   if (isPrivate(plan)) for (const trainer of trainers) await checkTrainerClips(trainer, plan, input.labels.length);
   const shares = distributeUnits(input.training, trainers.length);
   const heldOut = distributeRows(input.heldOut.flatMap((unit) => unit.rows.map((row) => row.ids)), trainers.length);
-  await Promise.all(trainers.map((trainer, i) => trainer.assign(shares[i]!, plan.unit)));
+  await Promise.all(trainers.map((trainer, i) => trainer.assign(shares[i]!, isPrivate(plan) ? plan.unit : 'row')));
   await Promise.all(trainers.map((trainer, i) => trainer.assignHeldOut(heldOut[i]!)));
 
   const end = await runPlan(input);
