@@ -1,0 +1,13 @@
+/** `npm run bench -- <name> [options]`: measurements too slow to be tests. Results are kept in `bench/results/`, one JSON file a run. */
+const benches: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
+  accuracy: () => import('./accuracy.ts'),
+  journey: () => import('./journey.ts'),
+};
+
+const [name, ...args] = process.argv.slice(2);
+const load = name === undefined ? undefined : benches[name];
+if (load === undefined) {
+  console.error(`Expected the name of a bench, one of ${Object.keys(benches).join(', ')}; found ${name ?? 'none'}.`);
+  process.exit(2);
+}
+await (await load()).run(args);

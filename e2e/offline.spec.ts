@@ -1,0 +1,29 @@
+import { expect, test } from '@playwright/test';
+import { foreignRequests, goTo, heading, openApp, openSample, startTraining } from './journey.ts';
+
+test('the whole journey with the network cut after load', async ({ page, context, baseURL }) => {
+  const foreign = foreignRequests(page, new URL(baseURL!).origin);
+  await openApp(page, { backend: 'wasm', model: 'nano' });
+  await expect(page.getByText('Ready. The network can go.')).toBeVisible({ timeout: 120_000 });
+  await context.setOffline(true);
+  await page.reload();
+  await openSample(page);
+  await startTraining(page);
+  await expect(heading(page, 'Run 1 is done')).toBeVisible({ timeout: 240_000 });
+  await goTo(page, 'Results');
+  await expect(heading(page, /held-out notes/)).toBeVisible();
+  await page.getByRole('button', { name: 'Save the model' }).click();
+  const [saved] = await Promise.all([page.waitForEvent('download'), page.getByRole('dialog').getByRole('button', { name: 'Save to a file' }).click()]);
+  expect(saved.suggestedFilename()).toMatch(/\.zip$/);
+  await goTo(page, 'Explain');
+  await page.getByRole('textbox', { name: 'Note' }).fill('Wheeze and productive cough for two weeks, peak flow reduced.');
+  await page.getByRole('button', { name: 'Classify' }).click();
+  await expect(heading(page, /^Run 1 says: /)).toBeVisible({ timeout: 60_000 });
+  expect(foreign).toEqual([]);
+});
+
+test('the page may not send anything elsewhere', async ({ page }) => {
+  await openApp(page, { backend: 'wasm', model: 'nano' });
+  await page.getByRole('button', { name: 'Try to send something' }).click();
+  await expect(page.getByText('The browser refused it. Nothing was sent.')).toBeVisible();
+});
