@@ -6,7 +6,7 @@ export interface Format {
   rate(value: number, digits?: number): string;
   /** +0.09; used for differences. */
   signed(value: number, digits?: number): string;
-  /** 18 % */
+  /** 18% */
   percent(share: number, digits?: number): string;
   /** Epsilon to two places; the infinity sign where it cannot be resolved. */
   epsilon(value: number): string;
@@ -58,7 +58,7 @@ export function createFormat(locale: string, to: string): Format {
     count: (value) => minus(counts.format(value)),
     rate,
     signed: (value, digits = 2) => minus((signedBy[digits] ?? signedBy[2]!).format(value)),
-    percent: (share, digits = 0) => `${rate(share * 100, digits)}\u2009%`,
+    percent: (share, digits = 0) => `${rate(share * 100, digits)}%`,
     epsilon: (value) => (Number.isFinite(value) ? rate(value) : '∞'),
     delta: (value) => small.format(value),
     interval: (low, high, digits = 2) => (low < 0 || high < 0 ? `${rate(low, digits)} ${to} ${rate(high, digits)}` : `${rate(low, digits)}–${rate(high, digits)}`),
