@@ -1,7 +1,7 @@
 import { deleteDB, openDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LedgerEntry } from '../privacy/events.ts';
-import { withFullDisk } from './full-disk.ts';
+import { withFullDisk } from './testing/full-disk.ts';
 import { openLedgerStore, type DurableLedgerStore } from './ledger-store.ts';
 
 function entry(sequence: number, padding = ''): LedgerEntry {

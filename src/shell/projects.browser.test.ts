@@ -1,0 +1,103 @@
+import { deleteDB } from 'idb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { buildDataset } from '../data/dataset.ts';
+import type { RawTable } from '../data/table.ts';
+import { openBedsideDatabase, storesByProject, storesByRun, type BedsideDatabase } from './database.ts';
+import { withFullDisk } from './testing/full-disk.ts';
+import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readTable, saveDataset } from './projects.ts';
+import { createRun, saveCheckpoint } from './runs.ts';
+
+const table: RawTable = {
+  fileName: 'notes.csv',
+  format: 'csv',
+  encoding: 'utf-8',
+  header: ['note', 'kind', 'who'],
+  rows: [
+    { row: 2, cells: ['chest pain since monday', 'cardiology', 'a'] },
+    { row: 3, cells: ['rash on the left arm', 'dermatology', 'b'] },
+    { row: 4, cells: ['', 'dermatology', 'b'] },
+  ],
+  unreadable: [],
+};
+const roles = { note: 'text', kind: 'label', who: 'person' } as const;
+const plan = { kind: 'label-sentences', maximumLength: 64, unit: 'row', heldOutShare: 0.2, seed: 1 } as const;
+
+describe('projects', () => {
+  let name: string;
+  let database: BedsideDatabase;
+  beforeEach(async () => {
+    name = `projects-test-${crypto.randomUUID()}`;
+    database = await openBedsideDatabase(name);
+  });
+  afterEach(async () => {
+    database.close();
+    await deleteDB(name);
+  });
+
+  async function savedProject(): Promise<string> {
+    const { id } = await createProject(database, table, false);
+    await saveDataset(database, id, roles, buildDataset(table, roles));
+    return id;
+  }
+
+  it('keeps a project over a reopening, with what was confirmed', async () => {
+    const id = await savedProject();
+    await changeProject(database, id, (record) => ({ ...record, name: 'Clinic', sentences: { cardiology: 'About the heart.' } }));
+    database.close();
+    database = await openBedsideDatabase(name);
+    const project = await openProject(database, id);
+    expect(project).toMatchObject({ name: 'Clinic', fileName: 'notes.csv', columnRoles: roles, sentences: { cardiology: 'About the heart.' } });
+    expect(project.dataset).toMatchObject({ noteCount: 2, personCount: 2, problemCount: 1, problemCounts: [{ code: 'empty-text', count: 1 }], labels: ['cardiology', 'dermatology'] });
+    expect(await readTable(database, id)).toEqual(table);
+  });
+
+  it('gives a duplicate the same notes and none of the runs', async () => {
+    const id = await savedProject();
+    await createRun(database, id, plan, 0);
+    const copy = await duplicateProject(database, id, 'Copy');
+    expect(await readDataset(database, copy.id)).toEqual(await readDataset(database, id));
+    expect((await openProject(database, copy.id)).runs).toEqual([]);
+    expect((await openProject(database, id)).runs).toHaveLength(1);
+  });
+
+  it('shows a run that nobody works on as interrupted', async () => {
+    const id = await savedProject();
+    const run = await createRun(database, id, plan, 10);
+    expect((await openProject(database, id)).runs[0]).toMatchObject({ id: run.id, number: 1, state: 'interrupted' });
+    await navigator.locks.request(`bedside-run-${run.id}`, async () => {
+      expect((await openProject(database, id)).runs[0]!.state).toBe('running');
+    });
+  });
+
+  it('deletes everything of a project and nothing of another', async () => {
+    const [first, second] = [await savedProject(), await savedProject()];
+    for (const id of [first, second]) {
+      const run = await createRun(database, id, plan, 10);
+      await saveCheckpoint(database, run, { version: 1, runId: run.id, plan, step: 1, tensors: { weights: new Float32Array(3) }, counts: {}, elapsedSeconds: 1 });
+    }
+    await deleteProject(database, first);
+    expect((await listProjects(database)).map(({ record }) => record.id)).toEqual([second]);
+    for (const store of storesByProject) expect(await database.getAllKeys(store)).toEqual([second]);
+    for (const store of storesByRun) for (const record of await database.getAll(store)) expect(record.projectId).toBe(second);
+    expect(await database.count('checkpoints')).toBe(1);
+  });
+
+  it('does not bring a deleted run back by saving its checkpoint', async () => {
+    const id = await savedProject();
+    const run = await createRun(database, id, plan, 10);
+    await deleteProject(database, id);
+    await expect(saveCheckpoint(database, run, { version: 1, runId: run.id, plan, step: 1, tensors: {}, counts: {}, elapsedSeconds: 1 })).rejects.toMatchObject({ code: 'storage/missing' });
+    expect(await database.count('checkpoints')).toBe(0);
+  });
+
+  it('saves a project whole or not at all when the disk is full', async () => {
+    const id = await savedProject();
+    await withFullDisk(async () => {
+      await expect(createProject(database, table, false)).rejects.toMatchObject({ code: 'storage/quota-exceeded', family: 'storage' });
+      await expect(duplicateProject(database, id, 'Copy')).rejects.toMatchObject({ code: 'storage/quota-exceeded' });
+      await expect(changeProject(database, id, (record) => ({ ...record, name: 'Lost' }))).rejects.toMatchObject({ code: 'storage/quota-exceeded' });
+    });
+    expect((await listProjects(database)).map(({ record }) => record.name)).toEqual(['notes']);
+    expect(await database.count('tables')).toBe(1);
+  });
+});
