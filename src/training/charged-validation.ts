@@ -1,6 +1,7 @@
 import { releasableBecause, type Releasable } from '../privacy/doors.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import { gaussianIntegers, type KeyStream } from '../privacy/noise.ts';
+import { withinTarget } from './full-batch-head.ts';
 import { largestIndex } from './held-out-score.ts';
 import { isBudgetRefusal, type ChargePort } from './session-input.ts';
 import { streamTensors } from './stream-tensors.ts';
@@ -32,7 +33,7 @@ export async function releaseAccuracy(
   door: { readonly charges: ChargePort; readonly keys: KeyStream },
   step: number,
 ): Promise<Releasable<ReleasedAccuracy> | null> {
-  const noiseMultiplier = 1 / gaussianMu(budget.epsilon, budget.delta);
+  const noiseMultiplier = 1 / (gaussianMu(budget.epsilon, budget.delta) * withinTarget);
   let sum = 0;
   let row = 0;
   for (const unit of heldOut) {

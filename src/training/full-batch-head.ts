@@ -20,9 +20,12 @@ export interface RecipeBudget {
   readonly stepSize: number;
 }
 
+/** Keeps the composed charges below the target where adding them up rounds upwards; costs 1e-12 of epsilon. */
+export const withinTarget = 1 - 1e-12;
+
 /** mu^2 = meanShare mu^2 + T / s^2, exact. `units` N and `classes` K are public. */
 export function recipeBudget(plan: FullBatchHeadPlan, units: number, classes: number): RecipeBudget {
-  const mu = gaussianMu(plan.epsilon, plan.delta);
+  const mu = gaussianMu(plan.epsilon, plan.delta) * withinTarget;
   const stepsMu = Math.sqrt(1 - plan.meanShare) * mu;
   const nu = Math.min(plan.maximumNu, 0.35 * Math.sqrt((units * mu) / classes));
   return {
