@@ -143,7 +143,8 @@ export function calibrateNoiseMultiplier(target: Target & { readonly steps: numb
     lowest = composedAt(low, orders);
   }
   // The best order rises with the noise, so between the ends it lies between theirs. Fewer orders can only overstate epsilon.
-  const between = orders.filter((order) => order >= (lowest.order ?? 0) * 0.9 && order <= (highest.order ?? Infinity) * 1.1);
+  const ends = [lowest.order ?? 1, highest.order ?? Infinity];
+  const between = orders.filter((order) => order >= Math.min(...ends) * 0.9 && order <= Math.max(...ends) * 1.1);
   return leastNoise(low, high, epsilon, (noiseMultiplier) => composedAt(noiseMultiplier, between).epsilon);
 }
 

@@ -13,7 +13,15 @@ export interface CohortEvent {
   readonly kind: 'cohort';
   readonly id: string;
   readonly cohortId: string;
+  /** Cohorts of one split are disjoint in the split's unit, by construction: their releases compose in parallel. */
+  readonly splitId: string;
   readonly part: DataPart;
+  /** What a charge to this cohort protects. */
+  readonly unit: PrivacyUnit;
+  /** Most rows of one person, where persons are known; null where they are not. A charge for rows weighs this much more for persons. */
+  readonly maximumRowsPerPerson: number | null;
+  /** Names the secret key of `hashes`, so that hashes of another installation are never taken for different people. */
+  readonly keyId: string;
   /** Keyed hashes of normalised text, and of person ids where there are any; sorted, so that they keep no order. Hex, 32 digits. */
   readonly hashes: readonly string[];
   /** The person declared these to be about people other than those of every earlier data set. Honoured only where no hash matches. */

@@ -1,0 +1,31 @@
+import { BedsideError } from '../ground/errors.ts';
+
+const round = (epsilon: number) => (Number.isFinite(epsilon) ? Number(epsilon.toPrecision(4)) : String(epsilon));
+
+export function budgetExhausted(after: number, limit: number): BedsideError {
+  return new BedsideError('budget/exhausted', 'budget', `This step would bring the most exposed unit to epsilon ${round(after)}; the limit is ${round(limit)}. Nothing was charged or released.`, 'Keep the model as it is, or raise the limit in the knowledge of what that gives up.', { after: round(after), limit: round(limit) });
+}
+
+export function ledgerBroken(): BedsideError {
+  return new BedsideError('budget/ledger-broken', 'budget', 'The ledger of privacy spending is damaged or incomplete, so everything counts as spent. Nothing was charged or released.', 'Restore the storage from a backup, or erase the ledger in the settings after reading what that gives up.');
+}
+
+export function budgetNotSet(): BedsideError {
+  return new BedsideError('settings/budget-not-set', 'settings', 'No privacy budget is set for this data set. Nothing was charged or released.', 'Set a limit first.');
+}
+
+export function deltaRises(found: number, current: number): BedsideError {
+  return new BedsideError('settings/delta-rises', 'settings', `delta of a data set may only fall: it is ${current}, found ${found}.`, `Use ${current} or less.`, { found, current });
+}
+
+export function alreadyCharged(id: string): BedsideError {
+  return new BedsideError('internal/already-charged', 'internal', 'A charge with this identifier is already in the ledger: one charge pays for one release.', 'Draw a new identifier for every release.', { id });
+}
+
+export function eventInvalid(kind: string, expected: string): BedsideError {
+  return new BedsideError('internal/ledger-event', 'internal', `A ledger event of kind ${kind} is malformed: expected ${expected}. Nothing was written.`, 'Nothing is lost; report this.', { kind, expected });
+}
+
+export function importConflict(id: string): BedsideError {
+  return new BedsideError('input/ledger-conflict', 'input', 'The file holds another version of a ledger event that is already known here. Nothing was imported.', 'Export the project again from where it was made.', { id });
+}

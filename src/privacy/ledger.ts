@@ -1,0 +1,264 @@
+import { checkNonNegative, checkPositive } from '../ground/check.ts';
+import type { BedsideError } from '../ground/errors.ts';
+import { LedgerState, type Balance, type ExtraCharges } from './balance.ts';
+import { canonicalJson, chainEvents, headOf, isChainIntact } from './chain.ts';
+import { checkMechanism, type Charge } from './composition.ts';
+import type { ChargeEvent, LedgerEntry, LedgerEvent, LedgerHead, LedgerStore } from './events.ts';
+import { alreadyCharged, budgetExhausted, budgetNotSet, deltaRises, eventInvalid, importConflict, ledgerBroken } from './ledger-errors.ts';
+
+/** A limit is kept to this relative slack: a plan calibrated to spend exactly its limit must not fail on the last bit of its last step. */
+const LIMIT_SLACK = 1e-9;
+/** How often an append is tried anew after somebody else's came between. */
+const LARGEST_RETRIES = 3;
+
+/**
+ * The ledger of privacy spending: append-only events in a hash chain over a durable store.
+ * Guarantee: `charge` resolves only after the store says that the charge would survive a power cut, and never takes a unit of any data set
+ * past its limit; what is spent is at least what was released. A store that cannot be read, a broken chain or a head that disagrees counts as
+ * everything spent: epsilon is Infinity and every charge is refused.
+ * Calls are carried out one after the other; two instances over one store are told apart by the store's head.
+ */
+export class Ledger {
+  readonly #store: LedgerStore;
+  readonly #now: () => number;
+  #entries: readonly LedgerEntry[] = [];
+  #head: LedgerHead | null = null;
+  #isChainIntact = false;
+  #state = new LedgerState();
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(store: LedgerStore, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** Reads and verifies the whole chain. `now` gives milliseconds since 1970, kept for information. */
+  static async open(store: LedgerStore, now: () => number): Promise<Ledger> {
+    const ledger = new Ledger(store, now);
+    await ledger.#load();
+    return ledger;
+  }
+
+  get isChainIntact(): boolean {
+    return this.#isChainIntact;
+  }
+  get entries(): readonly LedgerEntry[] {
+    return this.#entries;
+  }
+  get head(): LedgerHead | null {
+    return this.#head;
+  }
+  get cohortIds(): readonly string[] {
+    return this.#state.cohortIds;
+  }
+
+  /** What the units of a data set have spent; null where the ledger is sound and no budget is set for it. */
+  balance(splitId: string): Balance | null {
+    return this.balanceAfter(splitId, {});
+  }
+
+  /** What they would have spent after further charges to the parts of this data set. */
+  balanceAfter(splitId: string, extra: ExtraCharges): Balance | null {
+    if (this.#isChainIntact) return this.#state.balance(splitId, extra);
+    const budget = this.#state.budget(splitId) ?? { epsilonLimit: 0, delta: 0 };
+    return { ...budget, epsilonSpent: Infinity, epsilonTraining: Infinity, epsilonHeldOut: Infinity, isUnitMixed: false, isChainIntact: false };
+  }
+
+  /**
+   * Epsilon of the most exposed unit of a cohort after further charges to it; Infinity where that cannot be said.
+   */
+  epsilonAfter(cohortId: string, extra: readonly Charge[]): number {
+    const splitId = this.#state.splitOf(cohortId);
+    const part = this.#state.partOf(cohortId);
+    if (splitId === undefined || part === undefined) return Infinity;
+    const balance = this.balanceAfter(splitId, { [part]: extra });
+    if (!balance) return Infinity;
+    return part === 'training' ? balance.epsilonTraining : balance.epsilonHeldOut;
+  }
+
+  /** The state that further events would lead to, for a forecast; nothing is written. */
+  preview(events: readonly LedgerEvent[]): LedgerState {
+    return new LedgerState([...this.#entries.map(({ event }) => event), ...events]);
+  }
+
+  /** Appends cohorts, budgets and runs; events whose id is known are left out. Spending goes through `charge` alone. */
+  append(events: readonly LedgerEvent[]): Promise<void> {
+    return this.#inTurn(() =>
+      this.#write(() => {
+        if (!this.#isChainIntact) throw ledgerBroken();
+        const fresh = this.#unknown(events);
+        for (const event of fresh) if (event.kind === 'charge') throw eventInvalid('charge', 'charges to go through charge()');
+        this.#check(fresh);
+        const state = this.preview(fresh.filter((event) => event.kind !== 'budget'));
+        for (const event of fresh) if (event.kind === 'budget') this.#checkDelta(event.delta, event.cohortIds, state);
+        return fresh;
+      }),
+    );
+  }
+
+  /**
+   * Charges one release, durably, before it is made. Noise may be drawn only after this has resolved.
+   * @throws family `budget` where any unit would go past its limit or the chain is broken; nothing is charged then. Where the store fails it
+   * is not known whether the charge was written: it counts if it was, the release must not be made, and a new try needs a new id.
+   */
+  charge(event: ChargeEvent): Promise<void> {
+    return this.#inTurn(() =>
+      this.#write(() => {
+        if (!this.#isChainIntact) throw ledgerBroken();
+        if (this.#state.event(event.id)) throw alreadyCharged(event.id);
+        this.#check([event]);
+        this.#checkLimits(event);
+        return [event];
+      }),
+    );
+  }
+
+  /**
+   * Takes in the events of a project file: those whose id is unknown, re-chained at the end. Spending never goes down by it.
+   * Hashes must have been recomputed under this installation's key where the notes are at hand. A declaration that a data set is about different
+   * people is kept only if every data set known here came before it there: it was never said of the others.
+   */
+  merge(events: readonly LedgerEvent[]): Promise<void> {
+    return this.#inTurn(() =>
+      this.#write(() => {
+        if (!this.#isChainIntact) throw ledgerBroken();
+        const seen = new Set<string>();
+        const incoming = events.map((event) => {
+          if (event.kind !== 'cohort') return event;
+          const isHeardByAll = this.#state.cohortIds.every((id) => seen.has(id));
+          seen.add(event.cohortId);
+          return event.isDeclaredDisjoint && !isHeardByAll ? { ...event, isDeclaredDisjoint: false } : event;
+        });
+        for (const event of incoming) {
+          const known = this.#state.event(event.id);
+          if (known && comparable(known) !== comparable(event)) throw importConflict(event.id);
+        }
+        const fresh = this.#unknown(incoming);
+        this.#check(fresh);
+        return fresh;
+      }),
+    );
+  }
+
+  #unknown(events: readonly LedgerEvent[]): LedgerEvent[] {
+    const ids = new Set<string>();
+    return events.filter(({ id }) => {
+      if (this.#state.event(id) || ids.has(id)) return false;
+      ids.add(id);
+      return true;
+    });
+  }
+
+  /** Validates all events in order before any is written. */
+  #check(events: readonly LedgerEvent[]): void {
+    const state = events.some((event) => event.kind === 'cohort') ? this.preview([]) : this.#state;
+    for (const event of events) {
+      checkEvent(event);
+      if (event.kind === 'cohort') {
+        if (!state.fits(event)) throw eventInvalid('cohort', 'the same split, part, unit and key as before');
+        state.add(event);
+      }
+      const ids = event.kind === 'budget' ? event.cohortIds : event.kind === 'charge' ? [event.cohortId] : [];
+      if (!ids.every((id) => state.splitOf(id) !== undefined)) throw eventInvalid(event.kind, 'a cohort that is in the ledger');
+    }
+  }
+
+  #checkDelta(delta: number, cohortIds: readonly string[], state: LedgerState): void {
+    for (const id of cohortIds) {
+      const current = state.budget(state.splitOf(id) ?? '');
+      if (current && delta > current.delta) throw deltaRises(delta, current.delta);
+    }
+  }
+
+  #checkLimits(event: ChargeEvent): void {
+    const splitId = this.#state.splitOf(event.cohortId);
+    const part = this.#state.partOf(event.cohortId);
+    if (splitId === undefined || part === undefined) throw eventInvalid('charge', 'a cohort that is in the ledger');
+    if (!this.#state.budget(splitId)) throw budgetNotSet();
+    const extra = { [part]: [{ mechanism: event.mechanism, count: 1 }] };
+    for (const affected of this.#state.affectedBy(splitId)) {
+      const after = this.#state.balance(affected, extra, splitId);
+      // A data set without a budget was never released from; its own first budget will find these charges.
+      if (after && !(after.epsilonSpent <= after.epsilonLimit * (1 + LIMIT_SLACK))) throw budgetExhausted(after.epsilonSpent, after.epsilonLimit);
+    }
+  }
+
+  /** One call after the other, whether the one before succeeded or not. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work, work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Writes what `decide` makes of the present state; decides again where another instance has written in between. */
+  async #write(decide: () => readonly LedgerEvent[]): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const events = decide();
+      if (events.length === 0) return;
+      const before = this.#head;
+      const entries = chainEvents(events, before, this.#now());
+      try {
+        await this.#store.append(entries, before);
+      } catch (error) {
+        // What the store did before it failed is unknown. Read again: what was written counts.
+        await this.#load();
+        const isMoved = this.#isChainIntact && (this.#head?.hash ?? null) !== (before?.hash ?? null) && !events.some(({ id }) => this.#state.event(id));
+        if (isMoved && attempt < LARGEST_RETRIES) continue;
+        throw error as BedsideError;
+      }
+      this.#entries = [...this.#entries, ...entries];
+      this.#head = headOf(this.#entries);
+      for (const event of events) this.#state.add(event);
+      return;
+    }
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const { entries, head } = await this.#store.read();
+      this.#entries = entries;
+      this.#head = head;
+      this.#isChainIntact = isChainIntact(entries, head);
+    } catch {
+      // Unreadable counts as spent; what was known before stays listed.
+      this.#isChainIntact = false;
+      return;
+    }
+    try {
+      if (this.#isChainIntact) for (const { event } of this.#entries) checkEvent(event);
+      this.#state = new LedgerState(this.#entries.map(({ event }) => event));
+      if (this.#state.hasLooseEnds) this.#isChainIntact = false;
+    } catch {
+      this.#isChainIntact = false;
+    }
+  }
+}
+
+/** An event without what may rightly differ between installations. */
+function comparable(event: LedgerEvent): string {
+  return canonicalJson(event.kind === 'cohort' ? { ...event, hashes: [], keyId: '', isDeclaredDisjoint: false } : event);
+}
+
+function checkEvent(event: LedgerEvent): void {
+  if (typeof event.id !== 'string' || event.id.length === 0) throw eventInvalid(event.kind, 'an identifier');
+  switch (event.kind) {
+    case 'cohort':
+      if (!event.hashes.every((hash) => /^[0-9a-f]{32}$/.test(hash))) throw eventInvalid('cohort', 'hashes of 32 hexadecimal digits');
+      if (event.maximumRowsPerPerson !== null && !(Number.isInteger(event.maximumRowsPerPerson) && event.maximumRowsPerPerson >= 1)) throw eventInvalid('cohort', 'a whole number of rows a person, or null');
+      if ((event.part !== 'training' && event.part !== 'held-out') || (event.unit !== 'row' && event.unit !== 'person')) throw eventInvalid('cohort', 'a known part and unit');
+      break;
+    case 'budget':
+      checkNonNegative('epsilon limit', event.epsilonLimit);
+      checkPositive('delta', event.delta);
+      if (event.delta >= 1 || event.cohortIds.length === 0) throw eventInvalid('budget', 'delta below 1 and at least one cohort');
+      break;
+    case 'charge':
+      checkMechanism(event.mechanism);
+      checkPositive('noise multiplier', event.mechanism.noiseMultiplier);
+      break;
+    case 'run':
+      break;
+    default:
+      throw eventInvalid('unknown', 'cohort, budget, charge or run');
+  }
+}

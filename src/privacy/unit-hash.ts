@@ -1,0 +1,40 @@
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { checkProbability, invariant } from '../ground/check.ts';
+import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
+
+/** A separate function per purpose: a hash of one can never be read as a hash of another. */
+function keyedHash(key: Uint8Array, purpose: 'row' | 'person' | 'split' | 'key', text: string): Uint8Array {
+  invariant(key.length >= 16, 'the installation key has 16 bytes or more');
+  return hmac(sha256, key, utf8ToBytes(`bedside/${purpose}/${text}`));
+}
+
+/** The same text for the ledger: compatible Unicode forms, case, and runs of white space make no difference. */
+export function normaliseText(text: string): string {
+  return text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
+}
+
+/**
+ * The name of a row or a person in the ledger: HMAC-SHA-256 under the installation's key, cut to 128 bits, 32 hex digits.
+ * The label takes no part: relabelling a row gives no new budget. Without the key a hash tells nothing and links to nothing.
+ */
+export function unitHash(key: Uint8Array, kind: 'row' | 'person', normalisedText: string): string {
+  return bytesToHex(keyedHash(key, kind, normalisedText).subarray(0, 16));
+}
+
+/** Names a key without telling it. */
+export function keyIdOf(key: Uint8Array): string {
+  return bytesToHex(keyedHash(key, 'key', '').subarray(0, 8));
+}
+
+/**
+ * Whether a unit belongs to the held-out part: its keyed hash, read as a fraction of 1, lies below `share`. It depends on nothing but the unit,
+ * so that it is the same in every data set and before anything is looked at; a larger share keeps what a smaller one held out.
+ */
+export function isHeldOut(key: Uint8Array, unitId: string, share: number): boolean {
+  checkProbability('held-out share', share);
+  const hash = keyedHash(key, 'split', unitId);
+  let fraction = 0;
+  for (let index = 5; index >= 0; index--) fraction = (fraction + hash[index]!) / 256;
+  return fraction < share;
+}
