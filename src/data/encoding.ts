@@ -88,6 +88,18 @@ export function detectEncoding(bytes: Uint8Array): DetectedEncoding {
   return { encoding: 'windows-1252', markBytes: 0, hasUndecodable };
 }
 
+/** Characters of the bytes 0x80 to 0x9F in Windows-1252 (WHATWG Encoding); the five it lacks stay controls. */
+const windows1252High = '\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178';
+
+/**
+ * Decodes, and mends what some decoders get wrong: those that leave the byte order mark in, and those that read
+ * Windows-1252 as Latin-1 (TextDecoder of Node 20.20), which shows as control characters that the right one never gives.
+ */
+export function decodeText(bytes: Uint8Array, { encoding, markBytes }: DetectedEncoding, decode: Decode): string {
+  const text = decode(bytes.subarray(markBytes), encoding).replace(/^\uFEFF/, '');
+  return encoding === 'windows-1252' ? text.replace(/[\u0080-\u009f]/g, (control) => windows1252High[control.charCodeAt(0) - 0x80]!) : text;
+}
+
 /** What `decode` leaves where bytes had no character: U+FFFD, or a C1 control of Windows-1252. */
 export function isUndecodable(text: string, encoding: TextEncoding): boolean {
   return encoding === 'windows-1252' ? /[\u0081\u008d\u008f\u0090\u009d]/.test(text) : text.includes('\uFFFD');

@@ -1,5 +1,5 @@
 import { emptyFileError, jsonArrayError, tooLargeError } from './data-errors.ts';
-import { detectEncoding, isUndecodable, type Decode } from './encoding.ts';
+import { decodeText, detectEncoding, isUndecodable, type Decode } from './encoding.ts';
 import { refuseOtherKinds } from './file-kind.ts';
 import type { ParseControl } from './parse-control.ts';
 import { parseDelimited, type ParsedRows } from './parse-delimited.ts';
@@ -48,8 +48,7 @@ export async function parseTable({ fileName, bytes, decode, ...control }: ParseR
   const detected = detectEncoding(bytes);
   const { encoding } = detected;
   refuseOtherKinds(bytes, encoding === 'utf-16le' || encoding === 'utf-16be');
-  // Some decoders take the mark off, some leave it in.
-  const text = decode(bytes.subarray(detected.markBytes), encoding).replace(/^\uFEFF/, '');
+  const text = decodeText(bytes, detected, decode);
   if (text.trim() === '') throw emptyFileError();
   let parsed: ParsedRows;
   let format: TableFormat;
