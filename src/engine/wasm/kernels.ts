@@ -1,6 +1,6 @@
 /**
- * The exports of `assembly/kernels.ts`, where shapes are documented. `Pointer` and stride arguments count bytes,
- * the others elements; a pointer of 0 means "none" where the kernel allows it.
+ * The exports of `assembly/kernels.ts`, where shapes are documented. Pointers and strides count bytes,
+ * other arguments elements; a pointer of 0 means "none" where the kernel allows it.
  */
 export interface Kernels {
   firstFreeByte(): number;
