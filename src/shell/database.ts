@@ -1,11 +1,12 @@
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
-import type { CheckpointRecord, DatasetRecord, ModelRecord, ProjectRecord, ResultsRecord, RunRecord, TableRecord } from './records.ts';
+import type { CheckpointRecord, DatasetRecord, HashesRecord, ModelRecord, ProjectRecord, ResultsRecord, RunRecord, TableRecord } from './records.ts';
 import { toStorageError, upgradeBlocked } from './storage-errors.ts';
 
 export interface BedsideSchema extends DBSchema {
   projects: { key: string; value: ProjectRecord };
   tables: { key: string; value: TableRecord };
   datasets: { key: string; value: DatasetRecord };
+  hashes: { key: string; value: HashesRecord };
   runs: { key: string; value: RunRecord; indexes: { projectId: string } };
   checkpoints: { key: string; value: CheckpointRecord; indexes: { projectId: string } };
   models: { key: string; value: ModelRecord; indexes: { projectId: string } };
@@ -18,7 +19,7 @@ export type BedsideDatabase = IDBPDatabase<BedsideSchema>;
 
 export const databaseName = 'bedside';
 /** Stores that hold something of a project, by project id or by the index of that name. */
-export const storesByProject = ['tables', 'datasets'] as const;
+export const storesByProject = ['tables', 'datasets', 'hashes'] as const;
 export const storesByRun = ['runs', 'checkpoints', 'models', 'results'] as const;
 
 const version = 1;

@@ -70,7 +70,7 @@ export class GuardedRun {
   async work(): Promise<void> {
     try {
       const { encoder, data } = await this.#prepare();
-      const outcome = await this.#train(encoder, data);
+      const outcome = await this.#train(data);
       await this.#finish(encoder, data, outcome);
     } catch (error) {
       await this.#fail(error);
@@ -87,7 +87,7 @@ export class GuardedRun {
     return { encoder, data };
   }
 
-  async #train(encoder: EncoderFacts, data: RunData): Promise<SessionOutcome> {
+  async #train(data: RunData): Promise<SessionOutcome> {
     const { dataset, crew, ledger, checkpoint } = this.#parts;
     const { id, plan } = this.#keeper.run;
     return runSession({
@@ -122,8 +122,8 @@ export class GuardedRun {
   async #finish(encoder: EncoderFacts, data: RunData, outcome: SessionOutcome): Promise<void> {
     const { database, dataset, ledger } = this.#parts;
     const before = this.#keeper.change({ state: outcome.state, stepsDone: outcome.stepsDone, steps: outcome.steps, seconds: outcome.elapsedSeconds });
-    const results = resultsOf(before, dataset, data, outcome, this.#keeper.energy());
-    const run = this.#keeper.change({ accuracy: results.classification.accuracy, macroF1: results.classification.macroF1 });
+    const results = resultsOf(before, dataset, data, outcome);
+    const run = this.#keeper.change({ accuracy: results.run.accuracy, macroF1: results.run.macroF1 });
     await ledger?.end(outcome.state);
     await whenThereIsRoom(this.#control, (error) => this.#keeper.reportPaused(error), () => finishRun(database, run, outcome.model, encoder.report.sha256, results));
     if (outcome.state === 'finished') this.#keeper.report({ kind: 'finished', run: results.run });

@@ -17,6 +17,8 @@ const headKey = 'head';
 const rowHashKey = 'row-hash';
 
 export interface DurableLedgerStore extends LedgerStore {
+  /** The chain's end alone, to see whether another tab has written. */
+  head(): Promise<LedgerHead | null>;
   /** The installation's secret key of row and person hashes, made on first use. */
   installationKey(): Promise<Uint8Array>;
   /** Forgets every entry and the head, and the key: old hashes can then be linked to nothing. */
@@ -33,6 +35,8 @@ export async function openLedgerStore(name: string = ledgerDatabaseName): Promis
         entries: await transaction.objectStore('entries').getAll(),
         head: (await transaction.objectStore('heads').get(headKey)) ?? null,
       })),
+
+    head: () => inTransaction(database, ['heads'], 'readonly', async (transaction) => (await transaction.objectStore('heads').get(headKey)) ?? null),
 
     append: (entries, after) => append(database, entries, after),
 

@@ -27,7 +27,7 @@ export async function createProject(database: BedsideDatabase, table: RawTable, 
     noteCount: null,
     columnRoles: {},
     sentences: {},
-    isDeclaredDisjoint: false,
+    declarationId: null,
     epsilonLimit: defaultEpsilonLimit,
     runsStarted: 0,
   };
@@ -96,13 +96,13 @@ export async function changeProject(database: BedsideDatabase, id: string, chang
   });
 }
 
-/** Confirms columns: roles and data set are saved together. */
+/** Confirms columns: roles and data set are saved together, and hashes of earlier columns go. */
 export async function saveDataset(database: BedsideDatabase, id: string, roles: Readonly<Record<string, ColumnRole>>, dataset: Dataset): Promise<void> {
-  await inTransaction(database, ['projects', 'datasets'], 'readwrite', async (transaction) => {
+  await inTransaction(database, ['projects', 'datasets', 'hashes'], 'readwrite', async (transaction) => {
     const projects = transaction.objectStore('projects');
     const record = await projects.get(id);
     if (!record) throw recordMissing('project');
-    await Promise.all([projects.put({ ...record, columnRoles: roles, noteCount: dataset.notes.length }), transaction.objectStore('datasets').put({ projectId: id, dataset })]);
+    await Promise.all([projects.put({ ...record, columnRoles: roles, noteCount: dataset.notes.length }), transaction.objectStore('datasets').put({ projectId: id, dataset }), transaction.objectStore('hashes').delete(id)]);
   });
 }
 

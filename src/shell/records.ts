@@ -2,6 +2,7 @@
 import type { ColumnRole, Dataset, RawTable } from '../data/table.ts';
 import type { EnergyRange } from '../energy/estimate.ts';
 import type { Proportion } from '../metrics/classification.ts';
+import type { HashedRow } from '../privacy/cohort.ts';
 import type { Checkpoint } from '../training/checkpoint.ts';
 import type { Plan } from '../training/plan.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
@@ -19,7 +20,8 @@ export interface ProjectRecord {
   readonly noteCount: number | null;
   readonly columnRoles: Readonly<Record<string, ColumnRole>>;
   readonly sentences: Readonly<Record<string, string>>;
-  readonly isDeclaredDisjoint: boolean;
+  /** Set when the person declared this to be about people of whom no earlier data set holds rows. */
+  readonly declarationId: string | null;
   /** Limit the person set before the first charge; the ledger's budget event rules from then on. */
   readonly epsilonLimit: number;
   readonly runsStarted: number;
@@ -33,6 +35,14 @@ export interface TableRecord {
 export interface DatasetRecord {
   readonly projectId: string;
   readonly dataset: Dataset;
+}
+
+/** Keyed hashes of a data set's notes, in their order: computed once, deleted with the notes. */
+export interface HashesRecord {
+  readonly projectId: string;
+  /** Names the installation key they were made with. */
+  readonly keyId: string;
+  readonly rows: readonly HashedRow[];
 }
 
 export interface RunRecord {

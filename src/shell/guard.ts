@@ -1,0 +1,220 @@
+import { BedsideError } from '../ground/errors.ts';
+import { isPrivate, type Plan } from '../training/plan.ts';
+import { plannedSteps } from '../training/planned-charges.ts';
+import type { BudgetReport, CostForecast, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import { classifyTable, classifyText, type Classifier } from './classify.ts';
+import type { BedsideDatabase } from './database.ts';
+import { encoderReport, loadEncoder, type EncoderFacts } from './encoder.ts';
+import type { EncoderSource } from './encoder-source.ts';
+import { EnergyMeter } from './energy-meter.ts';
+import { exportedModel } from './exported-model.ts';
+import { GuardedRun } from './guarded-run.ts';
+import type { LedgerKeeper } from './ledger-keeper.ts';
+import { runLockName, trainingLockName } from './live-runs.ts';
+import { Planner } from './planner.ts';
+import { exportProject, importProject } from './project-file.ts';
+import { readDataset, readProject } from './projects.ts';
+import type { RunRecord } from './records.ts';
+import type { TrainerPort } from './remote-trainer.ts';
+import { RunKeeper } from './run-keeper.ts';
+import { createRun, readCheckpoint, readModel, readResults, readRun, runsOfProject, saveRun } from './runs.ts';
+import { otherTabTrains } from './storage-errors.ts';
+import { TrainingCrew } from './training-crew.ts';
+
+function runIsOver(): BedsideError {
+  return new BedsideError('training/not-running', 'input', 'This run is not going on.', 'Open the Runs page to see how it ended.');
+}
+
+function cannotResume(): BedsideError {
+  return new BedsideError('training/not-interrupted', 'input', 'This run was not interrupted, so there is nothing to resume.', 'Start a new run.');
+}
+
+function otherEncoder(): BedsideError {
+  return new BedsideError('model/other-encoder', 'model', 'This model was trained on another encoder than the one that is loaded.', 'Put the encoder it was trained on back into models/, or train again.');
+}
+
+/** Everything the guard worker does, over its parts. */
+export class Guard {
+  readonly #database: BedsideDatabase;
+  readonly #ledger: LedgerKeeper;
+  readonly #source: EncoderSource;
+  readonly #crew: TrainingCrew;
+  readonly #planner: Planner;
+  #encoder: Promise<EncoderFacts> | null = null;
+  #active: GuardedRun | null = null;
+  #isClassifyCancelled = false;
+
+  constructor(database: BedsideDatabase, ledger: LedgerKeeper, source: EncoderSource, bringTrainers: () => Promise<void>) {
+    this.#database = database;
+    this.#ledger = ledger;
+    this.#source = source;
+    this.#crew = new TrainingCrew(bringTrainers);
+    this.#planner = new Planner(database, ledger, this.#crew, () => this.#loadedEncoder(() => undefined));
+  }
+
+  connect(ports: readonly TrainerPort[]): Promise<void> {
+    return this.#crew.connect(ports);
+  }
+
+  encoder(): Promise<ModelReport> {
+    return encoderReport(this.#source);
+  }
+
+  async loadEncoder(onProgress: (progress: Progress) => void): Promise<ModelReport> {
+    return (await this.#loadedEncoder(onProgress)).report;
+  }
+
+  async #loadedEncoder(onProgress: (progress: Progress) => void): Promise<EncoderFacts> {
+    this.#encoder ??= loadEncoder(this.#source, onProgress).catch((error: unknown) => {
+      this.#encoder = null;
+      throw error;
+    });
+    const encoder = await this.#encoder;
+    onProgress({ done: 1, total: 1 });
+    return encoder;
+  }
+
+  // ---- budget and plans -------------------------------------------------------------------------
+
+  async budget(id: string): Promise<BudgetReport | null> {
+    const project = await readProject(this.#database, id);
+    return project.noteCount === null ? null : this.#ledger.budgetOf(project);
+  }
+
+  async setBudget(id: string, epsilonLimit: number): Promise<BudgetReport> {
+    return this.#ledger.setBudget(await readProject(this.#database, id), epsilonLimit);
+  }
+
+  async declareDisjoint(id: string): Promise<BudgetReport> {
+    return this.#ledger.declareDisjoint(await readProject(this.#database, id));
+  }
+
+  proposePlan(id: string): Promise<PlanProposal> {
+    return this.#planner.propose(id);
+  }
+
+  forecast(id: string, plan: Plan): Promise<CostForecast> {
+    return this.#planner.forecast(id, plan);
+  }
+
+  // ---- runs -------------------------------------------------------------------------------------
+
+  async startRun(id: string, plan: Plan, onMessage: (message: RunMessage) => void): Promise<string> {
+    return this.#whileLocked(async () => {
+      const { split } = await this.#ledger.subject(await readProject(this.#database, id), plan);
+      return this.#begin(await createRun(this.#database, id, plan, plannedSteps(plan, split.training.length)), onMessage, 'started');
+    });
+  }
+
+  async resumeRun(id: string, runId: string, onMessage: (message: RunMessage) => void): Promise<string> {
+    return this.#whileLocked(async () => {
+      const run = await readRun(this.#database, runId);
+      if (run.projectId !== id || run.state === 'finished' || run.state === 'stopped' || run.state === 'failed') throw cannotResume();
+      const resumed: RunRecord = { ...run, state: 'running' };
+      await saveRun(this.#database, resumed);
+      return this.#begin(resumed, onMessage, 'resumed');
+    });
+  }
+
+  /** Takes the browser's training lock, begins a run, and holds the lock until the run has ended. Rejects where a run goes on, here or in another tab. */
+  async #whileLocked(begin: () => Promise<{ readonly run: GuardedRun; readonly isOver: Promise<void> }>): Promise<string> {
+    return new Promise((resolve, reject) => {
+      void navigator.locks.request(trainingLockName, { ifAvailable: true }, async (lock) => {
+        if (!lock) return reject(otherTabTrains());
+        try {
+          const { run, isOver } = await begin();
+          resolve(run.runId);
+          await isOver;
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  async #begin(run: RunRecord, onMessage: (message: RunMessage) => void, how: 'started' | 'resumed'): Promise<{ readonly run: GuardedRun; readonly isOver: Promise<void> }> {
+    const [project, dataset] = await Promise.all([readProject(this.#database, run.projectId), readDataset(this.#database, run.projectId)]);
+    const { split } = await this.#ledger.subject(project, run.plan, dataset);
+    const ledger = isPrivate(run.plan) ? await this.#ledger.openRun(project, run.plan, run.id, how) : null;
+    const keeper = new RunKeeper(run, new EnergyMeter(), () => ledger?.budget() ?? null, onMessage);
+    const checkpoint = how === 'resumed' ? await readCheckpoint(this.#database, run.id) : null;
+    const guarded = new GuardedRun({ database: this.#database, crew: this.#crew, project, dataset, split, ledger, loadEncoder: (onProgress) => this.#loadedEncoder(onProgress), checkpoint }, keeper);
+    this.#active = guarded;
+    // The lock tells every tab that somebody works on this run.
+    const isOver = navigator.locks.request(runLockName(run.id), () => guarded.work()).finally(() => {
+      this.#active = null;
+    });
+    return { run: guarded, isOver };
+  }
+
+  /** The run that is going on here. */
+  active(runId: string): GuardedRun {
+    if (this.#active?.runId !== runId) throw runIsOver();
+    return this.#active;
+  }
+
+  /** Epsilon that charging the interrupted step again adds to the worst unit, for each run of a project that can be resumed. */
+  async resumeEpsilons(id: string): Promise<Readonly<Record<string, number>>> {
+    const [project, runs] = await Promise.all([readProject(this.#database, id), runsOfProject(this.#database, id)]);
+    const costs: Record<string, number> = {};
+    for (const { id: runId, state, plan } of runs) {
+      if (isPrivate(plan) && (state === 'interrupted' || state === 'running' || state === 'paused')) costs[runId] = await this.#ledger.costOfOneMoreStep(project, plan);
+    }
+    return costs;
+  }
+
+  // ---- results and use --------------------------------------------------------------------------
+
+  async results(_id: string, runId: string): Promise<RunResults> {
+    return readResults(this.#database, runId);
+  }
+
+  async classify(_id: string, runId: string, text: string): Promise<Prediction> {
+    return classifyText(await this.#classifier(runId), text);
+  }
+
+  async classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void): Promise<Blob> {
+    this.#isClassifyCancelled = false;
+    const [classifier, project] = await Promise.all([this.#classifier(runId), readProject(this.#database, id)]);
+    const trainedName = Object.entries(project.columnRoles).find(([, role]) => role === 'text')?.[0] ?? null;
+    return classifyTable(classifier, file, trainedName, () => this.#isClassifyCancelled, onProgress);
+  }
+
+  cancelClassify(): void {
+    this.#isClassifyCancelled = true;
+  }
+
+  async #classifier(runId: string): Promise<Classifier> {
+    const [{ model, encoderSha256 }, results, encoder] = await Promise.all([readModel(this.#database, runId), readResults(this.#database, runId), this.#loadedEncoder(() => undefined)]);
+    if (encoderSha256 !== encoder.report.sha256) throw otherEncoder();
+    return { model, tokenizer: encoder.tokenizer, crew: this.#crew, temperature: results.temperature };
+  }
+
+  async exportModel(id: string, runId: string): Promise<Blob> {
+    const [project, run, { model }, results, encoder] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId), readModel(this.#database, runId), readResults(this.#database, runId), this.#loadedEncoder(() => undefined)]);
+    return exportedModel(project, run, model, results, encoder);
+  }
+
+  // ---- projects and ledger ----------------------------------------------------------------------
+
+  exportProject(id: string): Promise<Blob> {
+    return exportProject(this.#database, this.#ledger, id);
+  }
+
+  importProject(file: Blob): Promise<string> {
+    return importProject(this.#database, this.#ledger, file);
+  }
+
+  ledger(): ReturnType<LedgerKeeper['entries']> {
+    return this.#ledger.entries();
+  }
+
+  async eraseLedger(): Promise<void> {
+    if (this.#active) throw otherTabTrains();
+    await this.#ledger.erase();
+  }
+
+  ledgerBytes(): ReturnType<LedgerKeeper['size']> {
+    return this.#ledger.size();
+  }
+}

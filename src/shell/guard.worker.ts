@@ -1,0 +1,53 @@
+/** The guard: owns sessions, optimizer, secret keys and the ledger. What leaves it was charged, or is for the owner's eyes. */
+import { openBedsideDatabase } from './database.ts';
+import { Guard } from './guard.ts';
+import { LedgerKeeper } from './ledger-keeper.ts';
+import { openLedgerStore } from './ledger-store.ts';
+import { expose, holdLifeLock } from './remote.ts';
+import { logRequests, readRequestLog } from './request-log.ts';
+import type { GuardService } from './guard-service.ts';
+import { BedsideError } from '../ground/errors.ts';
+
+logRequests();
+
+let guard: Guard | null = null;
+
+function opened(): Guard {
+  if (!guard) throw new BedsideError('internal/not-open', 'internal', 'The guard was asked before it was opened.', 'Reload the page; nothing that was saved is lost.');
+  return guard;
+}
+
+const service: GuardService = {
+  live: holdLifeLock,
+  open: async (encoder, bringTrainers) => {
+    const [database, store] = await Promise.all([openBedsideDatabase(), openLedgerStore()]);
+    guard = new Guard(database, new LedgerKeeper(store, database), encoder, bringTrainers);
+  },
+  connect: async (ports) => opened().connect(ports),
+  loadEncoder: async (onProgress) => opened().loadEncoder(onProgress),
+  encoder: async () => opened().encoder(),
+  budget: async (id) => opened().budget(id),
+  setBudget: async (id, epsilonLimit) => opened().setBudget(id, epsilonLimit),
+  declareDisjoint: async (id) => opened().declareDisjoint(id),
+  proposePlan: async (id) => opened().proposePlan(id),
+  forecast: async (id, plan) => opened().forecast(id, plan),
+  startRun: async (id, plan, onMessage) => opened().startRun(id, plan, onMessage),
+  resumeRun: async (id, runId, onMessage) => opened().resumeRun(id, runId, onMessage),
+  pause: async (runId) => opened().active(runId).pause(),
+  resume: async (runId) => opened().active(runId).resume(),
+  stop: async (runId) => opened().active(runId).stop(),
+  resumeEpsilons: async (id) => opened().resumeEpsilons(id),
+  results: async (id, runId) => opened().results(id, runId),
+  classify: async (id, runId, text) => opened().classify(id, runId, text),
+  classifyFile: async (id, runId, file, onProgress) => opened().classifyFile(id, runId, file, onProgress),
+  cancelClassify: async () => opened().cancelClassify(),
+  exportModel: async (id, runId) => opened().exportModel(id, runId),
+  exportProject: async (id) => opened().exportProject(id),
+  importProject: async (file) => opened().importProject(file),
+  ledger: async () => opened().ledger(),
+  eraseLedger: async () => opened().eraseLedger(),
+  ledgerBytes: async () => opened().ledgerBytes(),
+  requests: async () => readRequestLog(),
+};
+
+expose(service);

@@ -1,0 +1,194 @@
+import type { Dataset } from '../data/table.ts';
+import { cohortsOf } from '../privacy/cohort.ts';
+import type { Balance, ExtraCharges } from '../privacy/balance.ts';
+import type { CohortEvent, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
+import { gaussianMu } from '../privacy/gaussian.ts';
+import { Ledger } from '../privacy/ledger.ts';
+import { keyIdOf } from '../privacy/unit-hash.ts';
+import { plannedCharges } from '../training/planned-charges.ts';
+import type { PrivatePlan } from '../training/plan.ts';
+import { defaultDelta, defaultHeldOutShare } from '../training/propose.ts';
+import type { ChargePort } from '../training/session-input.ts';
+import type { Split } from '../training/split.ts';
+import { countUnits } from '../training/units.ts';
+import type { BedsideService, BudgetReport } from './bedside.service.ts';
+import type { BedsideDatabase } from './database.ts';
+import type { DurableLedgerStore } from './ledger-store.ts';
+import { changeProject, readDataset } from './projects.ts';
+import type { ProjectRecord } from './records.ts';
+import { sizeOf } from './stored-bytes.ts';
+import { inTransaction } from './transaction.ts';
+import { hashedRows, splitByHash } from './unit-hashes.ts';
+
+/** A private run's door to the ledger. */
+export interface RunLedger {
+  readonly charges: ChargePort;
+  budget(): BudgetReport;
+  end(state: 'finished' | 'stopped' | 'failed'): Promise<void>;
+}
+
+/** A project's rows as the ledger knows them, under one unit and one held-out share. */
+export interface LedgerSubject {
+  readonly project: ProjectRecord;
+  readonly split: Split;
+  readonly splitId: string;
+  readonly cohorts: readonly [CohortEvent, CohortEvent];
+  readonly units: number;
+  readonly trainingUnits: number;
+  readonly classes: number;
+}
+
+/** The ledger of this installation, as projects and runs use it. Another tab's entries are read before anything is said or written. */
+export class LedgerKeeper {
+  readonly #store: DurableLedgerStore;
+  readonly #database: BedsideDatabase;
+  #ledger: Promise<Ledger> | null = null;
+  #key: Promise<Uint8Array> | null = null;
+
+  constructor(store: DurableLedgerStore, database: BedsideDatabase) {
+    this.#store = store;
+    this.#database = database;
+  }
+
+  async ledger(): Promise<Ledger> {
+    const known = await this.#ledger;
+    if (known) {
+      const head = await this.#store.head().catch(() => null);
+      if (head?.hash === known.head?.hash && head?.count === known.head?.count) return known;
+    }
+    this.#ledger = Ledger.open(this.#store, Date.now);
+    return this.#ledger;
+  }
+
+  key(): Promise<Uint8Array> {
+    this.#key ??= this.#store.installationKey();
+    return this.#key;
+  }
+
+  /** Rows of a project dealt and hashed. Without a plan: under the unit and share that a proposal takes. */
+  async subject(project: ProjectRecord, plan: { readonly unit: PrivacyUnit; readonly heldOutShare: number } | null = null, known?: Dataset): Promise<LedgerSubject> {
+    const [dataset, key] = await Promise.all([known ?? readDataset(this.#database, project.id), this.key()]);
+    const unit = plan?.unit ?? (dataset.personColumn === null ? 'row' : 'person');
+    const rows = await hashedRows(this.#database, project.id, dataset, key);
+    const { split, training, heldOut } = splitByHash(dataset, rows, key, plan?.heldOutShare ?? defaultHeldOutShare);
+    const { splitId, events } = cohortsOf({ unit, keyId: keyIdOf(key), training, heldOut, declarationId: project.declarationId });
+    return { project, split, splitId, cohorts: events, units: countUnits(dataset.notes, unit), trainingUnits: countUnits(split.training, unit), classes: dataset.labels.length };
+  }
+
+  async budgetOf(project: ProjectRecord): Promise<BudgetReport> {
+    return reportOf(await this.#balance(await this.subject(project), {}));
+  }
+
+  /** What a data set would have spent after further charges; also where the ledger does not know it yet. */
+  async #balance(subject: LedgerSubject, extra: ExtraCharges): Promise<Balance> {
+    const ledger = await this.ledger();
+    const known = ledger.balanceAfter(subject.splitId, extra);
+    if (known) return known;
+    const balance = ledger.preview([...subject.cohorts, budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))]).balance(subject.splitId, extra);
+    return balance ?? { epsilonLimit: subject.project.epsilonLimit, delta: defaultDelta(subject.units), epsilonSpent: Infinity, epsilonTraining: Infinity, epsilonHeldOut: Infinity, isUnitMixed: false, isChainIntact: ledger.isChainIntact };
+  }
+
+  /** Sets the limit of a data set for good; delta stays what it was. */
+  async setBudget(project: ProjectRecord, epsilonLimit: number): Promise<BudgetReport> {
+    const changed = await changeProject(this.#database, project.id, (record) => ({ ...record, epsilonLimit }));
+    const subject = await this.subject(changed);
+    const { delta } = await this.#balance(subject, {});
+    await (await this.ledger()).append([...subject.cohorts, budgetEvent(subject, epsilonLimit, delta)]);
+    return this.budgetOf(changed);
+  }
+
+  /** Tells the ledger that a data set is about people of whom no earlier one holds rows. */
+  async declareDisjoint(project: ProjectRecord): Promise<BudgetReport> {
+    const changed = await changeProject(this.#database, project.id, (record) => ({ ...record, declarationId: crypto.randomUUID() }));
+    const subject = await this.subject(changed);
+    await (await this.ledger()).append(subject.cohorts);
+    return this.budgetOf(changed);
+  }
+
+  /** Largest epsilon that a new run may still spend on the training part; 0 where nothing is left. */
+  async epsilonLeft(project: ProjectRecord): Promise<number> {
+    const subject = await this.subject(project);
+    const { epsilonLimit, delta } = await this.#balance(subject, {});
+    const fits = async (epsilon: number) => {
+      const { epsilonSpent } = await this.#balance(subject, { training: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 1 / gaussianMu(epsilon, delta) }, count: 1 }] });
+      return epsilonSpent <= epsilonLimit;
+    };
+    if (await fits(epsilonLimit)) return epsilonLimit;
+    let [low, high] = [0, epsilonLimit];
+    for (let round = 0; round < 20; round++) {
+      const middle = (low + high) / 2;
+      if (await fits(middle)) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** What the most exposed unit will have spent once a run of this plan has ended. */
+  async afterRun(project: ProjectRecord, plan: PrivatePlan): Promise<{ readonly epsilonAfter: number; readonly fitsBudget: boolean }> {
+    const subject = await this.subject(project, plan);
+    const training = plannedCharges(plan, subject.trainingUnits, subject.classes);
+    // A validation that no longer fits is left out by the run, so it is no reason to refuse the run.
+    const after = await this.#balance(subject, { training });
+    return { epsilonAfter: after.epsilonSpent, fitsBudget: after.epsilonSpent <= after.epsilonLimit * (1 + 1e-9) };
+  }
+
+  /** What charging an interrupted step again adds. */
+  async costOfOneMoreStep(project: ProjectRecord, plan: PrivatePlan): Promise<number> {
+    const subject = await this.subject(project, plan);
+    const step = plannedCharges(plan, subject.trainingUnits, subject.classes).at(-1);
+    if (!step) return 0;
+    const [now, after] = [await this.#balance(subject, {}), await this.#balance(subject, { training: [{ mechanism: step.mechanism, count: 1 }] })];
+    return after.epsilonTraining - now.epsilonTraining;
+  }
+
+  /** Enters a run: its cohorts, a budget where there is none or delta falls, and its beginning. From then on it may charge. */
+  async openRun(project: ProjectRecord, plan: PrivatePlan, runId: string, how: 'started' | 'resumed'): Promise<RunLedger> {
+    const [subject, ledger] = [await this.subject(project, plan), await this.ledger()];
+    const { splitId, cohorts } = subject;
+    const balance = await this.#balance(subject, {});
+    const isKnown = ledger.balance(splitId) !== null;
+    const delta = Math.min(plan.delta, balance.delta);
+    const events: LedgerEvent[] = [...cohorts];
+    if (!isKnown || delta < balance.delta) events.push(budgetEvent(subject, isKnown ? balance.epsilonLimit : project.epsilonLimit, delta));
+    await ledger.append([...events, runEvent(runId, how)]);
+    const cohortOf = { training: cohorts[0].cohortId, 'held-out': cohorts[1].cohortId };
+    return {
+      charges: {
+        // A new id for every try: where the store fails, nobody knows whether the first was written, and then both count.
+        charge: (part, step, purpose, mechanism) => ledger.charge({ kind: 'charge', id: crypto.randomUUID(), cohortId: cohortOf[part], runId, step, purpose, mechanism }),
+      },
+      budget: () => reportOf(ledger.balance(splitId) ?? balance),
+      end: (state) => ledger.append([runEvent(runId, state)]),
+    };
+  }
+
+  async entries(): ReturnType<BedsideService['ledger']> {
+    const { entries, isChainIntact } = await this.ledger();
+    return { entries, isChainIntact };
+  }
+
+  async size(): Promise<{ readonly bytes: number; readonly count: number }> {
+    const { entries } = await this.ledger();
+    return { bytes: sizeOf(entries), count: entries.length };
+  }
+
+  /** Every data set counts as untouched from then on: entries, head and hash key go, and the hashes made with it. */
+  async erase(): Promise<void> {
+    await this.#store.erase();
+    this.#ledger = null;
+    this.#key = null;
+    await inTransaction(this.#database, ['hashes'], 'readwrite', (transaction) => transaction.objectStore('hashes').clear());
+  }
+}
+
+function budgetEvent({ cohorts }: Pick<LedgerSubject, 'cohorts'>, epsilonLimit: number, delta: number): LedgerEvent {
+  return { kind: 'budget', id: crypto.randomUUID(), cohortIds: cohorts.map(({ cohortId }) => cohortId), epsilonLimit, delta };
+}
+
+function runEvent(runId: string, state: RunEvent['state']): RunEvent {
+  return { kind: 'run', id: crypto.randomUUID(), runId, state };
+}
+
+function reportOf({ epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isChainIntact }: Balance): BudgetReport {
+  return { epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isChainIntact };
+}

@@ -1,0 +1,40 @@
+import type { Dataset } from '../data/table.ts';
+import type { HashedRow } from '../privacy/cohort.ts';
+import { isHeldOut, keyIdOf, normaliseText, unitHash } from '../privacy/unit-hash.ts';
+import { splitNotes, type Split } from '../training/split.ts';
+import type { BedsideDatabase } from './database.ts';
+import { inTransaction } from './transaction.ts';
+import { takeTurn } from './turn.ts';
+
+/** The notes' keyed hashes, in order; from storage where they were made under this key. */
+export async function hashedRows(database: BedsideDatabase, projectId: string, dataset: Dataset, key: Uint8Array): Promise<readonly HashedRow[]> {
+  const keyId = keyIdOf(key);
+  const kept = await inTransaction(database, ['hashes'], 'readonly', (transaction) => transaction.objectStore('hashes').get(projectId));
+  if (kept && kept.keyId === keyId && kept.rows.length === dataset.notes.length) return kept.rows;
+  const rows: HashedRow[] = [];
+  for (const { text, person } of dataset.notes) {
+    rows.push({ row: unitHash(key, 'row', normaliseText(text)), person: person === null ? null : unitHash(key, 'person', normaliseText(person)) });
+    if (rows.length % 512 === 0) await takeTurn();
+  }
+  await inTransaction(database, ['projects', 'hashes'], 'readwrite', async (transaction) => {
+    // A project that was deleted meanwhile must leave nothing behind.
+    if (await transaction.objectStore('projects').getKey(projectId)) await transaction.objectStore('hashes').put({ projectId, keyId, rows });
+  });
+  return rows;
+}
+
+export interface HashedSplit {
+  readonly split: Split;
+  readonly training: readonly HashedRow[];
+  readonly heldOut: readonly HashedRow[];
+}
+
+/** Deals notes by the keyed hash of the person, or of the row; the same unit always falls on the same side, whatever its spelling in case and spaces. */
+export function splitByHash(dataset: Pick<Dataset, 'notes'>, rows: readonly HashedRow[], key: Uint8Array, heldOutShare: number): HashedSplit {
+  const hashOf = new Map(dataset.notes.map((note, index) => [note, rows[index]!]));
+  const byPerson = new Map(dataset.notes.map((note, index) => [note.person, rows[index]!.person]));
+  const byText = new Map(dataset.notes.map((note, index) => [note.text, rows[index]!.row]));
+  const split = splitNotes(dataset.notes, (kind, id) => isHeldOut(key, (kind === 'person' ? byPerson.get(id) : byText.get(id)) ?? id, heldOutShare));
+  const hashes = (notes: Split['training']) => notes.map((note) => hashOf.get(note)!);
+  return { split, training: hashes(split.training), heldOut: hashes(split.heldOut) };
+}
