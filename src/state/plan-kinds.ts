@@ -41,7 +41,7 @@ export function planOfKind(kind: PlanKind, from: Plan, facts: PlanFacts, propose
   const builders: { readonly [K in PlanKind]: () => Extract<Plan, { kind: K }> } = {
     'full-batch-head': (): FullBatchHeadPlan => ({
       ...common, kind: 'full-batch-head', epsilon, delta, steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: 12, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5,
-      featureLayers: [facts.encoderLayers], featureWeights: [1], validationEpsilon,
+      ...(facts.encoderLayers > 2 ? { featureLayers: [facts.encoderLayers, Math.floor(facts.encoderLayers / 2)], featureWeights: [0.5, 0.5] } : { featureLayers: [facts.encoderLayers], featureWeights: [1] }), validationEpsilon,
     }),
     'dp-sgd': (): DpSgdPlan => ({ ...common, kind: 'dp-sgd', epsilon, delta, steps: 200, expectedBatchSize: Math.max(1, Math.min(256, Math.round(facts.trainingUnits / 4))), clipNorm: 1, learningRate: 0.001, lora, validationEpsilon }),
     'plain-head': (): PlainHeadPlan => ({ ...common, kind: 'plain-head', epochs: 30, batchSize: 32, learningRate: 0.01, weightDecay: 0.01 }),

@@ -46,6 +46,11 @@ export class Router {
     return isOther;
   }
 
+  /** The next heading shown takes the focus: the one that had it has gone. */
+  passFocusOn(): void {
+    this.#wantsFocus = true;
+  }
+
   /** True once after each navigation: the heading that takes it moves focus to itself. */
   takeFocus(): boolean {
     const wanted = this.#wantsFocus;

@@ -151,7 +151,7 @@ export class FakeService implements BedsideService {
     const unit = dataset?.personColumn ? 'person' : 'row';
     const people = dataset?.personCount ?? count;
     return {
-      plan: { ...plan, unit }, signal: few ? 1.1 : 61, isTooFewRows: few, reasons: [{ code: 'full-batch-default', values: { units: people, classes: 4 } }, { code: 'unit-person', values: { units: people } }],
+      plan: { ...plan, unit }, signal: few ? 1.1 : 61, isTooFewRows: few, reasons: few ? [{ code: 'too-few-rows', values: {} }] : [{ code: 'private-by-default', values: { epsilon: 1.38, delta: 1e-5 } }, { code: 'full-batch-head', values: {} }, { code: 'rows-enough', values: {} }, { code: 'two-layers', values: { layers: '6 + 3' } }, { code: 'charged-validation', values: { epsilon: 1 } }, { code: 'unit-person', values: {} }, { code: 'maximum-length', values: { tokens: 256 } }],
       trainingUnits: Math.round(people * 0.8), trainingRows: Math.round(count * 0.8), heldOutUnits: people - Math.round(people * 0.8), heldOutRows: count - Math.round(count * 0.8),
       lengths: { maximumLength: 256, cutNotes: 318, cutTokens: 11_402, longestTokens: 611 },
       heldOutByLabel: Object.fromEntries((dataset?.classes ?? []).map((item, index) => [item.label, Math.round(item.count * (0.19 + 0.01 * (index % 3)))])),
@@ -271,8 +271,8 @@ export class FakeService implements BedsideService {
     const events: [LedgerEvent, number][] = [];
     if (this.#spent > 0) {
       events.push([{ kind: 'budget', id: 'e1', cohortIds: ['c1', 'c2'], epsilonLimit: 4, delta: 1e-5 }, 121]);
-      events.push([{ kind: 'cohort', id: 'e2', cohortId: 'c1', part: 'training', hashes: Array.from({ length: 3121 }, () => ''), isDeclaredDisjoint: false }, 121]);
-      events.push([{ kind: 'cohort', id: 'e3', cohortId: 'c2', part: 'held-out', hashes: Array.from({ length: 781 }, () => ''), isDeclaredDisjoint: false }, 121]);
+      events.push([{ kind: 'cohort', id: 'e2', cohortId: 'c1', splitId: 's1', unit: 'person', maximumRowsPerPerson: 14, keyId: 'k1', part: 'training', hashes: Array.from({ length: 3121 }, () => ''), isDeclaredDisjoint: false }, 121]);
+      events.push([{ kind: 'cohort', id: 'e3', cohortId: 'c2', splitId: 's1', unit: 'person', maximumRowsPerPerson: 14, keyId: 'k1', part: 'held-out', hashes: Array.from({ length: 781 }, () => ''), isDeclaredDisjoint: false }, 121]);
       for (const [run, steps, age] of [[1, 24, 120], [2, 50, 90], [3, 50, 20]] as const) {
         events.push([{ kind: 'run', id: `r${run}`, runId: `run-${run}`, state: 'started' }, age]);
         events.push([{ kind: 'charge', id: `m${run}`, cohortId: 'c1', runId: `run-${run}`, step: 0, purpose: 'feature-mean', mechanism: { kind: 'gaussian', noiseMultiplier: 9.1 } }, age]);

@@ -1,6 +1,7 @@
 import { format as f, notes, people, plural } from './locale.ts';
 
-const value = (values: Readonly<Record<string, number | string>>, name: string): number => Number(values[name] ?? 0);
+type Values = Readonly<Record<string, number | string>>;
+const value = (values: Values, name: string): number => Number(values[name] ?? 0);
 
 export const train = {
   title: {
@@ -150,9 +151,18 @@ export const train = {
   },
 
   reasons: {
-    'few-rows': (v: Readonly<Record<string, number | string>>) => `With ${notes(value(v, 'rows'))} the last layer is what can be learnt privately.`,
-    'has-person-column': () => 'The file has a person column, so each person is protected, not each note.',
-  } as Readonly<Record<string, (values: Readonly<Record<string, number | string>>) => string>>,
+    'too-few-rows': () => 'There are too few notes for the labels to outweigh the noise that privacy needs, so the label sentences alone are proposed.',
+    'private-by-default': (v: Values) => `Private, because that is the default: ε ${f.epsilon(value(v, 'epsilon'))} of the budget for this run.`,
+    'full-batch-head': () => 'The last layer alone: for up to some ten thousand notes it learns more under privacy than the whole model would.',
+    'few-points-over-sentences': () => 'With this many notes, expect a few points more than the label sentences give alone.',
+    'rows-enough': () => 'There are enough notes for their labels to outweigh the noise.',
+    'two-layers': (v: Values) => `It looks at two layers of the model (${String(v['layers'])}): measured, that beats the last layer alone.`,
+    'last-layer': () => 'It looks at the last layer of the model.',
+    'charged-validation': (v: Values) => `One score is charged to the held-out part, ε ${f.epsilon(value(v, 'epsilon'))}, so that it may leave with the model.`,
+    'unit-person': () => 'The file has a person column, so each person is protected, not each note.',
+    'unit-row': () => 'The file has no person column, so each note is protected on its own. If people have several notes, name the column that tells them apart.',
+    'maximum-length': (v: Values) => `The first ${f.count(value(v, 'tokens'))} word pieces of a note are read. The number is fixed, because lengths say something about the notes.`,
+  } as Readonly<Record<string, (values: Values) => string>>,
 
   chart: {
     title: 'Observation chart',
