@@ -1,4 +1,14 @@
+import { checkInteger, checkPositive } from '../ground/check.ts';
+import { composedEpsilon, type Charge } from './composition.ts';
 import type { DataPart, PrivacyUnit } from './events.ts';
+import { gaussianEpsilon } from './gaussian.ts';
+import { defaultOrders } from './rdp.ts';
+
+/** Everything that the mechanisms treat as public, by code. What is not here is read through a charged release or not at all. */
+export const publicFactCodes = ['row-count', 'person-count', 'columns', 'labels', 'label-sentences', 'encoder', 'maximum-length', 'split-rule', 'settings', 'run-count', 'stop-step', 'code-version'] as const;
+
+/** What epsilon does not cover, by code. */
+export const notCoveredCodes = ['hyper-parameters', 'preprocessing', 'held-out-scores', 'held-out-people', 'held-out', 'side-channels', 'other-copies', 'cleared-data', 'label-sentences', 'sampler-error'] as const;
 
 /** What a run promises and what it does not, as facts; the words are the page's and the model card's. */
 export type PrivacyStatement =
@@ -30,3 +40,75 @@ export type PrivacyStatement =
       readonly notCovered: readonly string[];
       readonly isSecureNoise: boolean;
     };
+
+export interface StatementFacts {
+  /** Everything the run charges to the training part. */
+  readonly charges: readonly Charge[];
+  readonly delta: number;
+  readonly unit: PrivacyUnit;
+  /** 1 for full batch. */
+  readonly samplingRate: number;
+  /** Of a step. */
+  readonly noiseMultiplier: number;
+  readonly steps: number;
+  readonly clipNorm: number;
+  /** Epsilon of the charged validation; null where there is none. */
+  readonly validationEpsilon: number | null;
+  readonly isSecureNoise: boolean;
+}
+
+/** Best share of right guesses, at even odds, about whether a unit took part: e^epsilon / (1 + e^epsilon), delta left out. */
+export function guessingBound(epsilon: number): number {
+  return 1 / (1 + Math.exp(-epsilon));
+}
+
+/**
+ * Epsilon where a neighbouring data set holds another unit in place of one, instead of nothing.
+ * Full batch: the sensitivity doubles, exactly. With Poisson sampling a replacement is two steps, out and in: (2 epsilon(d), (1 + e^epsilon(d)) d)
+ * for any d (Dwork & Roth 2014, section 2.3, in its approximate form), here the largest d on a grid that stays within delta; or the doubled Gaussian
+ * without the sampling, if that is less.
+ */
+export function replaceOneEpsilon(charges: readonly Charge[], delta: number): number {
+  const composed = composedEpsilon(charges, delta);
+  if (composed.mu !== null) return gaussianEpsilon(2 * composed.mu, delta);
+  const unsampled = composedEpsilon(charges.map(({ mechanism, count }) => ({ mechanism: { kind: 'gaussian', noiseMultiplier: mechanism.noiseMultiplier }, count })), delta);
+  const bound = unsampled.mu === null ? Infinity : gaussianEpsilon(2 * unsampled.mu, delta);
+  for (let inner = delta / 2; inner > 1e-300; inner /= 1.05) {
+    const { epsilon } = composedEpsilon(charges, inner);
+    if (2 * epsilon >= bound) return bound;
+    if (inner * (1 + Math.exp(epsilon)) <= delta) return 2 * epsilon;
+  }
+  return bound;
+}
+
+/** The statement of a private run. Epsilon is computed from the charges, never passed in. */
+export function buildStatement(facts: StatementFacts): PrivacyStatement {
+  const { charges, delta, unit, samplingRate, noiseMultiplier, steps, clipNorm, validationEpsilon, isSecureNoise } = facts;
+  checkPositive('delta', delta);
+  checkPositive('sampling rate', samplingRate);
+  checkPositive('noise multiplier', noiseMultiplier);
+  checkPositive('clip norm', clipNorm);
+  checkInteger('steps', steps);
+  const composed = composedEpsilon(charges, delta);
+  return {
+    isPrivate: true,
+    epsilon: composed.epsilon,
+    delta,
+    unit,
+    adjacency: 'zero-out',
+    epsilonReplaceOne: replaceOneEpsilon(charges, delta),
+    accountant: composed.accountant,
+    accountantSettings: composed.accountant === 'rdp' ? `orders ${Math.min(...defaultOrders)} to ${Math.max(...defaultOrders)}, best ${composed.order ?? 'none'}${composed.isOrderAtEdge ? ', at the edge of the orders tried' : ''}` : 'analytic Gaussian',
+    sampling: samplingRate === 1 ? 'full-batch' : 'poisson',
+    samplingRate,
+    noiseMultiplier,
+    steps,
+    clipNorm,
+    mu: composed.mu,
+    guessingBound: guessingBound(composed.epsilon),
+    validation: validationEpsilon === null ? null : { part: 'held-out', epsilon: validationEpsilon },
+    publicFacts: publicFactCodes.filter((code) => code !== 'person-count' || unit === 'person'),
+    notCovered: notCoveredCodes.filter((code) => code !== (unit === 'person' ? 'held-out' : 'held-out-people')),
+    isSecureNoise,
+  };
+}
