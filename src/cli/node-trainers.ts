@@ -19,7 +19,7 @@ export function workerCount(): number {
 
 /** Data-parallel trainers: one in this thread over `engine`, which has the model open already, and the others in worker threads with memory of their own. */
 export async function startNodeTrainers(modelFolder: string, engine: Engine, count = workerCount()): Promise<NodeTrainers> {
-  const workers = Array.from({ length: count - 1 }, () => new Worker(new URL('./trainer.worker.ts', import.meta.url), { workerData: { modelFolder } satisfies TrainerWorkerData }));
+  const workers = Array.from({ length: count - 1 }, () => new Worker(new URL('./trainer-thread.mjs', import.meta.url), { workerData: { modelFolder } satisfies TrainerWorkerData }));
   // This thread's own last: it computes before it yields, and the others must have their calls by then.
   const trainers = [...(await Promise.all(workers.map(connectWorkerTrainer))), createTrainer(engine)];
   return {

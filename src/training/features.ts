@@ -41,26 +41,45 @@ export function centreRows(features: Float32Array, mean: Float32Array): void {
   }
 }
 
-/** Logits W [x, biasInput] of each row: [rows, C]. Shapes: features [rows, D], weights [C, D + 1]. Sums in float64, one fixed order a row. */
+/**
+ * Logits W [x, biasInput] of each row: [rows, C]. Shapes: features [rows, D], weights [C, D + 1].
+ * Guarantee: each logit is one float64 sum over the inputs in their order, so a row's bits do not depend on the other rows.
+ */
 export function headLogits(features: Float32Array, rows: number, weights: Float32Array, classes: number, biasInput: number): Float32Array {
   const length = weights.length / classes - 1;
   invariant(Number.isInteger(length) && features.length === rows * length, 'head weights are [C, D + 1]');
   const logits = new Float32Array(rows * classes);
+  // In float64 beforehand: the inner loop would convert every value again for every row and class.
+  const w = Float64Array.from(weights);
+  const x = new Float64Array(length);
   for (let row = 0; row < rows; row++) {
-    const at = row * length;
-    for (let c = 0; c < classes; c++) {
-      const w = c * (length + 1);
-      // Four partial sums let the processor overlap the additions; the order is fixed, so a row's bits do not depend on other rows.
+    for (let i = 0; i < length; i++) x[i] = features[row * length + i]!;
+    let c = 0;
+    // Four classes at a time share the loads of x; their sums stay apart.
+    for (; c + 3 < classes; c += 4) {
+      const w0 = c * (length + 1);
+      const w1 = w0 + length + 1;
+      const w2 = w1 + length + 1;
+      const w3 = w2 + length + 1;
       let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-      let i = 0;
-      for (; i + 3 < length; i += 4) {
-        s0 += features[at + i]! * weights[w + i]!;
-        s1 += features[at + i + 1]! * weights[w + i + 1]!;
-        s2 += features[at + i + 2]! * weights[w + i + 2]!;
-        s3 += features[at + i + 3]! * weights[w + i + 3]!;
+      for (let i = 0; i < length; i++) {
+        const value = x[i]!;
+        s0 += value * w[w0 + i]!;
+        s1 += value * w[w1 + i]!;
+        s2 += value * w[w2 + i]!;
+        s3 += value * w[w3 + i]!;
       }
-      for (; i < length; i++) s0 += features[at + i]! * weights[w + i]!;
-      logits[row * classes + c] = s0 + s1 + (s2 + s3) + biasInput * weights[w + length]!;
+      const at = row * classes + c;
+      logits[at] = s0 + biasInput * w[w0 + length]!;
+      logits[at + 1] = s1 + biasInput * w[w1 + length]!;
+      logits[at + 2] = s2 + biasInput * w[w2 + length]!;
+      logits[at + 3] = s3 + biasInput * w[w3 + length]!;
+    }
+    for (; c < classes; c++) {
+      const at = c * (length + 1);
+      let sum = 0;
+      for (let i = 0; i < length; i++) sum += x[i]! * w[at + i]!;
+      logits[row * classes + c] = sum + biasInput * w[at + length]!;
     }
   }
   return logits;
