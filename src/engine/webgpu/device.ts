@@ -167,7 +167,6 @@ export class GpuDevice {
     // answer also comes after the error events of all earlier commands.
     const [bytes, refused] = await Promise.all([reading, this.#device.popErrorScope()]);
     if (refused) this.#fail(deviceFault(refused.message));
-    if (this.#failure) throw this.#failure;
     if (this.allocatedBytes > 1.5 * this.#peakBytesInUse + idleBytesKept) this.purge();
     return new Float32Array(bytes, 0, length).slice();
   }
