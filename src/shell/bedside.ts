@@ -2,6 +2,8 @@
 import { BedsideError } from '../ground/errors.ts';
 import type { BedsideService, BudgetReport, ProjectSummary, RunHandle, RunMessage } from './bedside.service.ts';
 import { Crew } from './crew.ts';
+import type { BackendChoice } from './device.ts';
+import type { EncoderSource } from './encoder-source.ts';
 import type { GuardService } from './guard-service.ts';
 import guardUrl from './guard.worker.ts?worker&url';
 import { workOffline } from './offline.ts';
@@ -44,12 +46,19 @@ class LazyWorker<Link extends { readonly isDead: boolean; terminate(): void }> {
   }
 }
 
+/** For tests and deployments; the page gives none and reads its address and settings. */
+export interface BedsideOptions {
+  readonly encoder?: EncoderSource;
+  readonly backend?: BackendChoice;
+  readonly workers?: number;
+}
+
 /** Connects a page to its workers and storage. Nothing is started before it is needed. */
-export function createBedside(): BedsideService {
+export function createBedside(options: BedsideOptions = {}): BedsideService {
   logRequests();
   void workOffline();
-  const encoder = encoderSource();
-  const crew = new Crew(backendChoice(), encoder);
+  const encoder = options.encoder ?? encoderSource();
+  const crew = new Crew(options.backend ?? backendChoice(), encoder, options.workers);
 
   const tables = new LazyWorker(() => linkWorker<TableService>(startModuleWorker(tableUrl, 'table'), 'tables'));
   const guards: LazyWorker<WorkerLink<GuardService>> = new LazyWorker(async () => {

@@ -20,10 +20,10 @@ export class Crew {
   readonly #encoder: EncoderSource;
   readonly #workers: number;
 
-  constructor(choice: BackendChoice, encoder: EncoderSource, workers = Math.max(1, Math.min(navigator.hardwareConcurrency, mostWorkers))) {
+  constructor(choice: BackendChoice, encoder: EncoderSource, workers: number | undefined = undefined) {
     this.#choice = choice;
     this.#encoder = encoder;
-    this.#workers = workers;
+    this.#workers = workers ?? Math.max(1, Math.min(navigator.hardwareConcurrency, mostWorkers));
   }
 
   get links(): readonly WorkerLink<TrainerHost>[] {

@@ -192,7 +192,7 @@ export class Guard {
 
   async exportModel(id: string, runId: string): Promise<Blob> {
     const [project, run, { model }, results, encoder] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId), readModel(this.#database, runId), readResults(this.#database, runId), this.#loadedEncoder(() => undefined)]);
-    return exportedModel(project, run, model, results, encoder);
+    return exportedModel(project, run, model, results, encoder, await this.#ledger.subject(project, run.plan));
   }
 
   // ---- projects and ledger ----------------------------------------------------------------------

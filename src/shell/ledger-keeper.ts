@@ -14,6 +14,7 @@ import { countUnits } from '../training/units.ts';
 import type { BedsideService, BudgetReport } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { DurableLedgerStore } from './ledger-store.ts';
+import { shareLedger, type SharedLedger } from './ledger-share.ts';
 import { changeProject, readDataset } from './projects.ts';
 import type { ProjectRecord } from './records.ts';
 import { sizeOf } from './stored-bytes.ts';
@@ -66,12 +67,12 @@ export class LedgerKeeper {
   }
 
   /** Rows of a project dealt and hashed. Without a plan: under the unit and share that a proposal takes. */
-  async subject(project: ProjectRecord, plan: { readonly unit: PrivacyUnit; readonly heldOutShare: number } | null = null, known?: Dataset): Promise<LedgerSubject> {
+  async subject(project: ProjectRecord, plan: { readonly unit: PrivacyUnit; readonly heldOutShare: number } | null = null, known?: Dataset, declarationId: string | null = null): Promise<LedgerSubject> {
     const [dataset, key] = await Promise.all([known ?? readDataset(this.#database, project.id), this.key()]);
     const unit = plan?.unit ?? (dataset.personColumn === null ? 'row' : 'person');
     const rows = await hashedRows(this.#database, project.id, dataset, key);
     const { split, training, heldOut } = splitByHash(dataset, rows, key, plan?.heldOutShare ?? defaultHeldOutShare);
-    const { splitId, events } = cohortsOf({ unit, keyId: keyIdOf(key), training, heldOut, declarationId: project.declarationId });
+    const { splitId, events } = cohortsOf({ unit, keyId: keyIdOf(key), training, heldOut, declarationId });
     return { project, split, splitId, cohorts: events, units: countUnits(dataset.notes, unit), trainingUnits: countUnits(split.training, unit), classes: dataset.labels.length };
   }
 
@@ -97,12 +98,14 @@ export class LedgerKeeper {
     return this.budgetOf(changed);
   }
 
-  /** Tells the ledger that a data set is about people of whom no earlier one holds rows. */
+  /**
+   * Tells the ledger that a data set is about people of whom no earlier one holds rows. It holds for the data sets known now, so it is
+   * an event of its own: a split that is dealt later, by another unit or share, counts against everything until it is declared too.
+   */
   async declareDisjoint(project: ProjectRecord): Promise<BudgetReport> {
-    const changed = await changeProject(this.#database, project.id, (record) => ({ ...record, declarationId: crypto.randomUUID() }));
-    const subject = await this.subject(changed);
-    await (await this.ledger()).append(subject.cohorts);
-    return this.budgetOf(changed);
+    const { cohorts } = await this.subject(project, null, undefined, crypto.randomUUID());
+    await (await this.ledger()).append(cohorts);
+    return this.budgetOf(project);
   }
 
   /** Largest epsilon that a new run may still spend on the training part; 0 where nothing is left. */
@@ -160,6 +163,16 @@ export class LedgerKeeper {
       budget: () => reportOf(ledger.balance(splitId) ?? balance),
       end: (state) => ledger.append([runEvent(runId, state)]),
     };
+  }
+
+  /** The events that count for a project's notes, for a file that leaves: spending of data sets that were not declared to be about others goes along. */
+  async share(project: ProjectRecord): Promise<SharedLedger> {
+    if (project.noteCount === null) return { cohorts: [], events: [] };
+    const [subject, ledger, dataset, key] = [await this.subject(project), await this.ledger(), await readDataset(this.#database, project.id), await this.key()];
+    const state = ledger.preview(subject.cohorts);
+    const splits = new Set(state.affectedBy(subject.splitId));
+    const counting = new Set(ledger.cohortIds.filter((id) => splits.has(state.splitOf(id) ?? '')));
+    return shareLedger(ledger.entries, counting, await hashedRows(this.#database, project.id, dataset, key));
   }
 
   async entries(): ReturnType<BedsideService['ledger']> {

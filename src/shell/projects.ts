@@ -27,7 +27,6 @@ export async function createProject(database: BedsideDatabase, table: RawTable, 
     noteCount: null,
     columnRoles: {},
     sentences: {},
-    declarationId: null,
     epsilonLimit: defaultEpsilonLimit,
     runsStarted: 0,
   };

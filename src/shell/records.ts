@@ -20,8 +20,6 @@ export interface ProjectRecord {
   readonly noteCount: number | null;
   readonly columnRoles: Readonly<Record<string, ColumnRole>>;
   readonly sentences: Readonly<Record<string, string>>;
-  /** Set when the person declared this to be about people of whom no earlier data set holds rows. */
-  readonly declarationId: string | null;
   /** Limit the person set before the first charge; the ledger's budget event rules from then on. */
   readonly epsilonLimit: number;
   readonly runsStarted: number;

@@ -6,16 +6,22 @@ import type { BedsideDatabase } from './database.ts';
 import { inTransaction } from './transaction.ts';
 import { takeTurn } from './turn.ts';
 
-/** The notes' keyed hashes, in order; from storage where they were made under this key. */
-export async function hashedRows(database: BedsideDatabase, projectId: string, dataset: Dataset, key: Uint8Array): Promise<readonly HashedRow[]> {
-  const keyId = keyIdOf(key);
-  const kept = await inTransaction(database, ['hashes'], 'readonly', (transaction) => transaction.objectStore('hashes').get(projectId));
-  if (kept && kept.keyId === keyId && kept.rows.length === dataset.notes.length) return kept.rows;
+/** Hashes each note's text, and its person, under the installation's key. The worker stays reachable meanwhile. */
+export async function hashesOfNotes(dataset: Pick<Dataset, 'notes'>, key: Uint8Array): Promise<readonly HashedRow[]> {
   const rows: HashedRow[] = [];
   for (const { text, person } of dataset.notes) {
     rows.push({ row: unitHash(key, 'row', normaliseText(text)), person: person === null ? null : unitHash(key, 'person', normaliseText(person)) });
     if (rows.length % 512 === 0) await takeTurn();
   }
+  return rows;
+}
+
+/** The notes' keyed hashes, in order; from storage where they were made under this key. */
+export async function hashedRows(database: BedsideDatabase, projectId: string, dataset: Dataset, key: Uint8Array): Promise<readonly HashedRow[]> {
+  const keyId = keyIdOf(key);
+  const kept = await inTransaction(database, ['hashes'], 'readonly', (transaction) => transaction.objectStore('hashes').get(projectId));
+  if (kept && kept.keyId === keyId && kept.rows.length === dataset.notes.length) return kept.rows;
+  const rows = await hashesOfNotes(dataset, key);
   await inTransaction(database, ['projects', 'hashes'], 'readwrite', async (transaction) => {
     // A project that was deleted meanwhile must leave nothing behind.
     if (await transaction.objectStore('projects').getKey(projectId)) await transaction.objectStore('hashes').put({ projectId, keyId, rows });

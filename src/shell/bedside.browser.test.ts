@@ -1,0 +1,165 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { createBedside } from './bedside.ts';
+import type { PlanProposal, RunMessage, RunSummary } from './bedside.service.ts';
+import { nanoName } from './encoder-source.ts';
+
+const service = createBedside({ encoder: { name: nanoName, folder: '' }, backend: 'wasm', workers: 2 });
+
+/** Collects a run's messages and resolves at its end. */
+function listen() {
+  const messages: RunMessage[] = [];
+  let settle: (message: RunMessage) => void = () => undefined;
+  const end = new Promise<RunMessage>((resolve) => (settle = resolve));
+  const waiting: { readonly kind: RunMessage['kind']; readonly resolve: (message: RunMessage) => void }[] = [];
+  return {
+    messages,
+    end,
+    next: (kind: RunMessage['kind']) => new Promise<RunMessage>((resolve) => waiting.push({ kind, resolve })),
+    onMessage: (message: RunMessage) => {
+      messages.push(message);
+      for (const one of waiting.splice(0)) one.kind === message.kind ? one.resolve(message) : waiting.push(one);
+      if (message.kind !== 'progress' && message.kind !== 'paused') settle(message);
+    },
+  };
+}
+
+async function sampleProject(): Promise<string> {
+  const { id } = await service.openSample();
+  const preview = await service.preview(id);
+  await service.setColumns(id, Object.fromEntries(preview.columns.map(({ name, role }) => [name, role])));
+  return id;
+}
+
+function privatePlan({ plan }: PlanProposal) {
+  if (plan.kind !== 'full-batch-head') throw new Error(`the sample gets a full-batch plan, found ${plan.kind}`);
+  return plan;
+}
+
+afterAll(async () => {
+  for (const { id } of await service.listProjects()) await service.deleteProject(id);
+  await service.eraseLedger();
+});
+
+describe('the service, over real workers and the nano model', () => {
+  it('goes from the sample to a trained model, and uses it', async () => {
+    const id = await sampleProject();
+    const before = await service.budget(id);
+    expect(before).toMatchObject({ epsilonLimit: 4, epsilonSpent: 0, isChainIntact: true });
+    const proposal = await service.proposePlan(id);
+    const plan = { ...privatePlan(proposal), steps: 12 };
+    const forecast = await service.forecast(id, plan);
+    expect(forecast.fitsBudget).toBe(true);
+    expect(forecast.epsilonRun).toBeCloseTo(plan.epsilon, 6);
+
+    const run = listen();
+    const handle = await service.startRun(id, plan, run.onMessage);
+    const end = await run.end;
+    expect(end).toMatchObject({ kind: 'finished' });
+    const phases = new Set(run.messages.flatMap((message) => (message.kind === 'progress' ? [message.progress.phase] : [])));
+    expect(phases).toContain('training');
+    const results = await service.results(id, handle.runId);
+    expect(results.run).toMatchObject({ state: 'finished', stepsDone: 12, hasModel: true });
+    expect(results.classification.accuracy.total).toBe(proposal.heldOutRows);
+    expect(results.releasedAccuracy).not.toBeNull();
+    expect(results.groups.length).toBeGreaterThan(0);
+
+    const after = await service.budget(id);
+    expect(after.epsilonSpent).toBeCloseTo(plan.epsilon, 6);
+    expect(after.isChainIntact).toBe(true);
+    const { entries } = await service.ledger();
+    // One charge for the mean, one a step, one for the validation.
+    expect(entries.filter(({ event }) => event.kind === 'charge' && event.runId === handle.runId)).toHaveLength(14);
+
+    const prediction = await service.classify(id, handle.runId, 'The patient reports chest pain.');
+    expect(results.labels).toContain(prediction.label);
+    const file = new File(['note,id\n"chest pain, again",1\n,2\nrash,3\n'], 'more.csv');
+    const labelled = await (await service.classifyFile(id, handle.runId, file, () => undefined, new AbortController().signal)).text();
+    expect(labelled.split('\r\n')[0]).toContain('note,id,predicted_label,confidence');
+    expect(labelled.trim().split('\r\n')).toHaveLength(4);
+    const exported = await service.exportModel(id, handle.runId);
+    expect(exported.size).toBeGreaterThan(1000);
+  });
+
+  it('refuses a second run over the same notes once the budget is gone, whatever project they lie in', async () => {
+    const id = await sampleProject();
+    const budget = await service.budget(id);
+    expect(budget.epsilonSpent).toBeGreaterThan(2.9);
+    const plan = { ...privatePlan(await service.proposePlan(id)), epsilon: 3, steps: 12 };
+    expect((await service.forecast(id, plan)).fitsBudget).toBe(false);
+    const run = listen();
+    await service.startRun(id, plan, run.onMessage);
+    expect(await run.end).toMatchObject({ kind: 'stopped', reason: 'budget' });
+    expect((await service.budget(id)).epsilonSpent).toBeLessThanOrEqual(4 * (1 + 1e-9));
+  });
+
+  it('pauses, goes on and stops, keeping the model', async () => {
+    await service.eraseLedger();
+    const id = await sampleProject();
+    const plan = { ...privatePlan(await service.proposePlan(id)), steps: 500 };
+    const run = listen();
+    const handle = await service.startRun(id, plan, run.onMessage);
+    while (!run.messages.some((message) => message.kind === 'progress' && message.progress.step > 2)) await run.next('progress');
+    await handle.pause();
+    expect(run.messages.at(-1)!.kind).toBe('paused');
+    const paused = (await service.ledger()).entries.length;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    // The step in hand when the pause came may still be charged, and no other.
+    expect((await service.ledger()).entries.length).toBeLessThanOrEqual(paused + 1);
+    await handle.resume();
+    await run.next('progress');
+    await handle.stop();
+    const end = await run.end;
+    expect(end).toMatchObject({ kind: 'stopped', reason: 'asked' });
+    const [summary] = (await service.openProject(id)).runs as readonly RunSummary[];
+    expect(summary).toMatchObject({ state: 'stopped', hasModel: true });
+    expect(summary!.stepsDone).toBeLessThan(500);
+    await service.classify(id, handle.runId, 'a note');
+  });
+
+  it('carries a project to another place and back, and no budget is won by it', async () => {
+    await service.eraseLedger();
+    const id = await sampleProject();
+    const plan = { ...privatePlan(await service.proposePlan(id)), epsilon: 2, steps: 5 };
+    const run = listen();
+    const { runId } = await service.startRun(id, plan, run.onMessage);
+    await run.end;
+    const spent = (await service.budget(id)).epsilonSpent;
+    const file = await service.exportProject(id);
+    const again = await service.importProject(file);
+    expect((await service.budget(again.id)).epsilonSpent).toBeCloseTo(spent, 9);
+
+    // Erased, this browser is another installation: new key, empty ledger.
+    for (const project of await service.listProjects()) await service.deleteProject(project.id);
+    await service.eraseLedger();
+    const elsewhere = await service.importProject(file);
+    expect((await service.budget(elsewhere.id)).epsilonSpent).toBeGreaterThanOrEqual(spent - 1e-9);
+    const project = await service.openProject(elsewhere.id);
+    expect(project.runs.map(({ state }) => state)).toEqual(['finished']);
+    expect(project.runs[0]!.id).toBe(runId);
+    await service.classify(elsewhere.id, runId, 'a note');
+    await expect(service.importProject(new Blob(['no zip']))).rejects.toMatchObject({ code: 'input/project-file' });
+  });
+
+  it('keeps the ledger when a project is deleted, and forgets everything else of it', async () => {
+    await service.eraseLedger();
+    const id = await sampleProject();
+    const run = listen();
+    await service.startRun(id, { ...privatePlan(await service.proposePlan(id)), steps: 3 }, run.onMessage);
+    await run.end;
+    const { entries } = await service.ledger();
+    await service.deleteProject(id);
+    expect((await service.ledger()).entries).toHaveLength(entries.length);
+    await expect(service.openProject(id)).rejects.toMatchObject({ code: 'storage/missing' });
+    const anew = await sampleProject();
+    expect((await service.budget(anew)).epsilonSpent).toBeGreaterThan(0);
+  });
+
+  it('says what it has asked of the network and kept', async () => {
+    const silence = await service.silence();
+    expect(silence.sentBytes).toBe(0);
+    expect(silence.requests.length).toBeGreaterThan(0);
+    const storage = await service.storage();
+    expect(storage.parts.map(({ part }) => part).sort()).toEqual(['caches', 'ledger', 'models', 'projects']);
+    expect(storage.parts.find(({ part }) => part === 'ledger')!.count).toBeGreaterThan(0);
+  });
+});

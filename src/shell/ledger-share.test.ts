@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { cohortsOf, type HashedRow } from '../privacy/cohort.ts';
+import type { LedgerEvent } from '../privacy/events.ts';
+import { Ledger } from '../privacy/ledger.ts';
+import { createMemoryLedgerStore } from '../privacy/memory-ledger-store.ts';
+import { keyIdOf, unitHash } from '../privacy/unit-hash.ts';
+import { eventsOfShare, shareLedger } from './ledger-share.ts';
+
+const texts = ['one', 'two', 'three', 'four', 'five'];
+const persons = ['a', 'a', 'b', 'b', 'c'];
+const [here, there] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+
+function hashed(key: Uint8Array): HashedRow[] {
+  return texts.map((text, index) => ({ row: unitHash(key, 'row', text), person: unitHash(key, 'person', persons[index]!) }));
+}
+
+function cohorts(key: Uint8Array, rows: readonly HashedRow[]) {
+  return cohortsOf({ unit: 'person', keyId: keyIdOf(key), training: rows.slice(0, 4), heldOut: rows.slice(4), declarationId: null });
+}
+
+async function spentLedger(): Promise<{ ledger: Ledger; splitId: string }> {
+  const ledger = await Ledger.open(createMemoryLedgerStore(), () => 0);
+  const { splitId, events } = cohorts(here, hashed(here));
+  await ledger.append([...events, { kind: 'budget', id: 'budget-1', cohortIds: events.map(({ cohortId }) => cohortId), epsilonLimit: 4, delta: 1e-5 }, { kind: 'run', id: 'run-event', runId: 'run-1', state: 'started' }]);
+  for (let step = 1; step <= 3; step++) {
+    await ledger.charge({ kind: 'charge', id: `charge-${step}`, cohortId: events[0].cohortId, runId: 'run-1', step, purpose: 'gradient', mechanism: { kind: 'gaussian', noiseMultiplier: 6 } });
+  }
+  return { ledger, splitId };
+}
+
+function share(ledger: Ledger) {
+  return shareLedger(ledger.entries, new Set(ledger.cohortIds), hashed(here));
+}
+
+describe('a ledger that travels with its notes', () => {
+  it('carries no hash and no trace of the key', async () => {
+    const { ledger } = await spentLedger();
+    const text = JSON.stringify(share(ledger));
+    for (const { row, person } of hashed(here)) {
+      expect(text).not.toContain(row);
+      expect(text).not.toContain(person);
+    }
+  });
+
+  it('spends elsewhere what was spent here, on the same notes dealt anew', async () => {
+    const { ledger, splitId } = await spentLedger();
+    const elsewhere = await Ledger.open(createMemoryLedgerStore(), () => 0);
+    await elsewhere.merge(eventsOfShare(share(ledger), hashed(there), keyIdOf(there)));
+    const dealt = cohorts(there, hashed(there));
+    const budget: LedgerEvent = { kind: 'budget', id: 'budget-2', cohortIds: dealt.events.map(({ cohortId }) => cohortId), epsilonLimit: 4, delta: 1e-5 };
+    const balance = elsewhere.preview([...dealt.events, budget]).balance(dealt.splitId);
+    expect(balance?.epsilonSpent).toBe(ledger.balance(splitId)?.epsilonSpent);
+    expect(balance!.epsilonSpent).toBeGreaterThan(0);
+  });
+
+  it('changes nothing where it came from, and nothing when it comes twice', async () => {
+    const { ledger, splitId } = await spentLedger();
+    const [count, before] = [ledger.entries.length, ledger.balance(splitId)];
+    await ledger.merge(eventsOfShare(share(ledger), hashed(here), keyIdOf(here)));
+    expect(ledger.entries).toHaveLength(count);
+    expect(ledger.balance(splitId)).toEqual(before);
+  });
+
+  it('adds what was spent elsewhere to what was spent here', async () => {
+    const { ledger, splitId } = await spentLedger();
+    const shared = share(ledger);
+    const further = shared.events.map((event) => (event.kind === 'charge' ? { ...event, id: `${event.id}-elsewhere` } : event));
+    const before = ledger.balance(splitId)!.epsilonSpent;
+    await ledger.merge(eventsOfShare({ ...shared, events: further }, hashed(here), keyIdOf(here)));
+    expect(ledger.balance(splitId)!.epsilonSpent).toBeGreaterThan(before);
+  });
+});

@@ -1,0 +1,81 @@
+import { buildDataset } from '../data/dataset.ts';
+import type { ColumnRole, Dataset, RawTable } from '../data/table.ts';
+import { BedsideError } from '../ground/errors.ts';
+import type { SharedLedger } from './ledger-share.ts';
+import type { ModelRecord, ProjectRecord, ResultsRecord, RunRecord } from './records.ts';
+import { fromTaggedJson } from './tagged-json.ts';
+
+export const projectFormat = 'bedside-project';
+export const projectFormatVersion = 1;
+
+/** What a project file holds, one entry of the zip each. Everything of a project but cached features and hashes. */
+export interface ProjectFile {
+  readonly project: Pick<ProjectRecord, 'name' | 'fileName' | 'isSynthetic' | 'columnRoles' | 'sentences' | 'epsilonLimit' | 'runsStarted'> & { readonly format: typeof projectFormat; readonly version: typeof projectFormatVersion };
+  readonly table: RawTable;
+  readonly runs: readonly RunRecord[];
+  readonly models: readonly ModelRecord[];
+  readonly results: readonly ResultsRecord[];
+  readonly ledger: SharedLedger;
+}
+
+export const projectFileParts = ['project', 'table', 'runs', 'models', 'results', 'ledger'] as const;
+
+export function notAProjectFile(what: string): BedsideError {
+  return new BedsideError('input/project-file', 'input', `This is no project file of Bedside: ${what}. Nothing was imported.`, 'Choose a file that was saved with "Export project".', { what });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+type Check = (value: unknown) => boolean;
+const text: Check = (value) => typeof value === 'string';
+const number: Check = (value) => typeof value === 'number';
+const flag: Check = (value) => typeof value === 'boolean';
+const object: Check = isRecord;
+const floats: Check = (value) => value instanceof Float32Array;
+const listOf = (item: Check): Check => (value) => Array.isArray(value) && value.every(item);
+const has = (fields: Readonly<Record<string, Check>>): Check => (value) => isRecord(value) && Object.entries(fields).every(([name, check]) => check(value[name]));
+const either = (...checks: readonly Check[]): Check => (value) => checks.some((check) => check(value));
+
+const rawRow = has({ row: number, cells: listOf(text) });
+const checks: Readonly<Record<(typeof projectFileParts)[number], Check>> = {
+  project: has({ format: (value) => value === projectFormat, version: (value) => value === projectFormatVersion, name: text, fileName: text, isSynthetic: flag, columnRoles: object, sentences: object, epsilonLimit: number, runsStarted: number }),
+  table: has({ fileName: text, format: text, encoding: text, header: listOf(text), rows: listOf(rawRow), unreadable: listOf(has({ row: number, code: text, values: object, cells: listOf(text) })) }),
+  runs: listOf(has({ id: text, number, state: text, plan: has({ kind: text, unit: text, maximumLength: number, heldOutShare: number, seed: number }), startedAtMs: number, seconds: number, stepsDone: number, steps: number, energyWh: object, carbonGrams: object, points: listOf(object) })),
+  models: listOf(has({ runId: text, encoderSha256: text, model: either(has({ kind: (value) => value === 'head', labels: listOf(text), weights: floats, maximumLength: number }), has({ kind: (value) => value === 'lora', labels: listOf(text), theta: floats, maximumLength: number })) })),
+  results: listOf(has({ runId: text, results: has({ run: object, labels: listOf(text), classification: object, calibration: object, temperature: number, groups: listOf(object), statement: object }) })),
+  ledger: has({ cohorts: listOf(has({ event: has({ kind: (value) => value === 'cohort', id: text, cohortId: text, splitId: text, part: text, unit: text }), rows: listOf(number), persons: listOf(number) })), events: listOf(has({ kind: (value) => value === 'budget' || value === 'charge' || value === 'run', id: text })) }),
+};
+
+/** Reads one entry and holds it to its shape; what goes deeper is held by the ledger and by `buildDataset`. */
+function readPart(entries: ReadonlyMap<string, string>, part: (typeof projectFileParts)[number]): unknown {
+  const content = entries.get(`${part}.json`);
+  if (content === undefined) throw notAProjectFile(`it has no ${part}.json`);
+  let value: unknown;
+  try {
+    value = fromTaggedJson(content);
+  } catch {
+    throw notAProjectFile(`${part}.json is not JSON`);
+  }
+  if (!checks[part](value)) throw notAProjectFile(`${part}.json does not have the expected form`);
+  return value;
+}
+
+function isProjectFile(value: Record<string, unknown>): value is Record<string, unknown> & ProjectFile {
+  return projectFileParts.every((part) => checks[part](value[part]));
+}
+
+/** Throws `input/project-file`, naming the part, where the file is not one of ours. */
+export function readProjectFile(entries: ReadonlyMap<string, string>): ProjectFile {
+  const parts = Object.fromEntries(projectFileParts.map((part) => [part, readPart(entries, part)]));
+  if (!isProjectFile(parts)) throw notAProjectFile('it does not have the expected form');
+  const width = parts.table.header.length;
+  if (!parts.table.rows.every(({ cells }) => cells.length === width)) throw notAProjectFile('a row of table.json does not fit its header');
+  return parts;
+}
+
+/** The data set of an imported table; null where its columns were never confirmed. */
+export function datasetOf(table: RawTable, roles: Readonly<Record<string, ColumnRole>>): Dataset | null {
+  return Object.keys(roles).length === 0 ? null : buildDataset(table, roles);
+}

@@ -1,0 +1,100 @@
+import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
+import { keyIdOf } from '../privacy/unit-hash.ts';
+import type { BedsideDatabase } from './database.ts';
+import type { LedgerKeeper } from './ledger-keeper.ts';
+import { eventsOfShare } from './ledger-share.ts';
+import { datasetOf, notAProjectFile, projectFileParts, projectFormat, projectFormatVersion, readProjectFile, type ProjectFile } from './project-file-format.ts';
+import type { ProjectRecord, RunRecord } from './records.ts';
+import { recordMissing } from './storage-errors.ts';
+import { toTaggedJson } from './tagged-json.ts';
+import { inTransaction } from './transaction.ts';
+import { hashesOfNotes } from './unit-hashes.ts';
+
+/** A file that unpacks to more is refused before it is unpacked. */
+const largestPartBytes = 1_000_000_000;
+
+/**
+ * A project as one zip: notes, columns, sentences, ended runs with models and results, and the ledger events that count for its notes.
+ * The installation's hash key and every hash stay behind: membership of a cohort goes by the position of the note.
+ */
+export async function exportProject(database: BedsideDatabase, ledger: LedgerKeeper, id: string): Promise<Blob> {
+  const stored = await inTransaction(database, ['projects', 'tables', 'runs', 'models', 'results'], 'readonly', async (transaction) => {
+    const [project, table, runs, models, results] = await Promise.all([
+      transaction.objectStore('projects').get(id),
+      transaction.objectStore('tables').get(id),
+      transaction.objectStore('runs').index('projectId').getAll(id),
+      transaction.objectStore('models').index('projectId').getAll(id),
+      transaction.objectStore('results').index('projectId').getAll(id),
+    ]);
+    if (!project || !table) throw recordMissing('project');
+    return { project, table: table.table, runs, models, results };
+  });
+  const { name, fileName, isSynthetic, columnRoles, sentences, epsilonLimit, runsStarted } = stored.project;
+  const file: ProjectFile = {
+    project: { format: projectFormat, version: projectFormatVersion, name, fileName, isSynthetic, columnRoles, sentences, epsilonLimit, runsStarted },
+    table: stored.table,
+    // A run that has not ended has no model yet, and its checkpoint belongs to this device.
+    runs: stored.runs.filter(({ state }) => state === 'finished' || state === 'stopped' || state === 'failed'),
+    models: stored.models,
+    results: stored.results,
+    ledger: await ledger.share(stored.project),
+  };
+  const entries = Object.fromEntries(projectFileParts.map((part) => [`${part}.json`, strToU8(toTaggedJson(file[part]))]));
+  return new Blob([new Uint8Array(zipSync(entries, { level: 6 }))], { type: 'application/zip' });
+}
+
+async function unzip(file: Blob): Promise<ReadonlyMap<string, string>> {
+  const names: ReadonlySet<string> = new Set(projectFileParts.map((part) => `${part}.json`));
+  let isTooLarge = false;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let entries: Record<string, Uint8Array>;
+  try {
+    entries = unzipSync(bytes, {
+      filter: ({ name, originalSize }) => {
+        if (names.has(name) && originalSize > largestPartBytes) isTooLarge = true;
+        return names.has(name) && !isTooLarge;
+      },
+    });
+  } catch {
+    throw notAProjectFile('it is not a zip file');
+  }
+  if (isTooLarge) throw notAProjectFile('it is too large');
+  return new Map(Object.entries(entries).map(([name, content]) => [name, strFromU8(content)]));
+}
+
+/**
+ * Takes a project in under new ids. The ledger comes first: if saving fails afterwards, more is counted as spent, never less.
+ * Row hashes are computed anew under this installation's key, and events merge by id.
+ */
+export async function importProject(database: BedsideDatabase, ledger: LedgerKeeper, file: Blob): Promise<string> {
+  const { project, table, runs, models, results, ledger: shared } = readProjectFile(await unzip(file));
+  const dataset = datasetOf(table, project.columnRoles);
+  if (dataset) {
+    const key = await ledger.key();
+    await (await ledger.ledger()).merge(eventsOfShare(shared, await hashesOfNotes(dataset, key), keyIdOf(key)));
+  }
+  const now = Date.now();
+  const { name, fileName, isSynthetic, columnRoles, sentences, epsilonLimit, runsStarted } = project;
+  const record: ProjectRecord = {
+    id: crypto.randomUUID(), name, fileName, isSynthetic, columnRoles, sentences, epsilonLimit, runsStarted,
+    createdAtMs: now, openedAtMs: now, rowCount: table.rows.length, noteCount: dataset?.notes.length ?? null,
+  };
+  // The ledger speaks of a run by its first id; a second copy of the project gets runs of its own.
+  const newId = new Map<string, string>(runs.map(({ id }) => [id, crypto.randomUUID()]));
+  await inTransaction(database, ['projects', 'tables', 'datasets', 'runs', 'models', 'results'], 'readwrite', async (transaction) => {
+    const runStore = transaction.objectStore('runs');
+    for (const { id } of runs) if (!(await runStore.getKey(id))) newId.set(id, id);
+    await Promise.all([
+      transaction.objectStore('projects').add(record),
+      transaction.objectStore('tables').add({ projectId: record.id, table }),
+      ...(dataset ? [transaction.objectStore('datasets').add({ projectId: record.id, dataset })] : []),
+      ...runs.map((run): Promise<unknown> => runStore.add({ ...run, id: newId.get(run.id)!, projectId: record.id } satisfies RunRecord)),
+      ...models.flatMap((model) => (newId.has(model.runId) ? [transaction.objectStore('models').add({ ...model, runId: newId.get(model.runId)!, projectId: record.id })] : [])),
+      ...results.flatMap((result) => {
+        const runId = newId.get(result.runId);
+        return runId ? [transaction.objectStore('results').add({ runId, projectId: record.id, results: { ...result.results, run: { ...result.results.run, id: runId } } })] : [];
+      }),
+    ]);
+  });
+  return record.id;
+}
