@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { composedEpsilon, type Charge } from './composition.ts';
+import { gaussianEpsilon, gaussianMu } from './gaussian.ts';
+import { buildStatement, guessingBound, replaceOneEpsilon, type StatementFacts } from './statement.ts';
+
+interface Goldens {
+  readonly replace_one: readonly { readonly sigma: number; readonly q: number; readonly steps: number; readonly pld_add_remove: Readonly<Record<string, number>>; readonly pld_replace_one: Readonly<Record<string, number>> }[];
+}
+const goldens = JSON.parse(readFileSync(new URL('../fixtures/goldens/privacy.json', import.meta.url), 'utf8')) as Goldens;
+
+const facts: StatementFacts = {
+  charges: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 20 }, count: 50 }], delta: 1e-5, unit: 'person', samplingRate: 1, noiseMultiplier: 20, steps: 50, clipNorm: 0.3, validationEpsilon: 1, isSecureNoise: true,
+};
+
+describe('replaceOneEpsilon', () => {
+  it('reproduces the table of the full-batch recipe at 1,201 units: .5/1/3/8 become 1.09/2.20/6.88/19.7', () => {
+    const delta = 1 / (10 * 1201);
+    for (const [epsilon, replaced] of [[0.5, 1.09], [1, 2.2], [3, 6.88], [8, 19.7]] as const) {
+      const charges: Charge[] = [{ mechanism: { kind: 'gaussian', noiseMultiplier: 1 / gaussianMu(epsilon, delta) }, count: 1 }];
+      // The table has three digits.
+      expect(Math.abs(replaceOneEpsilon(charges, delta) / replaced - 1)).toBeLessThan(0.003);
+    }
+  });
+
+  it.each(goldens.replace_one)('bounds the exact value at sigma $sigma, q $q, $steps steps', ({ sigma, q, steps, pld_add_remove, pld_replace_one }) => {
+    for (const [delta, exact] of Object.entries(pld_replace_one)) {
+      const charges: Charge[] = [{ mechanism: { kind: 'poisson-gaussian', samplingRate: q, noiseMultiplier: sigma }, count: steps }];
+      const found = replaceOneEpsilon(charges, Number(delta));
+      // PLD values are pessimistic by up to 2e-4 of themselves and 1e-4.
+      expect(found).toBeGreaterThan(exact * (1 - 2e-4) - 1e-4);
+      expect(found).toBeGreaterThan(2 * pld_add_remove[delta]! * 0.9);
+    }
+  });
+});
+
+describe('buildStatement', () => {
+  it('computes epsilon from the charges, with every other fact beside it', () => {
+    const statement = buildStatement(facts);
+    expect(statement).toMatchObject({
+      isPrivate: true, epsilon: composedEpsilon(facts.charges, 1e-5).epsilon, delta: 1e-5, unit: 'person', adjacency: 'zero-out', accountant: 'exact-gaussian', sampling: 'full-batch',
+      validation: { part: 'held-out', epsilon: 1 }, isSecureNoise: true, mu: Math.sqrt(50) / 20,
+    });
+    expect(statement.isPrivate && statement.epsilonReplaceOne).toBe(gaussianEpsilon((2 * Math.sqrt(50)) / 20, 1e-5));
+    expect(statement.isPrivate && statement.publicFacts).toContain('person-count');
+    expect(statement.isPrivate && statement.notCovered).toContain('held-out-people');
+  });
+
+  it('names rows where rows are protected, and the best order under RDP', () => {
+    const charges: Charge[] = [{ mechanism: { kind: 'poisson-gaussian', noiseMultiplier: 1, samplingRate: 0.01 }, count: 1000 }];
+    const statement = buildStatement({ ...facts, charges, unit: 'row', samplingRate: 0.01, noiseMultiplier: 1, steps: 1000, validationEpsilon: null });
+    if (!statement.isPrivate) throw new Error('private');
+    expect(statement).toMatchObject({ accountant: 'rdp', sampling: 'poisson', mu: null, validation: null });
+    expect(statement.accountantSettings).toMatch(/^orders 1.01 to 4096, best 7\.\d$/);
+    expect(statement.publicFacts).not.toContain('person-count');
+    expect(statement.notCovered).not.toContain('held-out-people');
+    expect(statement.epsilonReplaceOne).toBeGreaterThan(statement.epsilon);
+  });
+
+  it('bounds guesses', () => {
+    expect(guessingBound(0)).toBe(0.5);
+    expect(guessingBound(Math.log(3))).toBeCloseTo(0.75, 15);
+    expect(guessingBound(Infinity)).toBe(1);
+  });
+
+  it('refuses facts that are none', () => {
+    for (const change of [{ delta: 0 }, { delta: NaN }, { samplingRate: 0 }, { noiseMultiplier: 0 }, { noiseMultiplier: NaN }, { clipNorm: -1 }, { steps: 0.5 }]) expect(() => buildStatement({ ...facts, ...change })).toThrow();
+  });
+});
