@@ -7,7 +7,7 @@ export type RunView =
   | { readonly kind: 'none' }
   | { readonly kind: 'starting'; readonly plan: Plan }
   | { readonly kind: 'running'; readonly plan: Plan; readonly progress: RunProgress; readonly asked: 'pause' | 'stop' | null }
-  | { readonly kind: 'paused'; readonly plan: Plan; readonly progress: RunProgress; readonly asked: 'resume' | 'stop' | null }
+  | { readonly kind: 'paused'; readonly plan: Plan; readonly progress: RunProgress; readonly asked: 'resume' | 'stop' | null; readonly failure: Failure | null }
   | { readonly kind: 'finished'; readonly plan: Plan; readonly run: RunSummary; readonly progress: RunProgress | null }
   | { readonly kind: 'stopped'; readonly plan: Plan; readonly run: RunSummary; readonly reason: 'asked' | 'budget'; readonly progress: RunProgress | null }
   | { readonly kind: 'failed'; readonly plan: Plan; readonly failure: Failure; readonly progress: RunProgress | null };
@@ -81,7 +81,7 @@ export class CurrentRun {
   #hear(plan: Plan, message: RunMessage): void {
     const asked = this.#view.kind === 'running' ? this.#view.asked : null;
     if (message.kind === 'progress') this.#view = { kind: 'running', plan, progress: message.progress, asked };
-    else if (message.kind === 'paused') this.#view = { kind: 'paused', plan, progress: message.progress, asked: null };
+    else if (message.kind === 'paused') this.#view = { kind: 'paused', plan, progress: message.progress, asked: null, failure: message.failure ? { ...message.failure, values: {} } : null };
     else if (message.kind === 'failed') this.#fail(plan, { code: message.code, message: message.message, hint: message.hint, values: {} });
     else {
       const progress = this.progress;

@@ -91,7 +91,7 @@ export class FakeService implements BedsideService {
     return value();
   }
 
-  readonly #checks: readonly KernelCheck[] = ['embeddings', 'linear-int8', 'attention', 'layer-norm', 'gelu', 'linear-int8-backward', 'attention-backward', 'clipped-gradients'].map((operation, index) => ({ operation, backend: 'webgpu', passed: true, worstError: (2.2 + index * 0.7) * 1e-7, tolerance: 1e-5 }));
+  readonly #checks: readonly KernelCheck[] = ['embed', 'linear', 'attention', 'layerNorm', 'gelu', 'linearBackward', 'attentionBackward', 'bertGradient'].map((operation, index) => ({ operation, backend: 'webgpu', passed: true, worstError: (2.2 + index * 0.7) * 1e-7, tolerance: 1e-5 }));
 
   #device(checks: readonly KernelCheck[]): DeviceReport {
     return { backend: 'webgpu', device: 'Intel Iris Xe, WebGPU', reason: 'webgpu-passed', mismatch: null, checks, cores: 8, hasWebGpu: true, isSecureContext: true };

@@ -72,7 +72,7 @@ export const data = {
     hintRows: 'Chosen by a keyed hash, before anything is looked at',
     train: (units: number, rowCount: number, isPerson: boolean) => (isPerson ? `${units === 1 ? 'person' : 'people'} to train on, ${notes(rowCount)}` : `${units === 1 ? 'note' : 'notes'} to train on`),
     heldOut: (units: number, rowCount: number, isPerson: boolean) => (isPerson ? `${units === 1 ? 'person' : 'people'} held out, ${notes(rowCount)}` : `${units === 1 ? 'note' : 'notes'} held out`),
-    share: (isPerson: boolean) => (isPerson ? 'held out, drawn by person' : 'held out, drawn by note'),
+    share: (isPerson: boolean): string => (isPerson ? 'held out, drawn by person' : 'held out, drawn by note'),
     chart: (parts: string) => `Notes per label. ${parts}.`,
     toTrain: 'to train on',
     heldOutKey: 'held out',

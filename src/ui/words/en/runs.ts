@@ -32,6 +32,7 @@ export const runs = {
   ledger: {
     title: 'Budget ledger',
     hint: 'ε is recomputed from these events each time it is shown. Nothing here holds text.',
+    spent: (epsilon: number) => `${f.epsilon(epsilon)} spent`,
     table: 'Ledger events',
     when: 'When',
     what: 'What was written',

@@ -1,0 +1,102 @@
+import type { Words } from '../en.ts';
+
+type Values = Readonly<Record<string, number | string>>;
+const text = (values: Values, name: string): string => String(values[name] ?? '');
+const megabytes = (values: Values, name: string): string => String(Math.round(Number(values[name] ?? 0) / 1e6));
+const said = (message: string, hint: string) => () => ({ message, hint });
+const report = '没有丢失任何内容；请报告此问题。';
+const reload = '重新加载页面；已保存的内容不会丢失。';
+
+/** Errors by code. What a code names (operation, file, setting) is filled in from its values. */
+export const errors: Words['codes']['errors'] = {
+  cancelled: said('已取消，没有保存任何内容。', '需要时再开始即可。'),
+
+  'data/not-a-table': (v) => ({ message: `这不是表格（${text(v, 'kind')}）。`, hint: '请将表格另存为 CSV 后重新拖入。' }),
+  'data/empty-file': said('文件是空的。', '请选择有表头且至少有一份病历的文件。'),
+  'data/no-rows': said('文件只有表头，下面没有内容。', '请选择表头下至少有一份病历的文件。'),
+  'data/too-large': (v) => ({ message: `文件有 ${megabytes(v, 'sizeBytes')} MB，一次最多读取 ${megabytes(v, 'limitBytes')} MB。`, hint: '请拆分文件，每次打开一部分。' }),
+  'data/json-not-lines': said('这是跨越多行的一个 JSON 值，而这里需要每行一个对象。', '请另存为 JSON Lines（.jsonl），每行一个对象，或另存为 CSV。'),
+  'data/too-many-columns': (v) => ({ message: `文件超过 ${text(v, 'limit')} 列。`, hint: '请只保留正文、标签、患者和分组列。' }),
+  'data/header-quote': said('表头中有引号未闭合。', '请补上或删除第一行中的引号。'),
+  'data/text-column': (v) => ({ message: `需要一列正文，现有 ${text(v, 'found')} 列。`, hint: '请选择一列作为正文。' }),
+  'data/label-column': (v) => ({ message: `需要一列标签，现有 ${text(v, 'found')} 列。`, hint: '请选择一列作为标签。' }),
+  'data/person-column': (v) => ({ message: `最多一列患者，现有 ${text(v, 'found')} 列。`, hint: '请最多选择一列作为患者。' }),
+  'data/unknown-column': said('所选的列在文件中不存在。', '请重新选择各列。'),
+  'data/no-columns': said('此项目的各列尚未确认。', '请在数据页选择正文列和标签列。'),
+  'data/no-text-column': said('此文件没有像病历正文的列。', '请让正文列与训练表格中的列同名。'),
+
+  'model/not-found': (v) => ({ message: `无法加载模型文件 ${text(v, 'file')}。`, hint: '请联网一次以加载模型，或检查 models/ 文件夹是否在页面旁边。' }),
+  'model/hash-mismatch': (v) => ({ message: `模型文件 ${text(v, 'file')} 与清单不符。`, hint: '请重新加载页面；若仍如此，则服务器上的副本已损坏。' }),
+  'model/other-encoder': said('此模型是用另一个基础模型训练的。', '请把当时的基础模型放回 models/，或重新训练。'),
+  'model/unsupported-shape': (v) => ({ message: `计算核心要求 ${text(v, 'name')} 为 ${text(v, 'multiple')} 的倍数，实际为 ${text(v, 'found')}。`, hint: '请使用其他模型。' }),
+  'model/missing-tensor': (v) => ({ message: `模型缺少张量 ${text(v, 'name')}。`, hint: '请使用由 Hugging Face transformers 保存的 BERT 文件夹。' }),
+  'model/tensor-shape': (v) => ({ message: `张量 ${text(v, 'name')} 应为 ${text(v, 'expected')}，实际为 ${text(v, 'found')}。`, hint: '请检查 config.json 是否属于这个 model.safetensors。' }),
+  'model/unsupported-config': said('config.json 中的设置不受支持。', '请使用 BERT 编码器（model_type 为 "bert"）。'),
+  'model/safetensors': said('model.safetensors 的格式不对。', '文件已损坏或格式不同：请重新复制或下载。'),
+  'model/missing-file': (v) => ({ message: `模型缺少 ${text(v, 'file')}。`, hint: '请按 Hugging Face transformers 的保存方式补上。' }),
+  'model/json': (v) => ({ message: `${text(v, 'file')} 不是 JSON 对象。`, hint: '文件已损坏：请重新复制或下载。' }),
+  'model/tokenizer': said('tokenizer.json 无法使用。', '请使用属于该模型的 tokenizer.json。'),
+
+  'device/worker-died': said('后台线程在完成前结束了。', '已保存的内容没有丢失。若内存不足请关闭其他标签页，然后恢复。'),
+  'device/not-open': said('计算设备尚未打开。', '请在设置中运行设备自检。'),
+  'device/no-trainer': said('无法启动任何计算线程。', '请在设置中运行设备自检。'),
+  'device/kernel-mismatch': (v) => ({ message: `运算 ${text(v, 'operation')} 在本设备上与定义不一致。`, hint: '请使用其他浏览器，并报告此设备。' }),
+  'device/kernels-missing': said('无法加载计算核心。', '请联网一次并重新加载页面；之后无需网络。'),
+  'device/no-wasm-simd': said('此浏览器不支持模型所需的 WebAssembly SIMD。', '请使用 Chrome 或 Edge 91、Firefox 89、Safari 16.4 或更高版本。'),
+  'device/stale-kernels': (v) => ({ message: `WebAssembly 文件中没有运算 ${text(v, 'name')}。`, hint: '请重新加载页面；若无效，请重新构建。' }),
+  'device/out-of-memory': said('设备内存不足。', '请关闭其他标签页，或使用更小的模型或更短的文本。'),
+  'device/no-webgpu': said('此浏览器在这里不提供 WebGPU。', '请使用 WebAssembly，或在支持 WebGPU 的浏览器中通过 https 打开。'),
+  'device/no-adapter': said('WebGPU 没有找到图形芯片。', '请使用 WebAssembly，或在浏览器设置中开启硬件加速。'),
+  'device/lost': said('图形芯片无响应。', '没有丢失任何内容；训练会从上次保存处继续。'),
+  'device/fault': said('图形芯片拒绝了一条指令。', '请使用 WebAssembly，并报告此问题。'),
+  'device/buffer-too-large': said('所需的缓冲区超过图形芯片的上限。', '请选择更小的批量或更小的模型。'),
+  'device/unsupported-width': said('图形芯片不支持此模型的宽度。', '请为此模型使用 WebAssembly。'),
+
+  'storage/quota-exceeded': said('没有空间可以保存。之前保存的内容没有变化。', '请释放本设备的空间，或在设置中清除缓存和旧项目，然后重试。'),
+  'storage/write-aborted': said('浏览器撤销了一次写入。之前保存的内容没有变化。', '请重试；若再次发生，请释放本设备的空间。'),
+  'storage/upgrade-blocked': said('另一个标签页打开着旧版 Bedside，因此这里无法打开已保存的项目。', '请关闭其他 Bedside 标签页，然后重新加载本页。'),
+  'storage/closed': said('与已保存项目的连接已关闭。', '请重新加载本页。'),
+  'storage/unavailable': said('此浏览器不允许 Bedside 在这里保存任何内容。', '请退出隐私浏览，或允许本站存储数据，然后重新加载。'),
+  'storage/not-durable': said('账本需要严格持久的存储，而浏览器不提供。', '请使用新版 Chrome、Edge、Firefox 或 Safari；在此之前不能私密训练。'),
+  'storage/ledger-moved-on': said('另一个标签页写入了账本。这里没有写入任何内容。', '请关闭其他 Bedside 标签页，或等其运行结束后重试。'),
+  'storage/other-tab': said('另一个 Bedside 标签页正在训练。', '请等它完成，或在那里停止。'),
+  'storage/missing': said('保存的内容不在了。', '请回到起始页；它可能已在另一个标签页中删除。'),
+
+  'settings/out-of-range': (v) => ({ message: `设置 ${text(v, 'name')} 超出范围，实际为 ${text(v, 'found')}。`, hint: '请更改该设置。' }),
+  'settings/budget-not-set': said('此数据集尚未设定隐私预算。没有记账，也没有发布。', '请先设定上限。'),
+  'settings/delta-rises': (v) => ({ message: `数据集的 δ 只能降低：当前为 ${text(v, 'current')}，输入为 ${text(v, 'found')}。`, hint: `请使用 ${text(v, 'current')} 或更小的值。` }),
+
+  'budget/exhausted': (v) => ({ message: `这一步会使 ε 达到 ${text(v, 'after')}，上限为 ${text(v, 'limit')}。没有记账，也没有发布。`, hint: '请保留现有模型，或在了解代价后提高上限。' }),
+  'budget/ledger-broken': said('隐私账本已损坏或不完整，因此全部视为已用。没有记账，也没有发布。', '请从备份恢复，或在了解后果后到设置中清除账本。'),
+
+  'training/one-class': said('训练至少需要两个标签。', '请选择另一列作为标签。'),
+  'training/no-rows': said('留出一部分之后，没有剩下可训练的行。', '请增加行数，或降低留出比例。'),
+  'training/sentences': said('标签描述的数量与标签不符。', '请为每个标签写一句描述；直接用标签名也可以。'),
+  'training/no-trainer': said('没有可用的计算线程。', '请在设置中运行设备自检。'),
+  'training/no-ledger': said('私密运行需要账本和新的密钥。', '请重新加载页面。'),
+  'training/wrong-checkpoint': said('此存档属于另一次运行。', '请开始新的运行。'),
+  'training/not-running': said('这次运行没有在进行。', '请到运行记录页查看它如何结束。'),
+  'training/not-interrupted': said('这次运行没有被打断，无需恢复。', '请开始新的运行。'),
+  'training/sum-check': said('计算线程返回的和不合要求。该步已记账，没有发布任何内容。', '请重新开始运行；若再次发生，请在设置中更换计算方式。'),
+  'training/clip-check': said('计算设备没有正确裁剪过大的梯度。训练没有开始。', '请在设置中选择另一种计算方式。'),
+  'training/diverged': said('训练发散：梯度不再是有限的数。', '请选择更小的学习率后重新开始。'),
+
+  'privacy/noise-multiplier': said('噪声倍数必须为 0 或更大。', '请更改噪声设置。'),
+  'privacy/delta': said('δ 必须在 0 与 1 之间。', '请使用 0.00001，或小于单位数的倒数。'),
+  'privacy/mu': said('μ 必须为 0 或更大。', '请更改隐私设置。'),
+  'privacy/order': said('Rényi 阶必须是大于 1 的有限数。', '请使用默认的阶。'),
+  'privacy/sigma': said('噪声超出网格能表示的范围。', '请使用更大的 ε。'),
+  'privacy/grid': said('裁剪范数超出网格能表示的范围。', '请选择 0.001 到 10 之间的裁剪范数。'),
+  'privacy/rdp': said('隐私核算得到了不可能的值。', report),
+  'privacy/reused-stream': said('同一段秘密随机数被要求使用两次，运行就此结束。', '用过两次的噪声没有保护作用。请重新开始。'),
+  'privacy/dead-stream': said('秘密随机数的来源不正常。', '请重启浏览器；若再次发生，本设备不能私密训练。'),
+
+  'input/ledger-conflict': said('项目文件中的账本记录与这里的不符。没有导入任何内容。', '请使用未被改动的项目文件。'),
+  'internal/unexpected': said('发生了不该发生的错误。', reload),
+  'internal/invariant': said('内部检查未通过。', reload),
+  'internal/not-open': said('后台在打开之前就被使用。', reload),
+  'internal/ledger-event': said('账本事件格式不对。没有写入任何内容。', report),
+  'internal/already-charged': said('此次记账已在账本中：一次记账只对应一次发布。', report),
+  'internal/hex': said('保存的内容已损坏。', '请从备份恢复。'),
+  'internal/utf8': said('内容不是 UTF-8。', '请将文件另存为 UTF-8。'),
+};
