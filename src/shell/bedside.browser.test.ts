@@ -1,52 +1,21 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createBedside } from './bedside.ts';
-import type { PlanProposal, RunMessage, RunSummary } from './bedside.service.ts';
 import { nanoName } from './encoder-source.ts';
+import { clearAll, listen, proposedPlan, sampleProject } from './testing/service-scenes.ts';
 
 const service = createBedside({ encoder: { name: nanoName, folder: '' }, backend: 'wasm', workers: 2 });
 
-/** Collects a run's messages and resolves at its end. */
-function listen() {
-  const messages: RunMessage[] = [];
-  let settle: (message: RunMessage) => void = () => undefined;
-  const end = new Promise<RunMessage>((resolve) => (settle = resolve));
-  const waiting: { readonly kind: RunMessage['kind']; readonly resolve: (message: RunMessage) => void }[] = [];
-  return {
-    messages,
-    end,
-    next: (kind: RunMessage['kind']) => new Promise<RunMessage>((resolve) => waiting.push({ kind, resolve })),
-    onMessage: (message: RunMessage) => {
-      messages.push(message);
-      for (const one of waiting.splice(0)) one.kind === message.kind ? one.resolve(message) : waiting.push(one);
-      if (message.kind !== 'progress' && message.kind !== 'paused') settle(message);
-    },
-  };
-}
-
-async function sampleProject(): Promise<string> {
-  const { id } = await service.openSample();
-  const preview = await service.preview(id);
-  await service.setColumns(id, Object.fromEntries(preview.columns.map(({ name, role }) => [name, role])));
-  return id;
-}
-
-function privatePlan({ plan }: PlanProposal) {
-  if (plan.kind !== 'full-batch-head') throw new Error(`the sample gets a full-batch plan, found ${plan.kind}`);
-  return plan;
-}
-
 afterAll(async () => {
-  for (const { id } of await service.listProjects()) await service.deleteProject(id);
-  await service.eraseLedger();
+  await clearAll(service);
 });
 
 describe('the service, over real workers and the nano model', () => {
   it('goes from the sample to a trained model, and uses it', async () => {
-    const id = await sampleProject();
+    const id = await sampleProject(service);
     const before = await service.budget(id);
     expect(before).toMatchObject({ epsilonLimit: 4, epsilonSpent: 0, isChainIntact: true });
     const proposal = await service.proposePlan(id);
-    const plan = { ...privatePlan(proposal), steps: 12 };
+    const plan = { ...(await proposedPlan(service, id)), steps: 12 };
     const forecast = await service.forecast(id, plan);
     expect(forecast.fitsBudget).toBe(true);
     expect(forecast.epsilonRun).toBeCloseTo(plan.epsilon, 6);
@@ -81,10 +50,10 @@ describe('the service, over real workers and the nano model', () => {
   });
 
   it('refuses a second run over the same notes once the budget is gone, whatever project they lie in', async () => {
-    const id = await sampleProject();
+    const id = await sampleProject(service);
     const budget = await service.budget(id);
     expect(budget.epsilonSpent).toBeGreaterThan(2.9);
-    const plan = { ...privatePlan(await service.proposePlan(id)), epsilon: 3, steps: 12 };
+    const plan = { ...(await proposedPlan(service, id)), epsilon: 3, steps: 12 };
     expect((await service.forecast(id, plan)).fitsBudget).toBe(false);
     const run = listen();
     await service.startRun(id, plan, run.onMessage);
@@ -94,11 +63,11 @@ describe('the service, over real workers and the nano model', () => {
 
   it('pauses, goes on and stops, keeping the model', async () => {
     await service.eraseLedger();
-    const id = await sampleProject();
-    const plan = { ...privatePlan(await service.proposePlan(id)), steps: 500 };
+    const id = await sampleProject(service);
+    const plan = { ...(await proposedPlan(service, id)), steps: 500 };
     const run = listen();
     const handle = await service.startRun(id, plan, run.onMessage);
-    while (!run.messages.some((message) => message.kind === 'progress' && message.progress.step > 2)) await run.next('progress');
+    await run.pastStep(2);
     await handle.pause();
     expect(run.messages.at(-1)!.kind).toBe('paused');
     const paused = (await service.ledger()).entries.length;
@@ -110,7 +79,7 @@ describe('the service, over real workers and the nano model', () => {
     await handle.stop();
     const end = await run.end;
     expect(end).toMatchObject({ kind: 'stopped', reason: 'asked' });
-    const [summary] = (await service.openProject(id)).runs as readonly RunSummary[];
+    const [summary] = (await service.openProject(id)).runs;
     expect(summary).toMatchObject({ state: 'stopped', hasModel: true });
     expect(summary!.stepsDone).toBeLessThan(500);
     await service.classify(id, handle.runId, 'a note');
@@ -118,8 +87,8 @@ describe('the service, over real workers and the nano model', () => {
 
   it('carries a project to another place and back, and no budget is won by it', async () => {
     await service.eraseLedger();
-    const id = await sampleProject();
-    const plan = { ...privatePlan(await service.proposePlan(id)), epsilon: 2, steps: 5 };
+    const id = await sampleProject(service);
+    const plan = { ...(await proposedPlan(service, id)), epsilon: 2, steps: 5 };
     const run = listen();
     const { runId } = await service.startRun(id, plan, run.onMessage);
     await run.end;
@@ -142,15 +111,15 @@ describe('the service, over real workers and the nano model', () => {
 
   it('keeps the ledger when a project is deleted, and forgets everything else of it', async () => {
     await service.eraseLedger();
-    const id = await sampleProject();
+    const id = await sampleProject(service);
     const run = listen();
-    await service.startRun(id, { ...privatePlan(await service.proposePlan(id)), steps: 3 }, run.onMessage);
+    await service.startRun(id, { ...(await proposedPlan(service, id)), steps: 3 }, run.onMessage);
     await run.end;
     const { entries } = await service.ledger();
     await service.deleteProject(id);
     expect((await service.ledger()).entries).toHaveLength(entries.length);
     await expect(service.openProject(id)).rejects.toMatchObject({ code: 'storage/missing' });
-    const anew = await sampleProject();
+    const anew = await sampleProject(service);
     expect((await service.budget(anew)).epsilonSpent).toBeGreaterThan(0);
   });
 
