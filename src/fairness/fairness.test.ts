@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'vitest';
+import goldens from '../fixtures/goldens/fairness.json' with { type: 'json' };
+import { bootstrapGroups } from './bootstrap.ts';
+import { demographicParityDifference, demographicParityRatio, equalizedOddsDifference, equalizedOddsRatio, equalOpportunityDifference, rateDifference } from './gaps.ts';
+import { countGroups, falsePositiveRate, selectionRate, truePositiveRate, type GroupCounts } from './group-counts.ts';
+import { groupReports } from './group-reports.ts';
+import { hideForExport } from './hide-for-export.ts';
+
+type Golden = (typeof goldens.datasets)[number];
+
+function countsOf(golden: Golden, positive = 1): GroupCounts[] {
+  const names = golden.groups.map((group) => (Array.isArray(group) ? group.join('|') : group));
+  return countGroups(golden.y_true.map((label) => label === positive), golden.y_pred.map((label) => label === positive), names);
+}
+
+/** The file prints 12 significant digits and states 1e-9. */
+function expectSame(found: number | null, expected: number | null): void {
+  if (expected === null || found === null) expect(found).toBe(expected);
+  else expect(Math.abs(found - expected)).toBeLessThan(1e-9);
+}
+
+describe('fairlearn, undefined rates left out (golden "recommended")', () => {
+  test.each(goldens.datasets.flatMap((golden) => ('recommended' in golden && golden.recommended ? [{ golden, expected: golden.recommended }] : [])))('$golden.name', ({ golden, expected }) => {
+    const counts = countsOf(golden);
+    const byGroup: Readonly<Record<string, Readonly<Record<string, number | null>>>> = expected.by_group;
+    expect(counts.map(({ group }) => group)).toEqual(Object.keys(byGroup).sort());
+    for (const own of counts) {
+      const rates = byGroup[own.group]!;
+      expect([own.count, own.positives, own.negatives, own.truePositives, own.falsePositives]).toEqual([rates['n'], rates['positives'], rates['negatives'], rates['tp'], rates['fp']]);
+      expectSame(truePositiveRate(own), rates['tpr']!);
+      expectSame(falsePositiveRate(own), rates['fpr']!);
+      expectSame(selectionRate(own), rates['selection_rate']!);
+    }
+    expectSame(demographicParityDifference(counts), expected.demographic_parity_difference);
+    expectSame(demographicParityRatio(counts), expected.demographic_parity_ratio);
+    expectSame(equalOpportunityDifference(counts), expected.equal_opportunity_difference);
+    expectSame(equalizedOddsDifference(counts), expected.equalized_odds_difference);
+    expectSame(equalizedOddsRatio(counts), expected.equalized_odds_ratio);
+  });
+
+  test.each(goldens.datasets.flatMap((golden) => ('one_vs_rest' in golden && golden.one_vs_rest ? Object.entries(golden.one_vs_rest).map(([label, one]) => ({ golden, label, one })) : [])))('$golden.name, class $label against the rest', ({ golden, label, one }) => {
+    for (const own of countsOf(golden, Number(label))) {
+      const of = (metric: { readonly by_group: Readonly<Record<string, number>> }) => metric.by_group[own.group]!;
+      expectSame(selectionRate(own), of(one.metrics.selection_rate));
+      // fairlearn counts an undefined rate as 0.
+      expectSame(truePositiveRate(own) ?? 0, of(one.metrics.tpr));
+      expectSame(falsePositiveRate(own) ?? 0, of(one.metrics.fpr));
+      expectSame(own.correct / own.count, of(one.metrics.accuracy));
+    }
+  });
+});
+
+describe('bootstrap', () => {
+  test.each(goldens.bootstrap)('$dataset, seed $seed', (expected) => {
+    const golden = goldens.datasets.find(({ name }) => name === expected.dataset)!;
+    const zeroed = (rate: number | null) => rate ?? 0;
+    const groups = golden.groups.map(String);
+    const selection = Object.fromEntries(Object.keys(expected.selection_rate).map((name) => [name, (counts: readonly GroupCounts[]) => {
+      const own = counts.find(({ group }) => group === name);
+      return own === undefined ? null : selectionRate(own);
+    }]));
+    const found = bootstrapGroups(
+      { isTrue: golden.y_true.map((label) => label === 1), isPredicted: golden.y_pred.map((label) => label === 1), groups, seed: expected.seed, replicates: expected.B, quantiles: expected.quantiles },
+      {
+        demographicParity: demographicParityDifference,
+        // These values are fairlearn's, which counts 0 / 0 as 0 in a replicate.
+        equalizedOdds: (counts) => Math.max(rateDifference(counts.map(truePositiveRate).map(zeroed))!, rateDifference(counts.map(falsePositiveRate).map(zeroed))!),
+        ...selection,
+      },
+    );
+    expected.demographic_parity_difference.forEach((value, index) => expectSame(found['demographicParity']![index]!, value));
+    expected.equalized_odds_difference.forEach((value, index) => expectSame(found['equalizedOdds']![index]!, value));
+    for (const [name, values] of Object.entries(expected.selection_rate)) values.forEach((value, index) => expectSame(found[name]![index]!, value));
+  });
+});
+
+/** Rows of one group: how many times each pair of true and predicted class occurs. */
+function rowsOf(group: string, pairs: readonly (readonly [truth: number, predicted: number, times: number])[]) {
+  return pairs.flatMap(([truth, predicted, times]) => Array.from({ length: times }, () => ({ group, truth, predicted })));
+}
+
+function reportOf(rows: readonly { readonly group: string; readonly truth: number; readonly predicted: number }[], labels: readonly string[] = ['no', 'yes']) {
+  return groupReports(rows.map((row) => row.truth), rows.map((row) => row.predicted), labels, [{ column: 'sex', values: rows.map((row) => row.group) }])[0]!;
+}
+
+describe('group reports', () => {
+  test('rates with Wilson intervals, and the widest pair with Newcombe’s', () => {
+    // Newcombe 1998, table II, case (a): 56/70 against 48/80, method 10: 0.0524 to 0.3339.
+    const report = reportOf([...rowsOf('a', [[1, 1, 56], [1, 0, 14], [0, 0, 20]]), ...rowsOf('b', [[1, 1, 48], [1, 0, 32], [0, 0, 20]])]);
+    const yes = report.classes[1]!;
+    expect(yes.truePositiveRate.map(({ group, hits, total, value }) => [group, hits, total, value])).toEqual([['a', 56, 70, 0.8], ['b', 48, 80, 0.6]]);
+    expect(report.classes[1]!.selectionRate[0]).toMatchObject({ count: 90, hits: 56, total: 90 });
+    // One pair of selection rates: the confidence stays at 95 %.
+    expect(yes.demographicParityDifference).toMatchObject({ method: 'newcombe', between: ['a', 'b'] });
+    expect(yes.demographicParityDifference.value).toBeCloseTo(56 / 90 - 48 / 100, 12);
+    // Two pairs could have been the equalized-odds gap: 97.5 % each, so wider than 0.0524 to 0.3339.
+    expect(yes.equalizedOddsDifference.value).toBeCloseTo(0.2, 12);
+    expect(yes.equalizedOddsDifference.low).toBeLessThan(0.0524);
+    expect(yes.equalizedOddsDifference.high).toBeGreaterThan(0.3339);
+  });
+
+  test('a rate over nothing is undefined, not 0, and not suppressed', () => {
+    const report = reportOf([...rowsOf('a', [[1, 1, 10], [0, 0, 10]]), ...rowsOf('b', [[1, 1, 9], [1, 0, 3], [0, 1, 8]]), ...rowsOf('z', [[0, 0, 12], [0, 1, 8]])]);
+    const z = report.classes[1]!.truePositiveRate[2]!;
+    expect(z).toEqual({ group: 'z', count: 20, total: 0, hits: 0, value: null, low: 0, high: 1, isSuppressed: false });
+    expect(report.classes[1]!.equalizedOddsDifference.between).toEqual(['b', 'a']);
+  });
+
+  test('groups below ten rows, and rates over fewer than five, are suppressed at exactly those sizes', () => {
+    const report = reportOf([...rowsOf('nine', [[1, 1, 5], [0, 0, 4]]), ...rowsOf('ten', [[1, 1, 5], [0, 0, 5]]), ...rowsOf('four', [[1, 1, 4], [0, 0, 20]])]);
+    const suppression = (rates: readonly { readonly group: string; readonly isSuppressed: boolean }[]) => Object.fromEntries(rates.map(({ group, isSuppressed }) => [group, isSuppressed]));
+    expect(suppression(report.accuracy)).toEqual({ nine: true, ten: false, four: false });
+    expect(suppression(report.classes[1]!.truePositiveRate)).toEqual({ nine: true, ten: false, four: true });
+    expect(suppression(report.classes[1]!.falsePositiveRate)).toEqual({ nine: true, ten: false, four: false });
+    expect(report.accuracy.find(({ group }) => group === 'nine')).toEqual({ group: 'nine', count: 9, total: 0, hits: 0, value: null, low: 0, high: 1, isSuppressed: true });
+  });
+
+  test('fewer than two groups left: no gap', () => {
+    const report = reportOf([...rowsOf('a', [[1, 1, 10], [0, 0, 10]]), ...rowsOf('b', [[1, 0, 3]])]);
+    expect(report.accuracyGap).toEqual({ value: null, low: null, high: null, method: 'newcombe', between: null });
+    expect(report.classes[0]!.demographicParityDifference.value).toBeNull();
+  });
+
+  test('equal rates: a gap of 0 whose interval holds 0', () => {
+    const gap = reportOf([...rowsOf('a', [[1, 1, 10], [0, 0, 10]]), ...rowsOf('b', [[1, 1, 10], [0, 0, 10]])]).accuracyGap;
+    expect(gap.value).toBe(0);
+    expect(gap.low!).toBeLessThan(0);
+    expect(gap.high!).toBeGreaterThan(0);
+  });
+});
+
+describe('hiding for an export', () => {
+  const big = (group: string, size: number) => rowsOf(group, [[1, 1, size], [1, 0, 6], [0, 0, size], [0, 1, 6]]);
+  const hidden = (rates: readonly { readonly group: string; readonly isSuppressed: boolean }[]) => rates.filter(({ isSuppressed }) => isSuppressed).map(({ group }) => group);
+
+  test('one small group takes the smallest other one with it, counts included', () => {
+    const report = hideForExport(reportOf([...big('a', 30), ...big('b', 20), ...big('c', 25), ...rowsOf('x', [[1, 1, 6]])]));
+    for (const rates of [report.accuracy, ...report.classes.flatMap((one) => [one.selectionRate, one.truePositiveRate, one.falsePositiveRate])]) {
+      expect(hidden(rates)).toEqual(['b', 'x']);
+      expect(rates.filter(({ isSuppressed }) => isSuppressed).every(({ count, hits, total, value }) => count === 0 && hits === 0 && total === 0 && value === null)).toBe(true);
+    }
+    expect(report.accuracyGap.between).not.toContain('b');
+  });
+
+  test('two small groups hide each other', () => {
+    const report = hideForExport(reportOf([...big('a', 30), ...big('b', 20), ...rowsOf('x', [[1, 1, 6]]), ...rowsOf('y', [[1, 1, 7]])]));
+    expect(hidden(report.accuracy)).toEqual(['x', 'y']);
+  });
+
+  test('nothing suppressed: nothing changes', () => {
+    const report = reportOf([...big('a', 30), ...big('b', 20)]);
+    expect(hideForExport(report)).toEqual(report);
+  });
+
+  test('a true-positive rate over few rows does not follow from selection and false positives, nor from the other classes', () => {
+    const report = hideForExport(reportOf([...big('a', 30), ...big('b', 20), ...big('d', 40), ...rowsOf('c', [[1, 1, 3], [0, 0, 30], [0, 1, 7]])]));
+    for (const one of report.classes) {
+      expect(hidden(one.selectionRate)).toEqual([]);
+      expect(hidden(one.truePositiveRate)).toEqual(['b', 'c']);
+      expect(hidden(one.falsePositiveRate)).toEqual(['b', 'c']);
+    }
+    expect(hidden(report.accuracy)).toEqual(['b', 'c']);
+  });
+});
