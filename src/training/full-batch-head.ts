@@ -76,6 +76,17 @@ export function labelStart(sentences: Float32Array, classes: number, width: numb
   return start;
 }
 
+/** Mean of the unit vectors of the label sentences: [width]. Public; stands for the notes' own mean where nothing private may be read. */
+export function sentenceMean(sentences: Float32Array, classes: number, width: number): Float32Array {
+  const mean = new Float64Array(width);
+  for (let c = 0; c < classes; c++) {
+    let squared = 0;
+    for (let i = 0; i < width; i++) squared += sentences[c * width + i]! ** 2;
+    if (squared > 0) for (let i = 0; i < width; i++) mean[i]! += sentences[c * width + i]! / Math.sqrt(squared) / classes;
+  }
+  return Float32Array.from(mean);
+}
+
 /** First step, counted from 1, whose iterate enters the average. */
 export function firstAveragedStep(plan: FullBatchHeadPlan): number {
   return plan.steps - Math.max(1, Math.floor(plan.averageLast * plan.steps)) + 1;

@@ -58,7 +58,7 @@ export class RecordingLedger implements ChargePort {
 export class RecordingCheckpoints implements CheckpointStore {
   readonly saved: Checkpoint[] = [];
   save(checkpoint: Checkpoint): Promise<void> {
-    this.saved.push(structuredClone(checkpoint));
+    this.saved.push({ ...checkpoint, tensors: Object.fromEntries(Object.entries(checkpoint.tensors).map(([name, values]) => [name, values.slice()])) });
     return Promise.resolve();
   }
 }

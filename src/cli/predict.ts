@@ -1,0 +1,44 @@
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { addColumns } from '../data/added-columns.ts';
+import { csvText } from '../data/csv-write.ts';
+import { readModelFiles } from '../training/exported-tensors.ts';
+import { predictTexts } from '../training/predict.ts';
+import { defaultModelFolder, openNodeModel } from './node-engine.ts';
+import { checkColumn, readFolder, readTable } from './node-files.ts';
+import { runCommand, usageError } from './run-command.ts';
+
+const usage = 'npm run -s predict -- --model FOLDER --data more.csv --text COLUMN [--out labelled.csv] [--base FOLDER]';
+
+async function predict(): Promise<void> {
+  const { values } = parseArgs({ options: { model: { type: 'string' }, data: { type: 'string' }, text: { type: 'string' }, out: { type: 'string' }, base: { type: 'string' } } });
+  const { model: folder, data, text } = values;
+  if (!folder || !data || !text) throw usageError('--model, --data and --text are needed.', usage);
+  const files = await readFolder(folder);
+  const table = await readTable(data);
+  checkColumn(table, '--text', text);
+  const { engine, tokenizer } = await openNodeModel(values.base ?? defaultModelFolder);
+  const model = readModelFiles(files, engine.shape);
+  const column = table.header.indexOf(text);
+  const rows = table.rows.filter(({ cells }) => cells[column]!.trim() !== '');
+  let saidAtMs = performance.now();
+  const predictions = await predictTexts(engine, tokenizer, model, rows.map(({ cells }) => cells[column]!), {
+    onDone: (done) => {
+      if (performance.now() - saidAtMs < 5000) return;
+      saidAtMs = performance.now();
+      process.stderr.write(`${done} of ${rows.length}\n`);
+    },
+  });
+  const cells = (of: (index: number) => string) => new Map(rows.map(({ row }, index) => [row, of(index)]));
+  const labelled = addColumns(table, [
+    { name: 'predicted_label', cells: cells((index) => predictions[index]!.label) },
+    { name: 'confidence', cells: cells((index) => predictions[index]!.confidence.toFixed(4)) },
+  ]);
+  const csv = csvText(labelled.header, labelled.rows, { withByteOrderMark: values.out !== undefined });
+  if (values.out === undefined) process.stdout.write(csv);
+  else await writeFile(values.out, csv);
+}
+
+// A reader that has seen enough, as `head`, closes the pipe: that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+await runCommand(usage, predict);

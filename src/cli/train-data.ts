@@ -1,0 +1,58 @@
+import { buildDataset } from '../data/dataset.ts';
+import type { ColumnRole, Dataset } from '../data/table.ts';
+import { utf8ToBytes } from '../ground/bytes.ts';
+import { isHeldOut, normaliseText } from '../privacy/unit-hash.ts';
+import { defaultHeldOutShare } from '../training/propose.ts';
+import { splitNotes, type Split } from '../training/split.ts';
+import { checkColumn, fileError, readTable } from './node-files.ts';
+import type { TrainOptions } from './train-options.ts';
+
+/** The split of the command line has a public key, so that the same rows fall on the same side on every machine. */
+const splitKey = utf8ToBytes('bedside command line, split of 2026');
+
+export interface TrainData {
+  readonly split: Split;
+  /** Labels of both parts, in code-unit order. */
+  readonly labels: readonly string[];
+  readonly isSynthetic: boolean;
+}
+
+async function readNotes(path: string, options: TrainOptions): Promise<Dataset> {
+  const table = await readTable(path);
+  const roles: Record<string, ColumnRole> = {};
+  const give = (option: string, column: string, role: ColumnRole) => {
+    checkColumn(table, option, column);
+    if (roles[column] !== undefined) throw fileError('column-twice', `The column "${column}" is named twice.`, 'Give each column one part to play.');
+    roles[column] = role;
+  };
+  give('--text', options.text, 'text');
+  give('--label', options.label, 'label');
+  if (options.person !== null) give('--person', options.person, 'person');
+  for (const group of options.groups) give('--group', group, 'group');
+  const dataset = buildDataset(table, roles);
+  if (dataset.problems.length > 0) {
+    const counts = new Map<string, number>();
+    for (const { code } of dataset.problems) counts.set(code, (counts.get(code) ?? 0) + 1);
+    process.stderr.write(`${path}: ${dataset.notes.length} notes; set aside: ${[...counts].map(([code, count]) => `${count} ${code}`).join(', ')}.\n`);
+  }
+  if (dataset.notes.length === 0) throw fileError('no-notes', `${path} has no usable row.`, 'Every row needs a text and a label.');
+  return dataset;
+}
+
+/** With `--test` all of the data trains; without it a fifth is held out by the hash of the person or the row. */
+export async function readTrainData(options: TrainOptions): Promise<TrainData> {
+  const data = await readNotes(options.data, options);
+  let split: Split;
+  let labels = data.labels;
+  if (options.test !== null) {
+    const test = await readNotes(options.test, options);
+    split = { training: data.notes, heldOut: test.notes };
+    labels = [...new Set([...data.labels, ...test.labels])].sort((a, b) => (a < b ? -1 : 1));
+  } else {
+    split = splitNotes(data.notes, (kind, id) => isHeldOut(splitKey, `${kind}/${normaliseText(id)}`, defaultHeldOutShare));
+  }
+  if (labels.length < 2) throw fileError('one-label', `Training needs at least 2 labels, found ${labels.length}.`, 'Choose another --label column.');
+  if (split.training.length === 0 || split.heldOut.length === 0) throw fileError('too-few', `${data.notes.length} usable rows are too few to train on some and hold some out.`, 'Add rows, or give a --test file.');
+  return { split, labels, isSynthetic: data.isSynthetic };
+}
+

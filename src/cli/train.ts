@@ -1,0 +1,120 @@
+import { performance } from 'node:perf_hooks';
+import { estimateEnergyWh } from '../energy/estimate.ts';
+import { releasableBecause } from '../privacy/doors.ts';
+import { evaluateHeldOut } from '../training/evaluate.ts';
+import { exportedFiles, releasableModel } from '../training/export-model.ts';
+import { sentencesOf } from '../training/label-words.ts';
+import { isPrivate, type Plan } from '../training/plan.ts';
+import { defaultDelta, planOfKind, proposePlan, type PlanFacts } from '../training/propose.ts';
+import { SessionControl } from '../training/session-control.ts';
+import type { SessionProgress } from '../training/session-input.ts';
+import { runSession } from '../training/session.ts';
+import { statementOf } from '../training/statement.ts';
+import { countUnits, groupUnits, lengthReport, tokenizeNotes } from '../training/units.ts';
+import { createNodeKeyStream } from './key-stream.ts';
+import { openNodeModel } from './node-engine.ts';
+import { checkOutFolder, writeModelFolder } from './node-files.ts';
+import { startNodeTrainers } from './node-trainers.ts';
+import { codeVersion } from './package-version.ts';
+import { runCommand } from './run-command.ts';
+import { readTrainData } from './train-data.ts';
+import { openTrainLedger, type TrainLedger } from './train-ledger.ts';
+import { parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+function kindOf({ method, epsilon }: TrainOptions): Plan['kind'] {
+  if (method === 'sentences') return 'label-sentences';
+  if (epsilon === null) return method === 'lora' ? 'plain-lora' : 'plain-head';
+  return method === 'lora' ? 'dp-sgd' : 'full-batch-head';
+}
+
+/** A line now and then; held-out scores are for whoever runs the command. */
+function reporter(): (progress: SessionProgress) => void {
+  let saidAtMs = 0;
+  return ({ phase, phaseProgress, step, steps, heldOut }) => {
+    const accuracy = heldOut?.value.accuracy.value;
+    if (accuracy == null && performance.now() - saidAtMs < 5000) return;
+    saidAtMs = performance.now();
+    const score = accuracy == null ? '' : `, held-out accuracy ${accuracy.toFixed(3)}`;
+    say(phase === 'training' ? `step ${step} of ${steps}${score}` : `${phase}: ${phaseProgress.done} of ${phaseProgress.total}`);
+  };
+}
+
+async function train(options: TrainOptions): Promise<void> {
+  const startedAtMs = performance.now();
+  await checkOutFolder(options.out);
+  const sentences = await readSentences(options.labels);
+  const { split, labels, isSynthetic } = await readTrainData(options);
+  const { engine, tokenizer, manifest } = await openNodeModel(options.model);
+  const maximumLength = Math.min(options.maximumLength, engine.shape.maximumPositions);
+
+  const tokenized = { training: await tokenizeNotes(split.training, tokenizer, maximumLength), heldOut: await tokenizeNotes(split.heldOut, tokenizer, maximumLength) };
+  const training = groupUnits(tokenized.training, labels, options.unit);
+  const heldOut = groupUnits(tokenized.heldOut, labels, options.unit);
+  const lengths = lengthReport([...tokenized.training, ...tokenized.heldOut], maximumLength);
+  const facts: PlanFacts = {
+    trainingUnits: training.units.length, trainingRows: split.training.length, heldOutUnits: heldOut.units.length, heldOutRows: split.heldOut.length,
+    classes: labels.length, unit: options.unit, encoderLayers: engine.shape.layers, maximumLength, heldOutShare: options.test === null ? 0.2 : 0, seed: options.seed,
+    epsilon: options.epsilon ?? 1, delta: options.delta ?? defaultDelta(countUnits([...split.training, ...split.heldOut], options.unit)),
+  };
+  const plan = planOfKind(kindOf(options), facts);
+  say(`${split.training.length} notes train, ${split.heldOut.length} are held out; ${labels.length} labels; ${lengths.cutNotes} notes are cut at ${maximumLength} tokens; ${engine.device}.`);
+  if (isPrivate(plan)) {
+    const proposal = proposePlan(facts, lengths);
+    if (proposal.isTooFewRows) say(`These are too few ${options.unit === 'person' ? 'persons' : 'notes'} for a private model to learn from (x = ${proposal.signal.toPrecision(2)}, below 2): --method sentences does as well and costs no privacy.`);
+  } else if (plan.kind !== 'label-sentences') say('This run is NOT private: treat the model like the notes.');
+
+  let ledger: TrainLedger | null = null;
+  if (isPrivate(plan)) {
+    ledger = await openTrainLedger(options.ledger, split, plan, labels.length, training.units.length, options.limit);
+    say(`Spending is written to ${options.ledger}.`);
+  }
+  const { trainers, close } = await startNodeTrainers(options.model, engine);
+  try {
+    const outcome = await runSession({
+      runId: 'command line', plan, labels, training: training.units, heldOut: heldOut.units,
+      labelSentences: sentencesOf(labels, sentences).map((sentence) => tokenizer.encode(sentence, maximumLength).ids),
+      trainers, charges: ledger?.charges ?? null, keys: isPrivate(plan) ? createNodeKeyStream() : null,
+      // A command runs to its end or is run again: what it charged stays charged.
+      checkpoints: { save: () => Promise.resolve() },
+      clock: () => performance.now(), yields: () => new Promise((resume) => setImmediate(resume)),
+      control: new SessionControl(), onProgress: reporter(), resumeFrom: null,
+    });
+    await ledger?.end(outcome.state);
+    if (outcome.reason === 'budget') say(`The budget ended the run after step ${outcome.stepsDone} of ${outcome.steps}; the model of that step is kept.`);
+
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    const energyWh = estimateEnergyWh({ kind: 'class', deviceClass: 'unknown' }, [{ seconds, busyFraction: 1 }]);
+    const statement = statementOf(plan, { unit: options.unit, trainingUnits: training.units.length, classes: labels.length });
+    // A model that is not private is written where its owner said, and its card says what it is.
+    const model = releasableModel(plan, outcome.model) ?? releasableBecause('owner removed the mark', outcome.model);
+    const card = {
+      baseModel: manifest.name, baseModelSha256: manifest.files['model.safetensors']?.sha256 ?? '', baseModelLicense: manifest.license, codeVersion, isSynthetic,
+      labels: releasableBecause('public', labels),
+      counts: releasableBecause('public', { trainingRows: split.training.length, trainingUnits: training.units.length, heldOutUnits: heldOut.units.length }),
+      plan: releasableBecause('public', plan), stepsDone: releasableBecause('public', outcome.stepsDone), statement: releasableBecause('public', statement),
+      accuracy: outcome.releasedAccuracy, energyWh: releasableBecause('public', energyWh),
+    };
+    await writeModelFolder(options.out, exportedFiles(model, engine.shape, card));
+
+    const { classification } = evaluateHeldOut(outcome.heldOutLogits.value, heldOut.notes, labels, options.groups, options.seed).value;
+    const accuracy = classification.accuracy.value;
+    const result = {
+      accuracy, macro_f1: classification.macroF1,
+      per_class: Object.fromEntries(classification.classes.map(({ label, precision, recall, f1, support }) => [label, { precision, recall, f1, support }])),
+      epsilon: statement.isPrivate ? statement.epsilon : plan.kind === 'label-sentences' ? 0 : null, delta: statement.isPrivate ? statement.delta : null,
+      epsilon_total: ledger?.spent() ?? null, released_accuracy: outcome.releasedAccuracy?.value ?? null,
+      unit: options.unit, plan: plan.kind, state: outcome.state, steps: outcome.stepsDone,
+      n_train: split.training.length, n_test: split.heldOut.length, seconds, energy_wh: energyWh, device: engine.device, model: options.out,
+    };
+    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    else process.stdout.write(`accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${statement.epsilon.toPrecision(3)} (delta ${statement.delta.toPrecision(2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}\n`);
+    say('Accuracy, macro-F1 and the per-class scores are exact and for your eyes; released_accuracy alone was charged and may leave.');
+    if (ledger) say(`These rows have spent epsilon ${ledger.spent().toPrecision(3)} in all runs of this ledger.`);
+  } finally {
+    await close();
+  }
+}
+
+await runCommand(trainUsage, () => train(parseTrainOptions(process.argv.slice(2))));
