@@ -1,4 +1,6 @@
-import type { EnergyRange } from '../energy/estimate.ts';
+import { carbonGrams, carbonIntensity } from '../energy/carbon.ts';
+import { estimateEnergyWh, type EnergyRange } from '../energy/estimate.ts';
+import type { DeviceClass } from '../energy/power.ts';
 
 /** Energy and carbon of work that keeps the trainers busy. */
 export interface EnergyReading {
@@ -6,11 +8,22 @@ export interface EnergyReading {
   readonly carbonGrams: EnergyRange;
 }
 
-/** TEMP until the estimator lands. */
+/** A browser tells neither processor nor power: only whether the device is a phone. */
+function deviceClass(): DeviceClass {
+  return /Android|iPhone|iPad|Mobile/.test(navigator.userAgent) ? 'phone' : 'unknown';
+}
+
+/** Estimates what a run has drawn from its working seconds; pauses draw nothing extra. */
 export class EnergyMeter {
+  readonly #busyFraction: () => number;
+
+  /** `busyFraction` is the share of the device that works while a run works. */
+  constructor(busyFraction: () => number) {
+    this.#busyFraction = busyFraction;
+  }
+
   after(seconds: number): EnergyReading {
-    const hours = seconds / 3600;
-    const energyWh = { low: 8 * hours, central: 30 * hours, high: 200 * hours };
-    return { energyWh, carbonGrams: { low: energyWh.low * 0.4, central: energyWh.central * 0.475, high: energyWh.high * 0.55 } };
+    const energyWh = estimateEnergyWh({ kind: 'class', deviceClass: deviceClass() }, [{ seconds, busyFraction: this.#busyFraction() }]);
+    return { energyWh, carbonGrams: carbonGrams(energyWh, carbonIntensity(null)) };
   }
 }

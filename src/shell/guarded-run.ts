@@ -134,7 +134,6 @@ export class GuardedRun {
   async #fail(error: unknown): Promise<void> {
     const { code, message, hint } = errorToPlain(error);
     const canResume = error instanceof BedsideError && (error.family === 'device' || error.family === 'storage' || error.family === 'model');
-    if (!(error instanceof BedsideError)) console.error(error);
     const run = this.#keeper.change({ state: canResume ? 'interrupted' : 'failed' });
     if (!canResume) await this.#parts.ledger?.end('failed').catch(() => undefined);
     await saveRun(this.#parts.database, run).catch(() => undefined);

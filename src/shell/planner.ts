@@ -69,7 +69,7 @@ export class Planner {
     const [{ meanTokens }, speed] = await Promise.all([this.#lengthsOf(id, dataset, plan.maximumLength), this.#measuredSpeed()]);
     const seconds = forecastSeconds(plan, { ...counts, meanTokens, classes: dataset.labels.length, width: encoder.shape.width }, speed);
     const statement = statementOf(plan, { unit: plan.unit, trainingUnits: counts.trainingUnits, classes: dataset.labels.length });
-    const meter = new EnergyMeter();
+    const meter = new EnergyMeter(() => this.#crew.busyFraction);
     const energyWh = { low: meter.after(seconds.low).energyWh.low, central: meter.after(seconds.central).energyWh.central, high: meter.after(seconds.high).energyWh.high };
     if (!isPrivate(plan) || !statement.isPrivate) return { seconds, energyWh, epsilonRun: null, epsilonAfter: null, fitsBudget: true, statement };
     const { epsilonAfter, fitsBudget } = await this.#ledger.afterRun(project, plan);

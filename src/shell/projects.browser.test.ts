@@ -6,6 +6,7 @@ import { openBedsideDatabase, storesByProject, storesByRun, type BedsideDatabase
 import { withFullDisk } from './testing/full-disk.ts';
 import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readTable, saveDataset } from './projects.ts';
 import { createRun, saveCheckpoint } from './runs.ts';
+import { hashedRows } from './unit-hashes.ts';
 
 const table: RawTable = {
   fileName: 'notes.csv',
@@ -36,7 +37,9 @@ describe('projects', () => {
 
   async function savedProject(): Promise<string> {
     const { id } = await createProject(database, table, false);
-    await saveDataset(database, id, roles, buildDataset(table, roles));
+    const dataset = buildDataset(table, roles);
+    await saveDataset(database, id, roles, dataset);
+    await hashedRows(database, id, dataset, new Uint8Array(32));
     return id;
   }
 

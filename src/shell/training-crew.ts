@@ -40,6 +40,12 @@ export class TrainingCrew {
     return this.#trainers.length > 1 ? `${first.device}, ${this.#trainers.length} workers` : first.device;
   }
 
+  /** Share of the device that works while the trainers do: their cores, or all of the graphics device. */
+  get busyFraction(): number {
+    const isGpu = this.#trainers[0]?.device.startsWith('WebGPU') ?? false;
+    return isGpu ? 1 : Math.min(1, Math.max(1, this.#trainers.length) / navigator.hardwareConcurrency);
+  }
+
   /** Logits of rows under a model, shared among the trainers: [rows, C], in the order of `rows`. */
   async modelLogits(model: TrainedModel, rows: readonly Int32Array[]): Promise<Float32Array> {
     const trainers = await this.ready();
