@@ -1,7 +1,7 @@
 // Puts the Content-Security-Policy into the built page and the list of built files into the service worker.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 
 /**
  * Everything comes from the app's own origin. Workers start from blob: URLs because such a worker inherits this policy,
@@ -34,7 +34,7 @@ export function workOffline() {
     name: 'bedside-offline',
     apply: 'build',
     configResolved(config) {
-      output = join(config.root, config.build.outDir);
+      output = resolve(config.root, config.build.outDir);
     },
     transformIndexHtml() {
       return [{ tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: contentSecurityPolicy }, injectTo: 'head-prepend' }];
