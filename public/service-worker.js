@@ -33,8 +33,8 @@ self.addEventListener('activate', (event) => {
 
 async function answer(request) {
   const cache = await caches.open(cacheName);
-  const scope = new URL(self.registration.scope);
-  const found = request.mode === 'navigate' ? await cache.match('index.html') : await cache.match(request, { ignoreSearch: request.url.startsWith(scope.href) });
+  // A host may vary its answers by Origin or Accept-Encoding; the kept one serves all.
+  const found = await cache.match(request.mode === 'navigate' ? 'index.html' : request, { ignoreSearch: true, ignoreVary: true });
   return found ?? fetch(request);
 }
 
