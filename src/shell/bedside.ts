@@ -105,27 +105,47 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     return { runId, pause: () => guard((remote) => remote.pause(runId)), resume: () => guard((remote) => remote.resume(runId)), stop: () => guard((remote) => remote.stop(runId)) };
   }
 
+  let runsGoingOn = 0;
+  /** Ending the trainers would cut a run off. */
+  function checkIdle(): void {
+    if (runsGoingOn > 0) throw new BedsideError('device/busy', 'device', 'A run is using the device.', 'Pause is not enough: stop the run or wait for its end, then try again.');
+  }
+
   /** Starts or resumes, and tells the listener if the guard itself dies under the run. */
   async function run(begin: (remote: WorkerLink<GuardService>['remote'], onMessage: (message: RunMessage) => void) => Promise<string>, onMessage: (message: RunMessage) => void): Promise<RunHandle> {
+    // Asked for when there is something to lose; a browser may say no, and the storage page then says so.
+    void navigator.storage.persist().catch(() => false);
     const link = await guards.get();
     let isOver = false;
+    const end = () => {
+      if (!isOver) runsGoingOn--;
+      isOver = true;
+    };
     const listen = (message: RunMessage) => {
-      if (message.kind !== 'progress' && message.kind !== 'paused') isOver = true;
+      if (message.kind !== 'progress' && message.kind !== 'paused') end();
       onMessage(message);
     };
     link.onDeath(() => {
       if (!isOver) listen({ kind: 'failed', code: 'device/worker-died', message: 'The background worker of this run ended before it was done.', hint: 'What was charged stays charged; resume the run to go on.' });
     });
-    return handleOf(await link.call((remote) => begin(remote, proxy(listen))));
+    runsGoingOn++;
+    try {
+      return handleOf(await link.call((remote) => begin(remote, proxy(listen))));
+    } catch (error) {
+      end();
+      throw error;
+    }
   }
 
   return {
     device: () => crew.device(),
     selfCheck: async (onCheck) => {
+      checkIdle();
       crew.restart();
       return crew.device(onCheck);
     },
     chooseBackend: async (backend) => {
+      checkIdle();
       keepBackendChoice(backend);
       crew.restart(backend);
       return crew.device();

@@ -1,6 +1,7 @@
 import { parseJsonObject } from '../engine/model/json.ts';
 import { engineFiles } from '../engine/model/manifest.ts';
 import { nanoModel, nanoShape } from '../engine/model/nano.ts';
+import { bertTensors } from '../engine/model/load.ts';
 import { openModel } from '../engine/model/open-model.ts';
 import type { BertShape, BertWeights } from '../engine/model/weights.ts';
 import { bertShape } from '../engine/model/config.ts';
@@ -19,7 +20,8 @@ export interface EncoderFacts {
 }
 
 function nanoReport(): ModelReport {
-  return { name: nanoName, sizeBytes: 0, sha256: `nano-${nanoSeed}`, license: 'Apache-2.0', layers: nanoShape.layers, width: nanoShape.width, parameters: 0 };
+  const parameters = [...bertTensors(nanoModel(nanoSeed).weights).values()].reduce((sum, { values }) => (values instanceof Int8Array ? sum + values.length : sum), 0);
+  return { name: nanoName, sizeBytes: 0, sha256: `nano-${nanoSeed}`, license: 'Apache-2.0', layers: nanoShape.layers, width: nanoShape.width, parameters };
 }
 
 /** Size, hash and licence, without loading the weights. */
