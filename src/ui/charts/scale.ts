@@ -18,7 +18,7 @@ export function stepTicks(steps: number, count: number): number[] {
   const step = Math.max(1, ticksTo(steps, count)[1] ?? 1);
   const whole = Math.ceil(step);
   const ticks = Array.from({ length: Math.floor(steps / whole) + 1 }, (_, index) => index * whole);
-  if (steps - ticks.at(-1)! >= whole * 0.6) ticks.push(steps);
+  if (steps - ticks.at(-1)! >= whole * 0.5) ticks.push(steps);
   else ticks[ticks.length - 1] = steps;
   return ticks;
 }

@@ -216,6 +216,7 @@ export class FakeService implements BedsideService {
     };
     void (async () => {
       for (const done of [0, 1500, 4916]) {
+        while (isPaused) await wait(20);
         onMessage({ kind: 'progress', progress: progress('features', done, 4916) });
         await wait(stepMs);
       }

@@ -29,12 +29,14 @@ export interface Format {
   /** today, yesterday, or the date. */
   day(atMs: number, nowMs: number): string;
   list(items: readonly string[]): string;
+  /** Sentences one after the other, with the space that the language puts between them. */
+  sentences(...parts: readonly (string | null)[]): string;
 }
 
 const minus = (text: string): string => text.replace(/^-/, '\u2212');
 
-/** `to` stands between the ends of an interval that has a negative end. */
-export function createFormat(locale: string, to: string): Format {
+/** `to` stands between the ends of an interval that has a negative end, `gap` between sentences. */
+export function createFormat(locale: string, to: string, gap: string): Format {
   const counts = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
   const fixed = (digits: number, sign: 'auto' | 'exceptZero' = 'auto') => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: sign === 'auto' ? 'negative' : sign });
   const fixedBy = [0, 1, 2, 3].map((digits) => fixed(digits));
@@ -80,6 +82,7 @@ export function createFormat(locale: string, to: string): Format {
       return days === 0 || days === -1 ? relative.format(days, 'day') : new Date(atMs).getFullYear() === new Date(nowMs).getFullYear() ? date.format(atMs) : dateYear.format(atMs);
     },
     list: (items) => list.format(items),
+    sentences: (...parts) => parts.filter((part) => part !== null && part !== '').join(gap),
   };
 }
 

@@ -1,4 +1,4 @@
-import { format as f, notes, people, plural, rows } from './locale.ts';
+import { format as f, notes, plural, rows } from './locale.ts';
 
 const uses = { text: 'Text', label: 'Label', person: 'Person', group: 'Group', ignore: 'Leave out' };
 
@@ -35,7 +35,6 @@ export const data = {
     savedRows: (count: number) => `${rows(count)} saved, each with its reason`,
     show: 'Show',
     hide: 'Hide',
-    showWhat: (what: string) => `Show: ${what}`,
     row: 'Row',
     problem: 'Problem',
     whatToDo: 'What to do',
@@ -46,7 +45,7 @@ export const data = {
     emptyText: (count: number) => ({ title: count === 1 ? 'row has no text' : 'rows have no text', hint: 'Left out.' }),
     missingLabel: (count: number) => ({ title: count === 1 ? 'row has no label' : 'rows have no label', hint: 'Left out. The model could still classify them later.' }),
     rare: (count: number) => ({ title: count === 1 ? 'label has fewer than ten notes' : 'labels have fewer than ten notes', hint: 'They stay in. The model will hardly learn them, and their scores will be vague.' }),
-    rareLabels: (labels: readonly { label: string; count: number }[]) => labels.map((item) => `${item.label} (${item.count})`).join(', '),
+    rareLabels: (labels: readonly { label: string; count: number }[]) => `${labels.map((item) => `${item.label} (${item.count})`).join(', ')}.`,
     long: (count: number, maximum: number) => ({ title: `${count === 1 ? 'note is' : 'notes are'} longer than ${f.count(maximum)} word pieces`, hint: 'The end is not read.' }),
     longTokens: (cut: number, longest: number) => `${plural(cut, 'word piece is', 'word pieces are')} cut in all; the longest note has ${f.count(longest)}. The maximum length is a choice of the plan.`,
     encoding: (name: string) => `Read as ${name}`,
@@ -74,6 +73,7 @@ export const data = {
     heldOut: (units: number, rowCount: number, isPerson: boolean) => (isPerson ? `${units === 1 ? 'person' : 'people'} held out, ${notes(rowCount)}` : `${units === 1 ? 'note' : 'notes'} held out`),
     share: (isPerson: boolean): string => (isPerson ? 'held out, drawn by person' : 'held out, drawn by note'),
     chart: (parts: string) => `Notes per label. ${parts}.`,
+    table: 'Notes per label and side',
     toTrain: 'to train on',
     heldOutKey: 'held out',
     allKey: 'training and held out together',
@@ -85,6 +85,5 @@ export const data = {
     all: 'All notes',
     footPersons: 'Held-out people are not covered by the training promise: their notes measure the model, have a small budget of their own, and stay on this device.',
     footRows: 'Held-out notes are not covered by the training promise: they measure the model, have a small budget of their own, and stay on this device.',
-    persons: (count: number) => people(count),
   },
 };

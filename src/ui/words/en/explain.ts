@@ -22,7 +22,6 @@ export const explain = {
   confidence: 'Confidences use a temperature fitted on your notes. For your eyes.',
   moreLabels: (count: number) => `and ${plural(count, 'label', 'labels')} below ${f.rate(0.01)}`,
   answer: 'Answer',
-  probability: (label: string, value: number) => `${label}: ${f.rate(value)}`,
   file: {
     title: 'Run a file',
     hint: 'The file comes back as CSV with two columns added: predicted_label and confidence. It needs the same text column.',
@@ -34,5 +33,4 @@ export const explain = {
     again: 'Run another file',
     saved: (name: string) => `${name} saved`,
   },
-  words: 'Which words drove an answer is not shown in this version.',
 };

@@ -1,4 +1,4 @@
-import { format as f, plural } from './locale.ts';
+import { format as f } from './locale.ts';
 
 export const frame = {
   skip: 'Skip to content',
@@ -28,7 +28,6 @@ export const frame = {
   cancel: 'Cancel',
   close: 'Close',
   retry: 'Try again',
-  undo: 'Undo',
   dismiss: 'Dismiss',
   keys: {
     title: 'Keys',
@@ -71,10 +70,5 @@ export const frame = {
     deleteKeeps: 'What was spent stays: the ledger keeps its events and salted hashes, so that the same notes never get a fresh budget. They hold no text. Erasing the ledger is a separate act, in Settings.',
     keep: 'Keep it',
     deleted: (name: string) => `${name} deleted. Its ledger events stay.`,
-  },
-  counts: {
-    notes: (count: number) => plural(count, 'note', 'notes'),
-    rows: (count: number) => plural(count, 'row', 'rows'),
-    people: (count: number) => plural(count, 'person', 'people'),
   },
 };

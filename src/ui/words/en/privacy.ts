@@ -12,6 +12,7 @@ export const privacy = {
   little: 'Little protection.',
   unresolved: 'ε cannot be worked out for these settings, so there is no promise.',
   notCoveredLead: 'Not covered:',
+  listed: (list: string) => ` ${list}.`,
   validation: (epsilon: number) => `The score that may leave with the model is charged to the held-out part alone: ε ${f.epsilon(epsilon)}, not added to the training’s.`,
   notPrivate: 'This run promises nothing. It is not private.',
   notPrivateBody: 'The model may remember single notes, and whoever has it may find out who is in the file or what was written. Keep it on this device, or give it only to those who may read every note.',
@@ -35,7 +36,7 @@ export const privacy = {
     secureYes: 'secure generator, keys never stored',
     secureNo: 'not from a secure generator',
   },
-  publicLead: 'Treated as public',
+  publicLead: 'Treated as public:',
   publicFacts: {
     'row-count': 'the number of notes',
     'person-count': 'the number of people',

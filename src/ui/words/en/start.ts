@@ -1,4 +1,4 @@
-import { format as f, notes, plural } from './locale.ts';
+import { format as f, plural } from './locale.ts';
 
 export const start = {
   title: 'Teach a model to read your notes, on this device',
@@ -49,6 +49,5 @@ export const start = {
     actions: 'Actions',
     gauge: (spent: number, limit: number) => `${f.epsilon(spent)} of ${f.epsilon(limit)} spent`,
     none: '–',
-    summary: (count: number) => notes(count),
   },
 };

@@ -30,7 +30,6 @@ export const train = {
   spaceKey: 'training (space)',
   seeResults: 'See the results',
   planNext: 'Plan the next run',
-  tryNote: 'Try a note',
   step: (step: number, steps: number) => `step ${f.count(step)} of ${f.count(steps)}`,
   left: (seconds: number) => `about ${f.span(seconds)} left`,
   saved: (secondsAgo: number) => (secondsAgo < 5 ? 'saved just now' : `saved ${f.span(secondsAgo)} ago`),
@@ -84,6 +83,7 @@ export const train = {
 
   plan: {
     title: 'The plan',
+    titleOf: (kind: string) => `The plan: ${kind.toLowerCase()}`,
     change: 'Change',
     done: 'Done',
     reset: 'Back to the proposed plan',
@@ -200,7 +200,7 @@ export const train = {
     total: (value: number) => `${f.short(value)} Wh`,
     chart: (value: number, low: number, high: number) => `${f.short(value)} watt-hours, likely between ${f.short(low)} and ${f.short(high)}.`,
     carbon: (value: number) => `${f.short(value)} g CO₂e so far`,
-    carbonRange: (low: number, high: number) => `(${f.shortRange(low, high)}).`,
+    carbonRange: (low: number, high: number) => ` (${f.shortRange(low, high)}).`,
     estimate: 'An estimate from the device class, not a measurement.',
   },
   device: { title: 'Device', on: 'Computing on', speed: 'Speed', check: 'Self-check', checkPassed: 'passed', checkNone: 'not run', cores: 'Cores', waiting: 'after ten steps' },
@@ -218,7 +218,6 @@ export const train = {
     accuracy: (value: number, low: number, high: number) => `Accuracy ${f.rate(value)} (${f.interval(low, high)}).`,
     epsilon: (run: number) => `ε ${f.epsilon(run)} for this run.`,
     energy: (value: number, low: number, high: number) => `${f.short(value)} Wh (${f.shortRange(low, high)}).`,
-    toast: { finished: (n: number) => `Run ${n} is done`, stopped: (n: number) => `Run ${n} stopped and kept`, paused: (n: number) => `Run ${n} paused`, resumed: (n: number) => `Run ${n} goes on` },
   },
   failedHint: 'What was charged stays charged; what was saved is there.',
 };

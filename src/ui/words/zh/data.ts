@@ -1,5 +1,5 @@
 import type { Words } from '../en.ts';
-import { format as f, notes, people, rows } from './locale.ts';
+import { format as f, notes, rows } from './locale.ts';
 
 const uses = { text: '正文', label: '标签', person: '患者', group: '分组', ignore: '不使用' };
 
@@ -36,7 +36,6 @@ export const data: Words['data'] = {
     savedRows: (count) => `已保存 ${rows(count)}，每行附有原因`,
     show: '查看',
     hide: '收起',
-    showWhat: (what) => `查看：${what}`,
     row: '行',
     problem: '问题',
     whatToDo: '处理方法',
@@ -47,7 +46,7 @@ export const data: Words['data'] = {
     emptyText: () => ({ title: '行没有正文', hint: '不使用。' }),
     missingLabel: () => ({ title: '行没有标签', hint: '不使用。之后模型仍可为它们判断。' }),
     rare: () => ({ title: '个标签不足十份病历', hint: '仍会保留。模型几乎学不会，分数也会很不确定。' }),
-    rareLabels: (labels) => labels.map((item) => `${item.label}（${item.count}）`).join('、'),
+    rareLabels: (labels) => `${labels.map((item) => `${item.label}（${item.count}）`).join('、')}。`,
     long: (_count, maximum) => ({ title: `份病历超过 ${f.count(maximum)} 个词片`, hint: '结尾不会被读取。' }),
     longTokens: (cut, longest) => `共截去 ${f.count(cut)} 个词片；最长的一份有 ${f.count(longest)} 个。最大长度可在计划中更改。`,
     encoding: (name) => `按 ${name} 读取`,
@@ -75,6 +74,7 @@ export const data: Words['data'] = {
     heldOut: (_units, rowCount, isPerson) => (isPerson ? `人留出，${notes(rowCount)}` : '份病历留出'),
     share: (isPerson) => (isPerson ? '留出，按患者抽取' : '留出，按病历抽取'),
     chart: (parts) => `各标签的病历数。${parts}。`,
+    table: '各标签与两侧的病历数',
     toTrain: '用于训练',
     heldOutKey: '留出',
     allKey: '训练与留出合计',
@@ -86,6 +86,5 @@ export const data: Words['data'] = {
     all: '全部病历',
     footPersons: '留出的患者不在训练承诺之内：他们的病历用于评估模型，另有一小份预算，并始终留在本设备。',
     footRows: '留出的病历不在训练承诺之内：它们用于评估模型，另有一小份预算，并始终留在本设备。',
-    persons: people,
   },
 };

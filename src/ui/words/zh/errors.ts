@@ -91,6 +91,12 @@ export const errors: Words['codes']['errors'] = {
   'privacy/reused-stream': said('同一段秘密随机数被要求使用两次，运行就此结束。', '用过两次的噪声没有保护作用。请重新开始。'),
   'privacy/dead-stream': said('秘密随机数的来源不正常。', '请重启浏览器；若再次发生，本设备不能私密训练。'),
 
+  'energy/battery-window': (v) => ({ message: `电池电量只下降了 ${text(v, 'steps')} 格，至少需要 ${text(v, 'fewestSteps')} 格。`, hint: '请拔掉充电器，测量更长时间。' }),
+  'energy/battery-no-difference': said('训练时的电池消耗并不高于空闲时。', '请关闭其他程序，保持屏幕不变，然后重新测量。'),
+  'energy/unknown-country': said('没有此国家代码的碳强度数据。', '请从列表中选择国家，或使用世界平均值。'),
+
+  'model/exported-folder': said('此模型文件夹不完整或不是 Bedside 导出的。', '请使用由 Bedside 保存的文件夹。'),
+  'input/project-file': said('这不是 Bedside 的项目文件，或已损坏。', '请选择由 Bedside 保存的项目文件。'),
   'input/ledger-conflict': said('项目文件中的账本记录与这里的不符。没有导入任何内容。', '请使用未被改动的项目文件。'),
   'internal/unexpected': said('发生了不该发生的错误。', reload),
   'internal/invariant': said('内部检查未通过。', reload),

@@ -23,7 +23,6 @@ export const explain: Words['explain'] = {
   confidence: '置信度使用在您病历上拟合的温度，仅供您查看。',
   moreLabels: (count) => `另有 ${f.count(count)} 个标签低于 ${f.rate(0.01)}`,
   answer: '判断',
-  probability: (label, value) => `${label}：${f.rate(value)}`,
   file: {
     title: '处理一个文件',
     hint: '文件以 CSV 返回，增加两列：predicted_label 和 confidence。正文列的名称须相同。',
@@ -35,5 +34,4 @@ export const explain: Words['explain'] = {
     again: '处理另一个文件',
     saved: (name) => `${name} 已保存`,
   },
-  words: '此版本不显示哪些词起了作用。',
 };

@@ -1,5 +1,5 @@
 import type { Words } from '../en.ts';
-import { format as f, notes, people, rows } from './locale.ts';
+import { format as f } from './locale.ts';
 
 export const frame: Words['frame'] = {
   skip: '跳到正文',
@@ -29,7 +29,6 @@ export const frame: Words['frame'] = {
   cancel: '取消',
   close: '关闭',
   retry: '重试',
-  undo: '撤销',
   dismiss: '知道了',
   keys: {
     title: '按键',
@@ -69,5 +68,4 @@ export const frame: Words['frame'] = {
     keep: '保留',
     deleted: (name) => `${name} 已删除，其账本记录保留。`,
   },
-  counts: { notes, rows, people },
 };

@@ -12,6 +12,7 @@ export const privacy: Words['privacy'] = {
   little: '几乎没有保护。',
   unresolved: '无法为这些设置计算 ε，因此没有承诺。',
   notCoveredLead: '不包括：',
+  listed: (list) => `${list}。`,
   validation: (epsilon) => `可随模型带出的分数只记在留出部分：ε ${f.epsilon(epsilon)}，不与训练相加。`,
   notPrivate: '本次运行没有任何承诺，它不是私密的。',
   notPrivateBody: '模型可能记住个别病历；拿到它的人可能查出谁在文件中，或写了什么。请留在本设备，或只交给可以阅读全部病历的人。',
@@ -35,7 +36,7 @@ export const privacy: Words['privacy'] = {
     secureYes: '安全生成器，密钥从不保存',
     secureNo: '并非来自安全生成器',
   },
-  publicLead: '视为公开',
+  publicLead: '视为公开：',
   publicFacts: {
     'row-count': '病历份数',
     'person-count': '人数',

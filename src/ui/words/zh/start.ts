@@ -1,5 +1,5 @@
 import type { Words } from '../en.ts';
-import { format as f, notes, rows } from './locale.ts';
+import { format as f, rows } from './locale.ts';
 
 export const start: Words['start'] = {
   title: '在本设备上，让模型学会阅读您的病历',
@@ -50,6 +50,5 @@ export const start: Words['start'] = {
     actions: '操作',
     gauge: (spent, limit) => `已用 ${f.epsilon(spent)}，上限 ${f.epsilon(limit)}`,
     none: '–',
-    summary: notes,
   },
 };

@@ -30,7 +30,6 @@ export const train: Words['train'] = {
   spaceKey: '训练（空格键）',
   seeResults: '查看结果',
   planNext: '计划下一次运行',
-  tryNote: '试一份病历',
   step: (step, steps) => `第 ${f.count(step)} 步，共 ${f.count(steps)} 步`,
   left: (seconds) => `约剩 ${f.span(seconds)}`,
   saved: (secondsAgo) => (secondsAgo < 5 ? '刚刚已保存' : `${f.span(secondsAgo)}前已保存`),
@@ -84,6 +83,7 @@ export const train: Words['train'] = {
 
   plan: {
     title: '计划',
+    titleOf: (kind) => `计划：${kind}`,
     change: '更改',
     done: '完成',
     reset: '恢复建议的计划',
@@ -218,7 +218,6 @@ export const train: Words['train'] = {
     accuracy: (accuracy, low, high) => `准确率 ${f.rate(accuracy)}（${f.interval(low, high)}）。`,
     epsilon: (run) => `本次运行 ε ${f.epsilon(run)}。`,
     energy: (central, low, high) => `${f.short(central)} Wh（${f.shortRange(low, high)}）。`,
-    toast: { finished: (n) => `第 ${n} 次运行完成`, stopped: (n) => `第 ${n} 次运行已停止并保留`, paused: (n) => `第 ${n} 次运行已暂停`, resumed: (n) => `第 ${n} 次运行继续` },
   },
   failedHint: '已记的账不会撤销；已保存的内容还在。',
 };

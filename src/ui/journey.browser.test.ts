@@ -1,0 +1,247 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { mountApp, type MountOptions } from './testing/mount-app.ts';
+
+let close: (() => Promise<void>) | null = null;
+afterEach(async () => {
+  await close?.();
+  close = null;
+});
+
+async function open(options: MountOptions) {
+  await page.viewport(1280, 900);
+  const app = mountApp(options);
+  close = app.close;
+  return app;
+}
+
+const heading = (name: string | RegExp) => expect.element(page.getByRole('heading', { level: 1, name }), { timeout: 10_000 });
+const button = (name: string | RegExp) => page.getByRole('button', { name });
+
+describe('start', () => {
+  it('reads a dropped file with progress and opens its data', async () => {
+    await open({ scene: 'empty', delayMs: 10 });
+    await heading(/Teach a model/).toBeVisible();
+    const zone = page.getByRole('group', { name: 'Drop your notes here' }).element();
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['Letter,Follow-up\n'], 'clinic.csv'));
+    zone.dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    await expect.element(page.getByRole('progressbar', { name: 'Reading' })).toBeInTheDocument();
+    await heading('6,154 notes are ready to train on').toBeVisible();
+  });
+
+  it('says what is wrong with a file that is no table', async () => {
+    await open({ scene: 'empty' });
+    await heading(/Teach a model/).toBeVisible();
+    const input = document.querySelector<HTMLInputElement>('input[type=file]')!;
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['%PDF'], 'letter.pdf'));
+    input.files = transfer.files;
+    input.dispatchEvent(new Event('change'));
+    await expect.element(page.getByRole('alert')).toHaveTextContent('This is a PDF, not a table.');
+    await expect.element(button('Choose a file')).toBeVisible();
+  });
+
+  it('cancels a reading', async () => {
+    await open({ scene: 'empty', delayMs: 200 });
+    const input = await expect.poll(() => document.querySelector<HTMLInputElement>('input[type=file]')).not.toBeNull().then(() => document.querySelector<HTMLInputElement>('input[type=file]')!);
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['a'], 'a.csv'));
+    input.files = transfer.files;
+    input.dispatchEvent(new Event('change'));
+    await button('Cancel').click();
+    await expect.element(button('Choose a file')).toBeVisible();
+    await heading(/Teach a model/).toBeVisible();
+  });
+
+  it('deletes a project only after saying what stays, and gives the focus back', async () => {
+    await open({ scene: 'done' });
+    const more = button('More for workshop, made-up notes');
+    await more.click();
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'Delete “workshop, made-up notes”?' });
+    await expect.element(dialog).toHaveTextContent(/the ledger keeps its events and salted hashes/);
+    await expect.element(dialog.getByRole('button').first()).toHaveTextContent('Keep it');
+    await userEvent.keyboard('{Escape}');
+    await expect.element(more).toHaveFocus();
+    await more.click();
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await dialog.getByRole('button', { name: 'Delete' }).click();
+    await expect.element(more).not.toBeInTheDocument();
+  });
+});
+
+describe('data', () => {
+  it('holds one label column: choosing another leaves the first out', async () => {
+    await open({ scene: 'fresh', page: 'data' });
+    const typist = page.getByRole('combobox', { name: 'Use column Typist as' });
+    await typist.selectOptions('label');
+    await expect.element(page.getByRole('combobox', { name: 'Use column Follow-up as' })).toHaveValue('ignore');
+    await expect.element(page.getByRole('status')).toHaveTextContent(/Follow-up is left out now/);
+  });
+
+  it('asks for a text column when there is none, and takes the step back', async () => {
+    await open({ scene: 'fresh', page: 'data' });
+    await page.getByRole('combobox', { name: 'Use column Letter as' }).selectOptions('ignore');
+    await expect.element(page.getByRole('alert')).toHaveTextContent('Choose the column that holds the text of the note.');
+    await heading('Say what each column is').toBeVisible();
+    await expect.element(page.getByRole('link', { name: 'Use this data' })).not.toBeInTheDocument();
+  });
+
+  it('shows row, problem and remedy, never the text of the row', async () => {
+    await open({ scene: 'fresh', page: 'data' });
+    const table = page.getByRole('table', { name: 'Rows set aside' });
+    await expect.element(table).toHaveTextContent(/1,482.*9 columns, the header has 8.*Check for an unquoted comma/);
+  });
+
+  it('saves a label sentence when its field is left', async () => {
+    const { service } = await open({ scene: 'fresh', page: 'data' });
+    const field = page.getByRole('textbox', { name: /^No follow-up/ });
+    await field.fill('nothing more is needed');
+    await userEvent.keyboard('{Tab}');
+    await expect.poll(async () => (await service.openProject('project-1')).sentences['No follow-up']).toBe('nothing more is needed');
+  });
+});
+
+describe('train', () => {
+  it('shows the cost before the start, trains, and the panel moves', async () => {
+    await open({ scene: 'done', page: 'train', stepMs: 40 });
+    await heading('Run 5 is ready to start').toBeVisible();
+    const cost = page.getByRole('region', { name: 'What it will cost' });
+    await expect.element(cost).toHaveTextContent(/about 31 minutes.*8\.6 Wh.*ε 1\.38/);
+    await button('Start training').click();
+    await heading('Run 5 is training').toBeVisible();
+    await expect.element(page.getByRole('img', { name: /^Observation chart of run 5, step \d+ of 50\. Accuracy/ })).toBeInTheDocument();
+    await heading('Run 5 is done').toBeVisible();
+    await expect.element(page.getByRole('link', { name: 'See the results' })).toBeVisible();
+    await expect.element(page.getByRole('status')).toHaveTextContent('Run 5 is done');
+  });
+
+  it('pauses and goes on by the space bar, but not from a field', async () => {
+    const { settings } = await open({ scene: 'done', page: 'train', stepMs: 40 });
+    await button('Start training').click();
+    await heading('Run 5 is training').toBeVisible();
+    (document.activeElement as HTMLElement | null)?.blur();
+    await userEvent.keyboard(' ');
+    await heading('Run 5 is paused').toBeVisible();
+    settings.setSingleKeys(false);
+    await userEvent.keyboard(' ');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await heading('Run 5 is paused').toBeVisible();
+    await button(/^Resume/).click();
+    await heading('Run 5 is training').toBeVisible();
+    await button('Stop and keep').click();
+    await heading('Run 5 stopped and kept').toBeVisible();
+  });
+
+  it('does not start a plan that is over the budget, and raising the limit says what it gives up', async () => {
+    await open({ scene: 'spent', page: 'train' });
+    await expect.element(page.getByText('This plan does not fit the budget')).toBeVisible();
+    await expect.element(button('Start training')).toHaveAttribute('aria-disabled', 'true');
+    await button('Raise the limit').click();
+    const dialog = page.getByRole('dialog', { name: 'Raise the limit of these notes?' });
+    await expect.element(dialog).toHaveTextContent(/promises less/);
+    await dialog.getByRole('button', { name: 'Raise the limit' }).click();
+    await expect.element(button('Start training')).toHaveAttribute('aria-disabled', 'false');
+  });
+
+  it('offers to resume an interrupted run and says that a step is charged again', async () => {
+    await open({ scene: 'interrupted', page: 'train' });
+    await heading('Run 3 was interrupted').toBeVisible();
+    await expect.element(page.getByText(/charged again/)).toBeVisible();
+    await button('Resume the run').click();
+    await heading('Run 3 is done').toBeVisible();
+  });
+
+  it('says in the place of the promise that a plain run is not private', async () => {
+    await open({ scene: 'fresh', page: 'train' });
+    await button('Change').click();
+    await page.getByRole('radio', { name: 'Not private' }).click();
+    await expect.element(page.getByRole('region', { name: 'What this run promises' })).toHaveTextContent('This run promises nothing. It is not private.');
+  });
+
+  it('marks a number that does not fit and does not pass it on', async () => {
+    await open({ scene: 'fresh', page: 'train' });
+    await button('Change').click();
+    const field = page.getByRole('spinbutton', { name: 'Target ε of this run' });
+    await field.fill('-1');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(field).toHaveAttribute('aria-invalid', 'true');
+    await expect.element(page.getByText('Changed by you')).not.toBeInTheDocument();
+    await field.fill('0.5');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(page.getByText('Changed by you')).toBeVisible();
+  });
+
+  it('offers the label sentences where the notes are too few', async () => {
+    await open({ scene: 'few', page: 'train' });
+    await button('Use the label sentences alone').click();
+    await expect.element(button('Make the model')).toBeVisible();
+  });
+
+  it('is locked while the chain of the ledger is broken', async () => {
+    await open({ scene: 'broken-chain', page: 'train' });
+    await heading('Training is locked: the ledger is not intact').toBeVisible();
+    await expect.element(button('Start training')).toHaveAttribute('aria-disabled', 'true');
+  });
+});
+
+describe('after a run', () => {
+  it('the results state the finding, and the model is saved only after saying what goes', async () => {
+    await open({ scene: 'done', page: 'results' });
+    await heading('Right for 84 in 100 held-out notes').toBeVisible();
+    await button('Save the model').click();
+    await expect.element(page.getByRole('dialog')).toHaveTextContent(/trained without privacy/);
+    await userEvent.keyboard('{Escape}');
+    await page.getByRole('combobox', { name: 'Run' }).selectOptions('run-3');
+    await expect.element(page.getByRole('region', { name: 'What this run promised' })).toHaveTextContent(/At ε 1\.38/);
+  });
+
+  it('fairness hides a small group and says why', async () => {
+    await open({ scene: 'done', page: 'results' });
+    await expect.element(page.getByText('hidden: fewer than 10 notes').first()).toBeInTheDocument();
+  });
+
+  it('a note is classified, and a changed note makes the answer stale', async () => {
+    await open({ scene: 'done', page: 'explain' });
+    const note = page.getByRole('textbox', { name: 'Note' });
+    await note.fill('Crushing chest pain, ECG changes.');
+    await button('Classify').click();
+    await heading('Run 4 says: Urgent').toBeVisible();
+    await note.fill('Something else.');
+    await heading('Try a note').toBeVisible();
+    await expect.element(page.getByText('The note has changed since. Classify it again.')).toBeVisible();
+  });
+
+  it('the ledger tells neighbouring charges as one line', async () => {
+    await open({ scene: 'done', page: 'runs' });
+    await expect.element(page.getByRole('table', { name: 'Ledger events' })).toHaveTextContent(/Run 3: 50 charges for training steps/);
+  });
+});
+
+describe('the frame', () => {
+  it('moves the focus to the heading on navigation and skips to the content', async () => {
+    await open({ scene: 'done' });
+    await page.getByRole('navigation', { name: 'Project', exact: true }).getByRole('link', { name: 'Runs' }).click();
+    await heading('4 runs on these notes').toHaveFocus();
+  });
+
+  it('speaks Chinese at a press and keeps the choice', async () => {
+    const { settings } = await open({ scene: 'done', page: 'runs' });
+    await button('切换到中文').click();
+    await heading('在这批病历上运行过 4 次').toBeVisible();
+    expect(settings.language).toBe('zh');
+    expect(document.documentElement.lang).toBe('zh-CN');
+  });
+
+  it('erases the ledger only once the consequence is ticked', async () => {
+    const { service } = await open({ scene: 'done', page: 'settings' });
+    await button('Erase the ledger').click();
+    const dialog = page.getByRole('dialog', { name: 'Erase the ledger of this device?' });
+    await expect.element(dialog.getByRole('button', { name: 'Erase it' })).toHaveAttribute('aria-disabled', 'true');
+    expect((await service.budget()).epsilonSpent).toBeGreaterThan(0);
+    await dialog.getByRole('checkbox').click();
+    await dialog.getByRole('button', { name: 'Erase it' }).click();
+    await expect.poll(async () => (await service.budget()).epsilonSpent).toBe(0);
+  });
+});

@@ -1,0 +1,112 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { notCoveredCodes, publicFactCodes } from '../../privacy/statement.ts';
+import { en } from './en.ts';
+import { zh } from './zh.ts';
+
+const source = join(import.meta.dirname, '../..');
+type Leaf = { readonly path: string; readonly value: unknown };
+
+function leaves(value: unknown, path = ''): Leaf[] {
+  if (value === null || typeof value !== 'object') return [{ path, value }];
+  return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path ? `${path}.${key}` : key));
+}
+
+const wordsOf = (language: object) => leaves(language).filter(({ path }) => !path.startsWith('format.') && path !== 'language');
+const hasChinese = (text: string) => /\p{Script=Han}/u.test(text);
+
+/** What a function of the words says, whatever it takes: numbers first, then a shape that reads like text or a list. */
+function said(make: (...values: unknown[]) => unknown): string {
+  const list = Object.assign([{ label: '甲', count: 3 }], { toString: () => '3' });
+  for (const sample of [3, list]) {
+    try {
+      const result = make(...Array.from({ length: 6 }, () => sample));
+      return typeof result === 'string' ? result : Object.values(result as object).join(' ');
+    } catch {
+      continue;
+    }
+  }
+  throw new Error('A function of the words takes something that this test does not know.');
+}
+
+/** Leaves that are the same in every language: names, units, figures, rules of the network, keys. */
+const languageFree = /^(train\.energy\.carbonRange|train\.finished\.energy|results\.fair\.chartPoint|explain\.probability|privacy\.facts\.(epsilon|accountants\.rdp)|codes\.encodings\.utf-16[lb]e|start\.proof\.rule|start\.saved\.none|frame\.otherLanguage(Label)?|frame\.keys\.list\.\d\.0|frame\.(energy|epsilonOf)|.*\.(wh|total|privacyFree\.value|plainChart|delta|phaseProgress|number|runOption|of|value|range|parts\.\d)|.*fields\.(delta|alpha)|.*Value|settings\.device\.names\.(wasm|webgpu)|settings\.model\.hash|codes\.encodings\.utf-8|codes\.encodings\.windows-1252|codes\.operations\.gelu|results\.calibration\.ece|train\.cost\..*|privacy\.listed|results\.fair\.stop|results\.cost\..*)$/;
+
+describe('the words', () => {
+  it('have the same keys in every language', () => {
+    const keys = (language: object) => wordsOf(language).map(({ path }) => path).filter((path) => !path.startsWith('codes.errors')).sort();
+    expect(keys(zh)).toEqual(keys(en));
+  });
+
+  it('leave no English in Chinese', () => {
+    const left = wordsOf(zh).filter(({ path, value }) => {
+      const text = typeof value === 'function' ? said(value as () => unknown) : String(value);
+      return !hasChinese(text) && !languageFree.test(path);
+    });
+    expect(left.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('catch a Chinese text that was left in English', () => {
+    const planted = { ...zh, start: { ...zh.start, drop: en.start.drop } };
+    expect(wordsOf(planted).filter(({ path, value }) => path === 'start.drop' && !hasChinese(String(value)) && !languageFree.test(path))).toHaveLength(1);
+  });
+
+  it('name every fact that a privacy statement may list', () => {
+    for (const { privacy } of [en, zh]) {
+      expect(publicFactCodes.filter((code) => privacy.publicFacts[code] === undefined)).toEqual([]);
+      expect(notCoveredCodes.filter((code) => privacy.notCovered[code] === undefined)).toEqual([]);
+    }
+  });
+
+  const texts = readdirSync(source, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts') && !/\/(ui|testing|cli|fixtures)(\/|$)/.test(entry.parentPath))
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
+  const found = (pattern: RegExp) => [...new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map((match) => match[1]!)))].sort();
+
+  it('translate every error', () => {
+    const codes = [...found(/new BedsideError\(\s*'([^']+)'/g), ...found(/startError\('([^']+)'/g), ...found(/modelError\('([^']+)'/g).map((code) => `model/${code}`)];
+    expect(codes.length).toBeGreaterThan(60);
+    expect(codes.filter((code) => zh.codes.errors[code] === undefined)).toEqual([]);
+  });
+
+  it('give a sentence for every reason of a plan and every choice of a device', () => {
+    const propose = readFileSync(join(source, 'training/propose.ts'), 'utf8');
+    const reasons = [...propose.matchAll(/code: (?:[^'}]*\? )?'([a-z-]+)'(?: : '([a-z-]+)')?/g)].flatMap((match) => [match[1], match[2]]).filter((code) => code !== undefined);
+    expect(reasons.length).toBeGreaterThan(8);
+    const device = readFileSync(join(source, 'shell/device.ts'), 'utf8');
+    const choices = [...(/Reasons: (.*)\./.exec(device)?.[1] ?? '').matchAll(/'([a-z-]+)'/g)].map((match) => match[1]!);
+    expect(choices.length).toBeGreaterThan(4);
+    for (const words of [en, zh]) {
+      expect(reasons.filter((code) => words.train.reasons[code] === undefined)).toEqual([]);
+      expect(choices.filter((code) => words.codes.deviceReasons[code] === undefined)).toEqual([]);
+    }
+  });
+});
+
+describe('numbers', () => {
+  it('are written as each language writes them', () => {
+    expect(en.format.count(1482)).toBe('1,482');
+    expect(en.format.interval(-0.03, 0.44)).toBe('−0.03 to 0.44');
+    expect(zh.format.interval(-0.03, 0.44)).toBe('−0.03 至 0.44');
+    expect(en.format.interval(0.77, 0.81)).toBe('0.77–0.81');
+    expect(en.format.epsilon(Infinity)).toBe('∞');
+    expect(en.format.delta(0.00001)).toBe('0.00001');
+    expect(en.format.span(780)).toBe('13 minutes');
+    expect(zh.format.span(780)).toBe('13分钟');
+    expect(en.format.bytes(22_900_000)).toBe('23 MB');
+    expect(en.format.short(0.0312)).toBe('0.031');
+  });
+
+  it('take the plural of the language', () => {
+    expect(en.data.title.ready(1)).toBe('1 note is ready to train on');
+    expect(en.data.title.ready(1482)).toBe('1,482 notes are ready to train on');
+  });
+
+  it('tell a day by name while it is near', () => {
+    const noon = new Date(2026, 10, 24, 12).getTime();
+    expect(en.format.day(noon, noon)).toBe('today');
+    expect(en.format.day(noon - 86_400_000, noon)).toBe('yesterday');
+    expect(en.format.day(noon - 5 * 86_400_000, noon)).toBe('19 Nov');
+  });
+});
