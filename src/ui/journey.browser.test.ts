@@ -16,6 +16,15 @@ async function open(options: MountOptions) {
 }
 
 const heading = (name: string | RegExp) => expect.element(page.getByRole('heading', { level: 1, name }), { timeout: 10_000 });
+/** What a file dialog does once a file was picked. */
+function choose(file: File): void {
+  const input = document.querySelector<HTMLInputElement>('input[type=file]')!;
+  const transfer = new DataTransfer();
+  transfer.items.add(file);
+  input.files = transfer.files;
+  input.dispatchEvent(new Event('change', { bubbles: true }));
+}
+
 const button = (name: string | RegExp) => page.getByRole('button', { name });
 
 describe('start', () => {
@@ -33,22 +42,15 @@ describe('start', () => {
   it('says what is wrong with a file that is no table', async () => {
     await open({ scene: 'empty' });
     await heading(/Teach a model/).toBeVisible();
-    const input = document.querySelector<HTMLInputElement>('input[type=file]')!;
-    const transfer = new DataTransfer();
-    transfer.items.add(new File(['%PDF'], 'letter.pdf'));
-    input.files = transfer.files;
-    input.dispatchEvent(new Event('change'));
+    choose(new File(['%PDF'], 'letter.pdf'));
     await expect.element(page.getByRole('alert')).toHaveTextContent('This is a PDF, not a table.');
     await expect.element(button('Choose a file')).toBeVisible();
   });
 
   it('cancels a reading', async () => {
     await open({ scene: 'empty', delayMs: 200 });
-    const input = await expect.poll(() => document.querySelector<HTMLInputElement>('input[type=file]')).not.toBeNull().then(() => document.querySelector<HTMLInputElement>('input[type=file]')!);
-    const transfer = new DataTransfer();
-    transfer.items.add(new File(['a'], 'a.csv'));
-    input.files = transfer.files;
-    input.dispatchEvent(new Event('change'));
+    await heading(/Teach a model/).toBeVisible();
+    choose(new File(['a'], 'a.csv'));
     await button('Cancel').click();
     await expect.element(button('Choose a file')).toBeVisible();
     await heading(/Teach a model/).toBeVisible();

@@ -47,6 +47,7 @@ export const errors: Words['codes']['errors'] = {
   'device/out-of-memory': said('设备内存不足。', '请关闭其他标签页，或使用更小的模型或更短的文本。'),
   'device/no-webgpu': said('此浏览器在这里不提供 WebGPU。', '请使用 WebAssembly，或在支持 WebGPU 的浏览器中通过 https 打开。'),
   'device/no-adapter': said('WebGPU 没有找到图形芯片。', '请使用 WebAssembly，或在浏览器设置中开启硬件加速。'),
+  'device/busy': said('正在训练，现在不能更换计算方式。', '请等运行结束，或先停止它，然后重试。'),
   'device/lost': said('图形芯片无响应。', '没有丢失任何内容；训练会从上次保存处继续。'),
   'device/fault': said('图形芯片拒绝了一条指令。', '请使用 WebAssembly，并报告此问题。'),
   'device/buffer-too-large': said('所需的缓冲区超过图形芯片的上限。', '请选择更小的批量或更小的模型。'),
