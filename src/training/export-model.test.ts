@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { unzipSync } from 'fflate';
+import { afterAll, describe, expect, it } from 'vitest';
+import { nanoModelFiles } from '../engine/model/nano.ts';
+import { openModel } from '../engine/model/open-model.ts';
+import { readSafetensors } from '../engine/model/safetensors.ts';
+import { createEngine } from '../engine/bert.ts';
+import { createReferenceOperations } from '../engine/reference/reference-operations.ts';
+import { bytesToUtf8 } from '../ground/bytes.ts';
+import { releasableBecause } from '../privacy/doors.ts';
+import { exportedFiles, exportedZip, releasableModel } from './export-model.ts';
+import { readModelFiles } from './exported-tensors.ts';
+import { loraStart } from './lora-start.ts';
+import type { ModelCardFacts } from './model-card.ts';
+import type { Plan } from './plan.ts';
+import { predictTexts } from './predict.ts';
+import { statementOf } from './statement.ts';
+import { nanoPlans } from './testing/nano-session.ts';
+import type { TrainedModel } from './trained-model.ts';
+
+const base = nanoModelFiles(1);
+const { weights, tokenizer } = openModel(base);
+const engine = createEngine(createReferenceOperations(), weights);
+const labels = ['kidney', 'heart', 'lung'];
+const wave = (length: number, scale: number) => Float32Array.from({ length }, (_, i) => scale * Math.sin(1.7 * i + 0.3));
+const adapter = { classes: 3, lora: { rank: 2, alpha: 4, targets: ['query', 'value'], layers: [1] } } as const;
+const models: Record<string, TrainedModel> = {
+  'a head over two layers': { kind: 'head', labels, maximumLength: 16, features: { layers: [2, 1], weights: [0.8, 0.2], isUnitLength: true }, mean: wave(64, 0.05), biasInput: 0.3, weights: wave(3 * 65, 2) },
+  'a plain head': { kind: 'head', labels, maximumLength: 16, features: { layers: [2], weights: [1], isUnitLength: false }, mean: null, biasInput: 1, weights: wave(3 * 33, 1) },
+  'adapters': { kind: 'lora', labels, maximumLength: 16, adapter, theta: loraStart(weights.shape, adapter, 1).theta.map((value, i) => value + 0.2 * Math.sin(i)) },
+};
+
+function card(plan: Plan): ModelCardFacts {
+  return {
+    baseModel: 'nano', baseModelSha256: 'abc', baseModelLicense: 'apache-2.0', codeVersion: '1', isSynthetic: false, labels: releasableBecause('public', labels),
+    counts: releasableBecause('public', { trainingRows: 48, trainingUnits: 48, heldOutUnits: 12 }), plan: releasableBecause('public', plan), stepsDone: releasableBecause('public', 8),
+    statement: releasableBecause('public', statementOf(plan, { unit: 'row', trainingUnits: 48, classes: 3 })), accuracy: null, energyWh: releasableBecause('public', { low: 1, central: 2, high: 3 }),
+  };
+}
+
+const filesOf = (model: TrainedModel) => exportedFiles(releasableBecause('charged', model), weights.shape, card(nanoPlans.fullBatch(48)));
+const texts = ['no fever at night, cough for two weeks', 'Left knee pain after a fall!', 'x'];
+
+/** A Python with torch, transformers and tokenizers, or null. */
+function findPython(): string | null {
+  for (const python of [process.env['BEDSIDE_PYTHON'], 'python3'].filter((name) => name !== undefined && name !== '')) {
+    try {
+      execFileSync(python!, ['-c', 'import torch, transformers, tokenizers, safetensors'], { stdio: 'ignore', timeout: 60_000 });
+      return python!;
+    } catch {
+      // Not this one.
+    }
+  }
+  return null;
+}
+
+describe('an exported folder', () => {
+  for (const [name, model] of Object.entries(models)) {
+    it(`reads back to the same predictions: ${name}`, async () => {
+      const read = readModelFiles(filesOf(model), weights.shape);
+      const [before, after] = [await predictTexts(engine, tokenizer, model, texts), await predictTexts(engine, tokenizer, read, texts)];
+      expect(after.map(({ label }) => label)).toEqual(before.map(({ label }) => label));
+      // The bias is stored as a product in float32: 1e-7 of a logit.
+      after.forEach(({ confidence }, i) => expect(confidence).toBeCloseTo(before[i]!.confidence, 5));
+    });
+  }
+
+  it('names adapters as PEFT does, and has none for a head', () => {
+    const files = filesOf(models['adapters']!);
+    expect([...readSafetensors(files.get('adapter_model.safetensors')!).keys()].sort()).toEqual([
+      'base_model.model.encoder.layer.1.attention.self.query.lora_A.weight', 'base_model.model.encoder.layer.1.attention.self.query.lora_B.weight',
+      'base_model.model.encoder.layer.1.attention.self.value.lora_A.weight', 'base_model.model.encoder.layer.1.attention.self.value.lora_B.weight',
+    ]);
+    expect(JSON.parse(bytesToUtf8(files.get('adapter_config.json')!))).toMatchObject({ peft_type: 'LORA', r: 2, lora_alpha: 4, target_modules: ['query', 'value'], layers_to_transform: [1], base_model_name_or_path: 'nano' });
+    expect([...filesOf(models['a plain head']!).keys()].filter((file) => file.startsWith('adapter'))).toEqual([]);
+  });
+
+  it('is the same zip for the same content, in one folder', () => {
+    const files = filesOf(models['adapters']!);
+    const zip = exportedZip('my-model', files);
+    expect(exportedZip('my-model', filesOf(models['adapters']!))).toEqual(zip);
+    expect(Object.keys(unzipSync(zip)).sort()).toEqual([...files.keys()].map((file) => `my-model/${file}`).sort());
+  });
+
+  it('states the promise, and says loudly where there is none', () => {
+    const text = bytesToUtf8(filesOf(models['adapters']!).get('README.md')!);
+    expect(text).toContain('(epsilon, delta) = (3, 1.0e-5) for each note, zero-out adjacency');
+    expect(text).toContain('No score was charged, so none is stated.');
+    const plain = bytesToUtf8(exportedFiles(releasableBecause('charged', models['a plain head']!), weights.shape, card(nanoPlans.plainHead(48))).get('README.md')!);
+    expect(plain).toContain('**This model is not private.**');
+  });
+
+  it('of a plain run may leave only by the owner, of a private one by its charges', () => {
+    const model = models['a plain head']!;
+    expect(releasableModel(nanoPlans.plainHead(48), model)).toBeNull();
+    expect(releasableModel(nanoPlans.plainLora(48), model)).toBeNull();
+    expect(releasableModel(nanoPlans.fullBatch(48), model)!.value).toBe(model);
+    expect(releasableModel(nanoPlans.dpSgd(48), model)!.value).toBe(model);
+  });
+
+  it('refuses a folder that lacks something, and says what', () => {
+    const files = new Map(filesOf(models['adapters']!));
+    files.delete('adapter_model.safetensors');
+    expect(() => readModelFiles(files, weights.shape)).toThrow('adapter_model.safetensors');
+    expect(() => readModelFiles(new Map(), weights.shape)).toThrow('head_config.json');
+  });
+
+  const python = findPython();
+  const folder = mkdtempSync(join(tmpdir(), 'bedside-export-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const write = (name: string, files: ReadonlyMap<string, Uint8Array>) => {
+    mkdirSync(join(folder, name), { recursive: true });
+    for (const [file, bytes] of files) writeFileSync(join(folder, name, file), bytes);
+  };
+  for (const [index, [name, model]] of Object.entries(models).entries()) {
+    it.skipIf(python === null)(`predicts the same in PyTorch: ${name}`, async () => {
+      write('base', base);
+      write(`model-${index}`, filesOf(model));
+      const [expected] = await predictTexts(engine, tokenizer, model, [texts[0]!]);
+      const answer: unknown = JSON.parse(execFileSync(python!, [join(folder, `model-${index}`, 'predict.py'), join(folder, 'base'), texts[0]!], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+      // Two float32 encoders of two layers: 1e-5 of a probability.
+      expect(answer).toMatchObject({ label: expected!.label, confidence: expect.closeTo(expected!.confidence, 4) });
+    });
+  }
+});
