@@ -1,6 +1,6 @@
 // Serves `models/` beside the app in development and copies it into the build.
 import { cpSync, createReadStream, existsSync, statSync } from 'node:fs';
-import { join, normalize, sep } from 'node:path';
+import { join, normalize, resolve, sep } from 'node:path';
 
 const folder = join(import.meta.dirname, '..', 'models');
 
@@ -10,7 +10,7 @@ export function serveModels() {
   return {
     name: 'bedside-models',
     configResolved(config) {
-      output = join(config.root, config.build.outDir, 'models');
+      output = resolve(config.root, config.build.outDir, 'models');
     },
     configureServer(server) {
       server.middlewares.use((request, response, next) => {
