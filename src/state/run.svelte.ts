@@ -19,6 +19,7 @@ export class CurrentRun {
   readonly #onEnd: () => void;
   #view = $state.raw<RunView>({ kind: 'none' });
   #handle: Promise<RunHandle> | null = null;
+  #spentBefore = $state<number | null>(null);
 
   constructor(service: BedsideService, projectId: string, onEnd: () => void) {
     this.#service = service;
@@ -30,11 +31,16 @@ export class CurrentRun {
   get isActive(): boolean { return this.#view.kind === 'starting' || this.#view.kind === 'running' || this.#view.kind === 'paused'; }
   get progress(): RunProgress | null { return 'progress' in this.#view ? this.#view.progress : null; }
 
-  start(plan: Plan): Promise<void> {
+  /** Worst unit's epsilon before this run; null where it cannot be told, as after a resume beside other runs. */
+  get spentBefore(): number | null { return this.#spentBefore; }
+
+  start(plan: Plan, spentBefore: number | null): Promise<void> {
+    if (!this.isActive) this.#spentBefore = spentBefore;
     return this.#begin(plan, (listen) => this.#service.startRun(this.#projectId, plan, listen));
   }
 
-  resumeInterrupted(run: RunSummary): Promise<void> {
+  resumeInterrupted(run: RunSummary, spentBefore: number | null): Promise<void> {
+    if (!this.isActive) this.#spentBefore = spentBefore;
     return this.#begin(run.plan, (listen) => this.#service.resumeRun(this.#projectId, run.id, listen));
   }
 

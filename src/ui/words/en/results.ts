@@ -34,7 +34,7 @@ export const results = {
     cannotTell: 'cannot tell',
     macroF1: 'Macro-F1',
     macroHint: (count: number) => `Mean F1 of the ${plural(count, 'label', 'labels')}, each counted alike, so that rare labels matter.`,
-    gap: 'Largest gap between groups',
+    gap: 'Largest group gap',
     gapOf: (column: string, a: string, b: string) => `Accuracy by ${column}: ${a} against ${b}.`,
     withinChance: 'within chance',
     real: 'more than chance',

@@ -136,7 +136,7 @@ export const train = {
     energy: 'Energy',
     energyValue: (central: number, low: number, high: number) => ({ value: `${f.short(central)} Wh`, range: `${f.shortRange(low, high)}, estimate` }),
     privacy: 'Privacy',
-    privacyValue: (run: number, after: number) => ({ value: `ε ${f.epsilon(run)}`, range: `${f.epsilon(after)} with all earlier runs` }),
+    privacyValue: (run: number, after: number) => ({ value: `ε ${f.epsilon(run)}`, range: after - run < 0.005 ? 'nothing was spent before' : `${f.epsilon(after)} with all earlier runs` }),
     privacyNone: { value: 'no promise', range: 'this run is not private' },
     privacyFree: { value: 'ε 0', range: 'reads no label' },
     busy: 'Working out the cost',

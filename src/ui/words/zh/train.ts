@@ -136,7 +136,7 @@ export const train: Words['train'] = {
     energy: '能耗',
     energyValue: (central, low, high) => ({ value: `${f.short(central)} Wh`, range: `${f.shortRange(low, high)}，估算` }),
     privacy: '隐私',
-    privacyValue: (run, after) => ({ value: `ε ${f.epsilon(run)}`, range: `与此前运行合计 ${f.epsilon(after)}` }),
+    privacyValue: (run, after) => ({ value: `ε ${f.epsilon(run)}`, range: after - run < 0.005 ? '此前未使用' : `与此前运行合计 ${f.epsilon(after)}` }),
     privacyNone: { value: '没有承诺', range: '本次运行不是私密的' },
     privacyFree: { value: 'ε 0', range: '不读取标签' },
     busy: '正在计算代价',

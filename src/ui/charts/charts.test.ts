@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { placeLabels } from './label-layout.ts';
+import { linear, path, stepTicks, textWidth, ticksTo } from './scale.ts';
+
+it('ticks are round and reach the maximum', () => {
+  expect(ticksTo(4, 4)).toEqual([0, 1, 2, 3, 4]);
+  expect(ticksTo(19, 2)).toEqual([0, 10, 20]);
+  expect(ticksTo(0, 4)).toEqual([0]);
+  expect(ticksTo(0.3, 3)).toEqual([0, 0.1, 0.2, 0.3]);
+});
+
+it('step ticks are whole and end at the last step', () => {
+  for (const steps of [1, 3, 24, 50, 168]) {
+    const ticks = stepTicks(steps, 7);
+    expect(ticks.every(Number.isInteger)).toBe(true);
+    expect(ticks.at(-1)).toBe(steps);
+    expect(ticks).toEqual([...new Set(ticks)].sort((a, b) => a - b));
+  }
+});
+
+it('labels never overlap, and what finds no room is left out in order of priority', () => {
+  const placed = placeLabels([{ x: 0, text: 'first of all', priority: 1 }, { x: 10, text: 'in its way', priority: 3 }, { x: 120, text: 'beside it', priority: 2 }], 200);
+  expect(placed.map((label) => label.text)).toEqual(['first of all', 'beside it']);
+  const spans = placed.map((label) => [label.left, label.left + textWidth(label.text)] as const).sort((a, b) => a[0] - b[0]);
+  expect(spans[0]![1]).toBeLessThanOrEqual(spans[1]![0]);
+});
+
+it('a label at the right edge turns to the left of its point', () => {
+  expect(placeLabels([{ x: 195, text: 'end of run', priority: 1 }], 200)[0]?.anchor).toBe('end');
+});
+
+it('scales map ends to ends and survive an empty span', () => {
+  expect(linear(0, 4, 10, 110)(2)).toBe(60);
+  expect(linear(1, 1, 0, 100)(1)).toBe(0);
+  expect(path([[0, 1], [2.04, 3]])).toBe('M0.0 1.0L2.0 3.0');
+});
