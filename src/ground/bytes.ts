@@ -32,7 +32,12 @@ export function hexToBytes(hex: string): Uint8Array<ArrayBuffer> {
 export function utf8ToBytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length * 3);
   let length = 0;
-  for (const character of text) {
+  // Most text is ASCII up to its first accent, and goes byte by byte.
+  while (length < text.length && text.charCodeAt(length) < 0x80) {
+    bytes[length] = text.charCodeAt(length);
+    length++;
+  }
+  for (const character of text.slice(length)) {
     const point = character.codePointAt(0)!;
     const code = point >= 0xd800 && point < 0xe000 ? 0xfffd : point;
     if (code < 0x80) {

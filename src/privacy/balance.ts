@@ -14,7 +14,8 @@ interface Cohort {
   readonly splitId: string;
   readonly part: DataPart;
   readonly unit: PrivacyUnit;
-  readonly keyId: string;
+  /** Keys of its hashes; more than one where it was imported in pieces. */
+  readonly keyIds: Set<string>;
   maximumRowsPerPerson: number | null;
   readonly hashes: Set<string>;
   /** Position of the last event that added hashes. */
@@ -88,12 +89,12 @@ export class LedgerState {
     return this.#cohorts.get(cohortId)?.part;
   }
 
-  /** Whether an event of this cohort fits what is known of it: same split, part, unit and key. */
+  /** Whether an event of this cohort fits what is known of it: same split, part and unit. */
   fits(event: CohortEvent): boolean {
     const known = this.#cohorts.get(event.cohortId);
     const split = this.#splits.get(event.splitId);
     return (
-      (known === undefined || (known.splitId === event.splitId && known.part === event.part && known.keyId === event.keyId)) &&
+      (known === undefined || (known.splitId === event.splitId && known.part === event.part)) &&
       (split === undefined || (split.unit === event.unit && split.cohorts.every((cohort) => cohort.cohortId === event.cohortId || cohort.part !== event.part)))
     );
   }
@@ -121,11 +122,12 @@ export class LedgerState {
     if (!split) this.#splits.set(splitId, (split = { splitId, unit, cohorts: [] }));
     let cohort = this.#cohorts.get(cohortId);
     if (!cohort) {
-      cohort = { cohortId, splitId, part, unit, keyId, maximumRowsPerPerson: event.maximumRowsPerPerson, hashes: new Set(), lastGrown: position, declaredAt: -1, charges: new Map() };
+      cohort = { cohortId, splitId, part, unit, keyIds: new Set(), maximumRowsPerPerson: event.maximumRowsPerPerson, hashes: new Set(), lastGrown: position, declaredAt: -1, charges: new Map() };
       this.#cohorts.set(cohortId, cohort);
       split.cohorts.push(cohort);
     }
     cohort.maximumRowsPerPerson = cohort.maximumRowsPerPerson === null || event.maximumRowsPerPerson === null ? null : Math.max(cohort.maximumRowsPerPerson, event.maximumRowsPerPerson);
+    cohort.keyIds.add(keyId);
     const before = cohort.hashes.size;
     for (const hash of event.hashes) cohort.hashes.add(hash);
     if (cohort.hashes.size > before) cohort.lastGrown = position;
@@ -230,7 +232,12 @@ function isIndependent(a: Split, b: Split): boolean {
   const declared = (split: Split) => Math.min(...split.cohorts.map((cohort) => cohort.declaredAt));
   const isDeclared = declared(a) > grown(b) || declared(b) > grown(a);
   if (!isDeclared) return false;
-  return a.cohorts.every((first) => b.cohorts.every((second) => first.keyId === second.keyId && !sharesHash(first.hashes, second.hashes)));
+  return a.cohorts.every((first) => b.cohorts.every((second) => haveOneKey(first, second) && !sharesHash(first.hashes, second.hashes)));
+}
+
+/** Whether every hash of both was made under one and the same key: others cannot be compared. */
+function haveOneKey(a: Cohort, b: Cohort): boolean {
+  return new Set([...a.keyIds, ...b.keyIds]).size === 1;
 }
 
 function sharesHash(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {

@@ -106,6 +106,15 @@ describe('calibration', () => {
     }), runs);
   });
 
+  it('finds it beside the step to epsilon 0 of a release that delta alone pays for', () => {
+    // Twice .001 of a sample and delta .0014: just above this noise the total variation is below delta.
+    const target = { epsilon: 0.25473576032270684, delta: 0.0013911547372702066, samplingRate: 0.001, steps: 2 };
+    const found = calibrateNoiseMultiplier(target);
+    const at = (noiseMultiplier: number) => epsilonOf([{ mechanism: poisson(target.samplingRate, noiseMultiplier), count: target.steps }], target.delta);
+    expect(at(found)).toBeLessThanOrEqual(target.epsilon);
+    expect(at(found * (1 - 1e-8))).toBeGreaterThan(target.epsilon);
+  });
+
   it('is the analytic Gaussian at full batch', () => {
     const found = calibrateNoiseMultiplier({ epsilon: 1, delta: 1e-5, samplingRate: 1, steps: 50 });
     // Rounding may lift it by a few ulp.

@@ -143,8 +143,9 @@ export function calibrateNoiseMultiplier(target: Target & { readonly steps: numb
     lowest = composedAt(low, orders);
   }
   // The best order rises with the noise, so between the ends it lies between theirs. Fewer orders can only overstate epsilon.
+  // The least one stays: it bounds the total variation best, where delta alone may pay for the release.
   const ends = [lowest.order ?? 1, highest.order ?? Infinity];
-  const between = orders.filter((order) => order >= Math.min(...ends) * 0.9 && order <= Math.max(...ends) * 1.1);
+  const between = orders.filter((order) => order === Math.min(...orders) || (order >= Math.min(...ends) * 0.9 && order <= Math.max(...ends) * 1.1));
   return leastNoise(low, high, epsilon, (noiseMultiplier) => composedAt(noiseMultiplier, between).epsilon);
 }
 

@@ -155,7 +155,7 @@ export class Ledger {
     for (const event of events) {
       checkEvent(event);
       if (event.kind === 'cohort') {
-        if (!state.fits(event)) throw eventInvalid('cohort', 'the same split, part, unit and key as before');
+        if (!state.fits(event)) throw eventInvalid('cohort', 'the same split, part and unit as before');
         state.add(event);
       }
       const ids = event.kind === 'budget' ? event.cohortIds : event.kind === 'charge' ? [event.cohortId] : [];
@@ -236,7 +236,9 @@ export class Ledger {
 
 /** An event without what may rightly differ between installations. */
 function comparable(event: LedgerEvent): string {
-  return canonicalJson(event.kind === 'cohort' ? { ...event, hashes: [], keyId: '', isDeclaredDisjoint: false } : event);
+  if (event.kind === 'cohort') return canonicalJson({ ...event, hashes: [], keyId: '', isDeclaredDisjoint: false });
+  // A file names those cohorts of a budget alone that it carries.
+  return canonicalJson(event.kind === 'budget' ? { ...event, cohortIds: [] } : event);
 }
 
 function checkEvent(event: LedgerEvent): void {

@@ -156,7 +156,9 @@ export function rdpToEpsilon(orders: readonly number[], rdp: readonly number[], 
   for (const [index, order] of orders.entries()) {
     const value = rdp[index]!;
     if (!(value >= 0)) throw new BedsideError('privacy/rdp', 'internal', `RDP must be 0 or more, found ${value}.`, 'Report this.', { order, found: String(value) });
-    const epsilon = -Math.expm1(-value) <= delta * delta ? 0 : epsilonOfOrder(value, order, delta);
+    // No order is the best one then: the bound does not go through the conversion.
+    if (-Math.expm1(-value) <= delta * delta) return { epsilon: 0, order: null, isOrderAtEdge: false };
+    const epsilon = epsilonOfOrder(value, order, delta);
     if (epsilon < best) {
       best = epsilon;
       bestIndex = index;

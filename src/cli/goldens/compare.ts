@@ -1,0 +1,115 @@
+/** How one recorded value is held against ours. */
+export type Rule =
+  /** Given to our code, not compared. */
+  | { readonly kind: 'input' }
+  /** Recorded for the reader: a note, or another library's fault. */
+  | { readonly kind: 'information'; readonly why: string }
+  /** Belongs to a part that is not built yet. */
+  | { readonly kind: 'later' }
+  /** Ours must equal it, or be at most (upper bound) or at least it (lower bound), within absolute + relative * |it|. */
+  | { readonly kind: 'equal' | 'upper bound' | 'lower bound'; readonly absolute: number; readonly relative: number; readonly why: string };
+
+/** Rules of an entry's fields by path; a field of the entry that no path begins with is unknown, and is reported. */
+export type FieldTable = Readonly<Record<string, Rule>>;
+
+/** Numbers, the words Infinity and NaN, null, or what is equal only to itself. */
+export type Recorded = number | string | boolean | null;
+
+/** Holds `found` against the recorded value of a field, by the table's rule for it. */
+export type Compare = (field: string, found: Recorded, expected: Recorded) => void;
+
+export interface FamilyReport {
+  readonly family: string;
+  readonly entries: number;
+  readonly passed: number;
+  readonly failed: number;
+  /** Over fields that must be equal. */
+  readonly worstAbsolute: number;
+  readonly worstRelative: number;
+  readonly status: 'passed' | 'failed' | 'not implemented' | 'unknown family';
+  readonly firstFailures: readonly string[];
+  /** Fields of entries that the table has no rule for: nothing was held against them. */
+  readonly unknownFields: readonly string[];
+}
+
+const SHOWN_FAILURES = 3;
+
+function numberOf(value: Recorded): number | null {
+  if (typeof value === 'number') return value;
+  if (value === 'Infinity') return Infinity;
+  if (value === '-Infinity') return -Infinity;
+  return value === 'NaN' ? NaN : null;
+}
+
+/** Counts the entries of one family. */
+export class Tally {
+  readonly #family: string;
+  readonly #table: FieldTable;
+  #entries = 0;
+  #failed = 0;
+  #worstAbsolute = 0;
+  #worstRelative = 0;
+  readonly #failures: string[] = [];
+  readonly #unknownFields = new Set<string>();
+
+  constructor(family: string, table: FieldTable) {
+    this.#family = family;
+    this.#table = table;
+  }
+
+  /** Runs one entry; it passes if every comparison does and at least one was made. */
+  async entry(name: string, fields: readonly string[], run: (compare: Compare) => void | Promise<void>): Promise<void> {
+    this.#entries++;
+    const problems: string[] = [];
+    for (const field of fields) {
+      if (!Object.keys(this.#table).some((path) => path === field || path.startsWith(`${field}.`))) this.#unknownFields.add(field);
+    }
+    let comparisons = 0;
+    try {
+      await run((field, found, expected) => {
+        const rule = this.#table[field];
+        if (rule === undefined) {
+          problems.push(`${field}: no rule for this field`);
+        } else if (rule.kind === 'equal' || rule.kind === 'upper bound' || rule.kind === 'lower bound') {
+          comparisons++;
+          if (!this.#holds(rule, found, expected)) problems.push(`${field}: found ${String(found)}, ${rule.kind === 'equal' ? 'expected' : rule.kind} ${String(expected)}`);
+        }
+      });
+      if (comparisons === 0 && problems.length === 0) problems.push('nothing was compared');
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+    if (problems.length === 0) return;
+    this.#failed++;
+    if (this.#failures.length < SHOWN_FAILURES) this.#failures.push(`${name}: ${problems.slice(0, SHOWN_FAILURES).join('; ')}`);
+  }
+
+  #holds(rule: Extract<Rule, { absolute: number }>, found: Recorded, expected: Recorded): boolean {
+    const ours = numberOf(found);
+    const theirs = numberOf(expected);
+    if (ours === null || theirs === null) return rule.kind === 'equal' && found === expected;
+    if (Object.is(ours, theirs)) return true;
+    if (Number.isNaN(ours) || Number.isNaN(theirs)) return false;
+    const slack = rule.absolute + (Number.isFinite(theirs) ? rule.relative * Math.abs(theirs) : 0);
+    if (rule.kind === 'upper bound') return ours <= theirs + slack;
+    if (rule.kind === 'lower bound') return ours >= theirs - slack;
+    const error = Math.abs(ours - theirs);
+    this.#worstAbsolute = Math.max(this.#worstAbsolute, error);
+    if (theirs !== 0) this.#worstRelative = Math.max(this.#worstRelative, error / Math.abs(theirs));
+    return error <= slack;
+  }
+
+  report(): FamilyReport {
+    return {
+      family: this.#family,
+      entries: this.#entries,
+      passed: this.#entries - this.#failed,
+      failed: this.#failed,
+      worstAbsolute: this.#worstAbsolute,
+      worstRelative: this.#worstRelative,
+      status: this.#failed > 0 ? 'failed' : 'passed',
+      firstFailures: this.#failures,
+      unknownFields: [...this.#unknownFields],
+    };
+  }
+}

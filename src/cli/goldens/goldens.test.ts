@@ -1,0 +1,130 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Tally, type FieldTable } from './compare.ts';
+import { parseReference, runFile, runFolder, type FileReport } from './run-goldens.ts';
+
+const root = join(import.meta.dirname, '..', '..', '..');
+const fixtures = join(root, 'src', 'fixtures', 'goldens');
+
+let folder = '';
+beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'goldens-')); });
+afterAll(() => rm(folder, { recursive: true }));
+
+async function runText(name: string, text: string): Promise<FileReport> {
+  await writeFile(join(folder, name), text);
+  return runFile(join(folder, name), folder);
+}
+/** A copy of a fixture with one change. */
+async function runChanged(name: string, change: (json: Record<string, Record<string, unknown>[]>) => void): Promise<FileReport> {
+  const json = JSON.parse(await readFile(join(fixtures, name), 'utf8')) as Record<string, Record<string, unknown>[]>;
+  change(json);
+  return runText(name, JSON.stringify(json));
+}
+
+describe('the project\'s own fixtures', () => {
+  it('all pass, with every family known and every field under a rule', async () => {
+    const reports = await runFolder(fixtures, () => undefined);
+    expect(reports.map(({ format, failed, firstFailures }) => ({ format, failed, firstFailures })).filter(({ failed }) => failed > 0)).toEqual([]);
+    expect(reports.map(({ format }) => format)).toEqual(['clipping', 'energy', 'fairness', 'minilm', 'privacy']);
+    for (const { families } of reports) for (const { family, unknownFields } of families) expect({ family, unknownFields }).toEqual({ family, unknownFields: [] });
+    // What is built may not slip back to "not implemented".
+    expect(Object.fromEntries(reports.map(({ format, passed }) => [format, passed]))).toEqual({ clipping: 2, energy: 54, fairness: 27, minilm: 29, privacy: 1019 });
+  }, 120_000);
+});
+
+describe('a changed value', () => {
+  const changes: [string, string, (json: Record<string, Record<string, unknown>[]>) => void][] = [
+    ['an equal field', 'rdp_single_order', (json) => { json['rdp_single_order']![0]!['rdp_exact'] = (json['rdp_single_order']![0]!['rdp_exact'] as number) * (1 + 1e-6); }],
+    ['an upper bound', 'dpsgd', (json) => { json['dpsgd']![5]!['dp_accounting_rdp'] = { '1e-05': [0.001, 2] }; }],
+    ['a lower bound', 'gdp_clt_warning', (json) => { json['gdp_clt_warning']![0]!['pld_eps_1e-5'] = 50; }],
+    ['Infinity for a number', 'gaussian_epsilon', (json) => { json['gaussian_epsilon']![0]!['epsilon'] = 'Infinity'; }],
+    ['a missing field', 'gaussian_epsilon', (json) => { delete json['gaussian_epsilon']![0]!['epsilon']; }],
+  ];
+  it.each(changes)('%s fails its family alone', async (_, family, change) => {
+    const report = await runChanged('privacy.json', (json) => {
+      for (const key of Object.keys(json)) if (key !== 'meta' && key !== 'dpsgd' && key !== family) delete json[key];
+      json['dpsgd'] = json['dpsgd']!.slice(0, 6);
+      change(json);
+    });
+    expect(report.failed).toBe(1);
+    expect(report.families.filter(({ status }) => status === 'failed').map((one) => one.family)).toEqual([family]);
+    expect(report.firstFailures).toHaveLength(1);
+  });
+
+  it('an unknown family fails; one of a later part is counted and does not', async () => {
+    const report = await runChanged('privacy.json', (json) => {
+      for (const key of Object.keys(json)) if (key !== 'laplace') delete json[key];
+      Object.assign(json, { dpsgd: [], surprise: [{}, {}] });
+    });
+    expect(report.families.map(({ family, status, entries, failed }) => [family, status, entries, failed])).toEqual([
+      ['laplace', 'not implemented', 20, 0], ['dpsgd', 'passed', 0, 0], ['surprise', 'unknown family', 2, 2],
+    ]);
+    expect(report).toMatchObject({ entries: 22, passed: 0, failed: 2, notImplemented: 20 });
+  });
+
+  it('a file of no known format, or no JSON, fails', async () => {
+    expect(await runText('strange.json', '{"a": 1}')).toMatchObject({ format: 'unknown', failed: 1 });
+    expect(await runText('broken.json', '{')).toMatchObject({ format: 'unknown', failed: 1 });
+  });
+});
+
+describe('Tally', () => {
+  const table: FieldTable = { same: { kind: 'equal', absolute: 0.1, relative: 0, why: '' }, note: { kind: 'information', why: '' } };
+  const outcome = async (found: number | string | null, expected: number | string | null) => {
+    const tally = new Tally('family', table);
+    await tally.entry('entry', ['same'], (compare) => { compare('same', found, expected); });
+    return tally.report().failed === 0;
+  };
+
+  it('NaN equals nothing but NaN, Infinity nothing but itself, null nothing but null', async () => {
+    expect(await Promise.all([outcome(NaN, 'NaN'), outcome(Infinity, 'Infinity'), outcome(null, null), outcome('a', 'a'), outcome(1.05, 1)])).toEqual([true, true, true, true, true]);
+    expect(await Promise.all([outcome(NaN, 1), outcome(1, 'NaN'), outcome(1e300, 'Infinity'), outcome(Infinity, 1), outcome(null, 0), outcome(0, null), outcome('a', 'b'), outcome(1.2, 1)])).toEqual(Array(8).fill(false));
+  });
+
+  it('an entry in which nothing was compared, or a field without a rule was, fails', async () => {
+    const tally = new Tally('family', table);
+    await tally.entry('information alone', ['note'], (compare) => { compare('note', 1, 2); });
+    await tally.entry('no rule', [], (compare) => { compare('other', 1, 1); });
+    await tally.entry('thrown', [], () => { throw new Error('cannot'); });
+    await tally.entry('unknown field', ['same', 'extra'], (compare) => { compare('same', 1, 1); });
+    expect(tally.report()).toMatchObject({ entries: 4, failed: 3, passed: 1, unknownFields: ['extra'] });
+  });
+});
+
+describe('parseReference', () => {
+  it('reads bare NaN and Infinity as Python writes them, and leaves texts alone', () => {
+    expect(parseReference('{"a": NaN, "b": [-Infinity, Infinity], "NaN \\" NaN": "x NaN"}')).toEqual({ a: 'NaN', b: ['-Infinity', 'Infinity'], 'NaN " NaN': 'x NaN' });
+  });
+});
+
+describe('the command', () => {
+  const run = (...args: string[]) =>
+    promisify(execFile)(process.execPath, ['--import', 'tsx', join(root, 'src', 'cli', 'goldens.ts'), ...args], { cwd: root }).then(
+      ({ stdout }) => ({ code: 0, stdout, stderr: '' }),
+      (error: { code: number; stdout: string; stderr: string }) => error,
+    );
+
+  it('prints one JSON line a file, and exits with 1 where an entry failed', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'goldens-'));
+    await writeFile(join(own, 'energy.json'), await readFile(join(fixtures, 'energy.json')));
+    const good = await run(own);
+    expect(good.code).toBe(0);
+    expect(good.stdout.trim().split('\n').map((line) => (JSON.parse(line) as FileReport).passed)).toEqual([54]);
+    await writeFile(join(own, 'strange.json'), '{}');
+    const bad = await run(own);
+    expect(bad.code).toBe(1);
+    expect(bad.stdout.trim().split('\n')).toHaveLength(2);
+    await rm(own, { recursive: true });
+  }, 60_000);
+
+  it('answers a bad folder with a sentence and exit code 2', async () => {
+    const outcome = await run(join(folder, 'nowhere'));
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toMatch(/is not a folder/);
+    expect((await run()).code).toBe(2);
+  }, 60_000);
+});

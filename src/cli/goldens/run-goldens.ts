@@ -1,0 +1,90 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { isJsonObject } from '../../engine/model/json.ts';
+import { Tally, type FamilyReport } from './compare.ts';
+import type { Format, JsonObject } from './format.ts';
+import { formats } from './formats.ts';
+
+export interface FileReport {
+  readonly file: string;
+  readonly format: string;
+  readonly families: readonly FamilyReport[];
+  /** All entries; those of families that are built later are neither passed nor failed. */
+  readonly entries: number;
+  readonly passed: number;
+  readonly failed: number;
+  readonly notImplemented: number;
+  /** Over fields that must be equal. */
+  readonly worstAbsolute: number;
+  readonly worstRelative: number;
+  readonly firstFailures: readonly string[];
+}
+
+function uncompared(family: string, entries: number, status: 'not implemented' | 'unknown family'): FamilyReport {
+  const failed = status === 'unknown family' ? Math.max(1, entries) : 0;
+  return { family, entries, passed: 0, failed, worstAbsolute: 0, worstRelative: 0, status, firstFailures: failed > 0 ? [`${family}: no such family is known`] : [], unknownFields: [] };
+}
+
+async function runFamily(format: Format, name: string, entries: readonly JsonObject[], source: { readonly folder: string; readonly json: JsonObject }): Promise<FamilyReport> {
+  const family = format.families.find((one) => one.name === name);
+  if (!family) return uncompared(name, entries.length, 'unknown family');
+  const { check, fields } = family;
+  if (!check) return uncompared(name, entries.length, 'not implemented');
+  const tally = new Tally(name, fields);
+  for (const [index, entry] of entries.entries()) await tally.entry(`${name} ${index}`, Object.keys(entry), (compare) => check(entry, compare, source));
+  return tally.report();
+}
+
+function reportOf(file: string, format: string, families: readonly FamilyReport[]): FileReport {
+  const total = (count: (family: FamilyReport) => number) => families.reduce((sum, family) => sum + count(family), 0);
+  return {
+    file,
+    format,
+    families,
+    entries: total(({ entries }) => entries),
+    passed: total(({ passed }) => passed),
+    failed: total(({ failed }) => failed),
+    notImplemented: total(({ status, entries }) => (status === 'not implemented' ? entries : 0)),
+    worstAbsolute: Math.max(0, ...families.map(({ worstAbsolute }) => worstAbsolute)),
+    worstRelative: Math.max(0, ...families.map(({ worstRelative }) => worstRelative)),
+    firstFailures: families.flatMap(({ firstFailures }) => firstFailures).slice(0, 5),
+  };
+}
+
+/** JSON as Python writes it: bare NaN and Infinity become the words that other files use for them. */
+export function parseReference(text: string): unknown {
+  // A string is taken whole, so that a word inside one stays as it is.
+  return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (token) => (token.startsWith('"') ? token : `"${token}"`)));
+}
+
+/** Runs one reference file against the code. A file of no known format has one failed entry. */
+export async function runFile(path: string, folder: string): Promise<FileReport> {
+  const file = basename(path);
+  let json: unknown;
+  try {
+    json = parseReference(await readFile(path, 'utf8'));
+  } catch {
+    json = null;
+  }
+  const format = isJsonObject(json) ? formats.find(({ isFormat }) => isFormat(json)) : undefined;
+  if (!isJsonObject(json) || !format) return reportOf(file, 'unknown', [uncompared('unknown format', 1, 'unknown family')]);
+  const families: FamilyReport[] = [];
+  try {
+    for (const [name, entries] of format.entriesOf(json)) families.push(await runFamily(format, name, entries, { folder, json }));
+  } catch (error) {
+    families.push({ ...uncompared('malformed', 1, 'unknown family'), firstFailures: [error instanceof Error ? error.message : String(error)] });
+  }
+  return reportOf(file, format.name, families);
+}
+
+/** Runs every JSON file of a folder, in order of name. */
+export async function runFolder(folder: string, onReport: (report: FileReport) => void): Promise<readonly FileReport[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  const reports: FileReport[] = [];
+  for (const name of names) {
+    const report = await runFile(join(folder, name), folder);
+    onReport(report);
+    reports.push(report);
+  }
+  return reports;
+}
