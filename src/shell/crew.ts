@@ -35,7 +35,7 @@ export class Crew {
     if (onCheck) this.#checkListeners.add(onCheck);
     try {
       this.#opening ??= this.#openFirst(onCheck ? 'all' : 'start').catch((error: unknown) => {
-        this.#opening = null;
+        this.dismiss();
         throw error;
       });
       return await this.#opening;

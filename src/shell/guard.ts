@@ -210,8 +210,11 @@ export class Guard {
   }
 
   async eraseLedger(): Promise<void> {
-    if (this.#active) throw otherTabTrains();
-    await this.#ledger.erase();
+    // Under the training lock: a run of any tab must not find its ledger gone between two steps.
+    await navigator.locks.request(trainingLockName, { ifAvailable: true }, async (lock) => {
+      if (!lock) throw otherTabTrains();
+      await this.#ledger.erase();
+    });
   }
 
   ledgerBytes(): ReturnType<LedgerKeeper['size']> {

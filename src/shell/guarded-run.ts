@@ -51,14 +51,14 @@ export class GuardedRun {
 
   async pause(): Promise<void> {
     this.#control.pause();
-    await this.#record('paused');
     this.#keeper.reportPaused(null);
+    await this.#record('paused');
   }
 
   async resume(): Promise<void> {
     this.#control.resume();
-    await this.#record('running');
     this.#keeper.reportResumed();
+    await this.#record('running');
   }
 
   /** Ends after the current step and keeps the model. */
@@ -140,7 +140,8 @@ export class GuardedRun {
     this.#keeper.report({ kind: 'failed', code, message, hint });
   }
 
+  /** The run's line in the table of runs; a disk too full for it must not keep the person from pausing. */
   async #record(state: 'paused' | 'running'): Promise<void> {
-    await saveRun(this.#parts.database, this.#keeper.change({ state }));
+    await saveRun(this.#parts.database, this.#keeper.change({ state })).catch(() => undefined);
   }
 }

@@ -38,9 +38,10 @@ const listOf = (item: Check): Check => (value) => Array.isArray(value) && value.
 const has = (fields: Readonly<Record<string, Check>>): Check => (value) => isRecord(value) && Object.entries(fields).every(([name, check]) => check(value[name]));
 const either = (...checks: readonly Check[]): Check => (value) => checks.some((check) => check(value));
 
+const texts: Check = (value) => isRecord(value) && Object.values(value).every(text);
 const rawRow = has({ row: number, cells: listOf(text) });
 const checks: Readonly<Record<(typeof projectFileParts)[number], Check>> = {
-  project: has({ format: (value) => value === projectFormat, version: (value) => value === projectFormatVersion, name: text, fileName: text, isSynthetic: flag, columnRoles: object, sentences: object, epsilonLimit: number, runsStarted: number }),
+  project: has({ format: (value) => value === projectFormat, version: (value) => value === projectFormatVersion, name: text, fileName: text, isSynthetic: flag, columnRoles: texts, sentences: texts, epsilonLimit: number, runsStarted: number }),
   table: has({ fileName: text, format: text, encoding: text, header: listOf(text), rows: listOf(rawRow), unreadable: listOf(has({ row: number, code: text, values: object, cells: listOf(text) })) }),
   runs: listOf(has({ id: text, number, state: text, plan: has({ kind: text, unit: text, maximumLength: number, heldOutShare: number, seed: number }), startedAtMs: number, seconds: number, stepsDone: number, steps: number, energyWh: object, carbonGrams: object, points: listOf(object) })),
   models: listOf(has({ runId: text, encoderSha256: text, model: either(has({ kind: (value) => value === 'head', labels: listOf(text), weights: floats, maximumLength: number }), has({ kind: (value) => value === 'lora', labels: listOf(text), theta: floats, maximumLength: number })) })),

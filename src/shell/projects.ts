@@ -14,7 +14,7 @@ function nameOfFile(fileName: string): string {
 }
 
 /** Saves a parsed table as a new project, in one transaction. */
-export async function createProject(database: BedsideDatabase, table: RawTable, isSynthetic: boolean): Promise<ProjectRecord> {
+export async function createProject(database: BedsideDatabase, table: RawTable, isSynthetic: boolean, sentences: Readonly<Record<string, string>> = {}): Promise<ProjectRecord> {
   const now = Date.now();
   const project: ProjectRecord = {
     id: crypto.randomUUID(),
@@ -26,7 +26,7 @@ export async function createProject(database: BedsideDatabase, table: RawTable, 
     rowCount: table.rows.length,
     noteCount: null,
     columnRoles: {},
-    sentences: {},
+    sentences,
     epsilonLimit: defaultEpsilonLimit,
     runsStarted: 0,
   };

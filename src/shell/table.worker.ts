@@ -26,8 +26,8 @@ function decode(bytes: Uint8Array, encoding: TextEncoding): string {
   return new TextDecoder(encoding).decode(bytes);
 }
 
-async function save(table: RawTable): Promise<string> {
-  return (await createProject(await opening, table, isSampleTable(table))).id;
+async function save(table: RawTable, sentences: Readonly<Record<string, string>> = {}): Promise<string> {
+  return (await createProject(await opening, table, isSampleTable(table), sentences)).id;
 }
 
 const service: TableService = {
@@ -56,11 +56,7 @@ const service: TableService = {
   cancelRead: async () => {
     isCancelled = true;
   },
-  openSample: async () => {
-    const id = await save(sampleTable());
-    await changeProject(await opening, id, (record) => ({ ...record, sentences: sampleSentences }));
-    return id;
-  },
+  openSample: () => save(sampleTable(), sampleSentences),
   preview: async (id) => {
     const table = await readTable(await opening, id);
     const { fileName, format, encoding, header, rows } = table;
