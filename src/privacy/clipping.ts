@@ -23,6 +23,8 @@ export interface IntegerSum {
   readonly unitCount: number;
 }
 
+/** Rank-one rows that are added together. */
+const ROWS_AT_A_TIME = 64;
 /** K below this, so that K^2 < 2^52. */
 const LARGEST_SENSITIVITY = 2 ** 26 - 1;
 /** Keeps the clipped float norm a little below C, so that truncation ends inside; the loss is 1e-12 of the step. */
@@ -104,30 +106,51 @@ export function createHeadAccumulator(shape: { readonly classes: number; readonl
   const limit = grid.sensitivity * grid.sensitivity;
   const residualScale = 2 ** residualBits;
   const sum = new Float64Array(classes * inputs);
-  const integerResidual = new Float64Array(classes);
+  const waiting: { features: QuantizedFeatures; readonly rows: number[]; readonly residuals: Float64Array } = { features: { values: new Float32Array(0), squaredNorms: new Float64Array(0), featureBits }, rows: [], residuals: new Float64Array(ROWS_AT_A_TIME * classes) };
   let matrix: Float64Array | null = null;
   let unitCount = 0;
 
-  function addRow({ values, squaredNorms }: QuantizedFeatures, row: number, residuals: Float32Array | Float64Array): void {
+  /** Adds the waiting rows class by class, so that a class's sum stays in the processor's nearest cache, and four at a time. Integers: the order makes no difference. */
+  function flush(): void {
+    const { features: { values }, rows, residuals } = waiting;
+    const places: number[] = [];
+    for (let c = 0; c < classes; c++) {
+      places.length = 0;
+      for (let k = 0; k < rows.length; k++) if (residuals[k * classes + c] !== 0) places.push(k);
+      const total = sum.subarray(c * inputs, (c + 1) * inputs);
+      let at = 0;
+      for (; at + 3 < places.length; at += 4) {
+        const [k0, k1, k2, k3] = [places[at]!, places[at + 1]!, places[at + 2]!, places[at + 3]!];
+        const [r0, r1, r2, r3] = [residuals[k0 * classes + c]!, residuals[k1 * classes + c]!, residuals[k2 * classes + c]!, residuals[k3 * classes + c]!];
+        const [x0, x1, x2, x3] = [rows[k0]! * inputs, rows[k1]! * inputs, rows[k2]! * inputs, rows[k3]! * inputs];
+        for (let j = 0; j < inputs; j++) total[j]! += r0 * values[x0 + j]! + r1 * values[x1 + j]! + (r2 * values[x2 + j]! + r3 * values[x3 + j]!);
+      }
+      for (; at < places.length; at++) {
+        const residual = residuals[places[at]! * classes + c]!;
+        const from = rows[places[at]!]! * inputs;
+        for (let j = 0; j < inputs; j++) total[j]! += residual * values[from + j]!;
+      }
+    }
+    rows.length = 0;
+  }
+
+  function addRow(features: QuantizedFeatures, row: number, residuals: Float32Array | Float64Array): void {
+    if (waiting.rows.length === ROWS_AT_A_TIME || waiting.features !== features) flush();
+    waiting.features = features;
+    const place = waiting.rows.length * classes;
     let squares = 0;
     for (let c = 0; c < classes; c++) squares += residuals[c]! * residuals[c]!;
-    const featureSquares = squaredNorms[row]!;
+    const featureSquares = features.squaredNorms[row]!;
     const norm = residualScale * Math.sqrt(squares) * Math.sqrt(featureSquares);
     const factor = residualScale * Math.min(1, (SHRINK * grid.sensitivity) / norm);
     let residualSquares = 0;
     for (let c = 0; c < classes; c++) {
       const value = Math.trunc(factor * residuals[c]!);
-      integerResidual[c] = value;
+      waiting.residuals[place + c] = value;
       residualSquares += value * value;
     }
-    if (!(featureSquares * residualSquares <= limit)) return;
-    const from = row * inputs;
-    for (let c = 0; c < classes; c++) {
-      const value = integerResidual[c]!;
-      if (value === 0) continue;
-      const to = c * inputs;
-      for (let j = 0; j < inputs; j++) sum[to + j]! += value * values[from + j]!;
-    }
+    // Only a row that passes is kept; the next one writes over what failed.
+    if (featureSquares * residualSquares <= limit) waiting.rows.push(row);
   }
 
   function addMatrix({ values }: QuantizedFeatures, rows: ArrayLike<number>, residuals: Float32Array | Float64Array): void {
@@ -154,7 +177,10 @@ export function createHeadAccumulator(shape: { readonly classes: number; readonl
       if (rows.length === 1) addRow(features, rows[0]!, residuals);
       else if (rows.length > 1) addMatrix(features, rows, residuals);
     },
-    result: () => ({ sum: sum.slice(), gridScale: grid.gridScale, unitCount }),
+    result() {
+      flush();
+      return { sum: sum.slice(), gridScale: grid.gridScale, unitCount };
+    },
   };
 }
 

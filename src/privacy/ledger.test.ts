@@ -381,6 +381,26 @@ describe('merging a project file', () => {
     expect(fresh.balance(declared.splitId)!.epsilonSpent).toBe(0);
   });
 
+  it('takes a budget that names fewer of its cohorts as known', async () => {
+    const { ledger, store } = await ledgerWith(first);
+    const set = budget(first, 7);
+    await ledger.append([set]);
+    const before = store.entries.length;
+    await ledger.merge([{ ...set, cohortIds: [first.events[0].cohortId] }]);
+    expect(store.entries.length).toBe(before);
+    expect((await errorOf(ledger.merge([{ ...set, epsilonLimit: 70 }]))).code).toBe('input/ledger-conflict');
+  });
+
+  it('never takes a cohort that came in pieces under two keys for different people', async () => {
+    const pieces = dataSet(rows('x'), rows('z'));
+    const { ledger } = await ledgerWith(pieces);
+    await ledger.merge([{ ...pieces.events[0], id: newId(), keyId: 'elsewhere', hashes: rows('w').map((one) => one.row) }]);
+    await ledger.charge(charge(pieces, 'training', gaussian(3)));
+    const declared = dataSet(rows('a'), rows('b'), { declarationId: 'declared of pieces' });
+    await ledger.append([...declared.events, budget(declared)]);
+    expect(ledger.balance(declared.splitId)!.epsilonTraining).toBe(gaussians(3, 1));
+  });
+
   it('takes other hashes of the same cohort as known, and refuses another story under a known id', async () => {
     const { ledger } = await ledgerWith(first);
     const paid = charge(first, 'training', gaussian(3));
