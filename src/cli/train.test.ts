@@ -1,0 +1,123 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nanoFloatFiles } from '../engine/model/nano.ts';
+import { quantizedFolder } from './model-folder.ts';
+
+const project = join(import.meta.dirname, '..', '..');
+let folder: string;
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command of this folder as `npm run` does, with a ledger of the test's own. */
+function command(name: 'train' | 'predict', args: readonly string[]): Promise<Ran> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--experimental-wasm-relaxed-simd', '--import', 'tsx', join(project, 'src', 'cli', `${name}.ts`), ...args], { cwd: project, env: { ...process.env, BEDSIDE_LEDGER: join(folder, 'ledger.jsonl') } }, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+    });
+  });
+}
+
+const train = (...args: readonly string[]) => command('train', ['--model', join(folder, 'base'), '--text', 'note', '--label', 'kind', ...args]);
+const at = (name: string) => join(folder, name);
+
+function json(text: string): Record<string, unknown> {
+  const value: Record<string, unknown> = JSON.parse(text);
+  return value;
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bedside-train-'));
+  mkdirSync(at('base'));
+  for (const [name, bytes] of quantizedFolder(nanoFloatFiles(1), { name: 'nano', origin: 'made by code' }, new Uint8Array())) writeFileSync(join(at('base'), name), bytes);
+  const words = { cough: 'cough cough wheeze sputum', knee: 'knee swollen joint limp', rash: 'rash itch red skin' };
+  const rows = Array.from({ length: 120 }, (_, i) => {
+    const [kind, text] = Object.entries(words)[i % 3]!;
+    return `"${text}, day ${i}",${kind},p${Math.floor(i / 2)}`;
+  });
+  writeFileSync(at('notes.csv'), `note,kind,who\n${rows.join('\n')}\n`);
+  writeFileSync(at('test.csv'), `note,kind,who\n${rows.slice(0, 12).map((row) => row.replace('day', 'night')).join('\n')}\n`);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('npm run train', () => {
+  it('prints one JSON line, writes a model, and predict labels a file with it', async () => {
+    const ran = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '3', '--out', at('model'), '--json');
+    expect(ran).toMatchObject({ code: 0 });
+    expect(ran.stdout.trim().split('\n')).toHaveLength(1);
+    const result = json(ran.stdout);
+    expect(result).toMatchObject({ delta: 1e-5, n_train: 120, n_test: 12, plan: 'full-batch-head', state: 'finished', steps: 50, unit: 'row' });
+    expect(result['epsilon']).toBeCloseTo(3, 9);
+    expect(result['epsilon_total']).toBeCloseTo(3, 9);
+    expect(Object.keys(result['per_class'] as object)).toEqual(['cough', 'knee', 'rash']);
+    expect(readdirSync(at('model')).sort()).toEqual(['README.md', 'head.safetensors', 'head_config.json', 'labels.json', 'predict.py']);
+
+    const predicted = await command('predict', ['--model', at('model'), '--base', at('base'), '--data', at('test.csv'), '--text', 'note']);
+    expect(predicted).toMatchObject({ code: 0 });
+    const lines = predicted.stdout.trim().split('\r\n');
+    expect(lines).toHaveLength(13);
+    expect(lines[0]).toBe('note,kind,who,predicted_label,confidence');
+    expect(lines[1]).toMatch(/,(cough|knee|rash),0\.\d{4}$/);
+  });
+
+  it('adds up over runs of the same rows, and refuses beyond a limit before anything is charged', async () => {
+    const before = readFileSync(at('ledger.jsonl'), 'utf8').split('\n').filter((line) => line.includes('"charge"')).length;
+    const refused = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '3', '--limit', '4', '--out', at('second'));
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('beyond the limit of 4');
+    expect(readFileSync(at('ledger.jsonl'), 'utf8').split('\n').filter((line) => line.includes('"charge"'))).toHaveLength(before);
+    const again = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '3', '--out', at('second'), '--json');
+    const total = json(again.stdout)['epsilon_total'];
+    expect(total).toBeGreaterThan(4);
+    expect(again.stderr).toMatch(/spent epsilon 4\.\d+ in all runs/);
+  });
+
+  it('trains adapters, persons and without privacy', async () => {
+    const runs = await Promise.all([
+      train('--data', at('notes.csv'), '--person', 'who', '--epsilon', '2', '--ledger', at('other.jsonl'), '--out', at('persons'), '--json'),
+      train('--data', at('notes.csv'), '--epsilon', 'none', '--method', 'lora', '--out', at('lora'), '--json'),
+      train('--data', at('notes.csv'), '--epsilon', 'none', '--seed', '7', '--out', at('plain'), '--json'),
+      train('--data', at('notes.csv'), '--epsilon', 'none', '--seed', '7', '--out', at('plain-again'), '--json'),
+      train('--data', at('notes.csv'), '--method', 'sentences', '--out', at('sentences'), '--json'),
+    ]);
+    for (const ran of runs) expect(ran.code, ran.stderr).toBe(0);
+    const [persons, lora, plain, plainAgain, sentences] = runs.map((ran) => json(ran.stdout));
+    expect(persons).toMatchObject({ unit: 'person', plan: 'full-batch-head' });
+    expect(lora).toMatchObject({ plan: 'plain-lora', epsilon: null, epsilon_total: null });
+    expect(readdirSync(at('lora'))).toContain('adapter_model.safetensors');
+    expect(plain).toMatchObject({ plan: 'plain-head', epsilon: null });
+    expect(plainAgain!['accuracy']).toBe(plain!['accuracy']);
+    expect(readFileSync(join(at('plain-again'), 'head.safetensors'))).toEqual(readFileSync(join(at('plain'), 'head.safetensors')));
+    expect(sentences).toMatchObject({ plan: 'label-sentences', epsilon: 0 });
+  }, 120_000);
+
+  it('says in a sentence what is wrong, without a stack, and exits with 2', async () => {
+    writeFileSync(at('labels.json'), '{"cough": 3}');
+    writeFileSync(at('one.csv'), 'note,kind\na b c,x\nd e f,x\n');
+    const cases: readonly [RegExp, readonly string[]][] = [
+      [/--data is missing/, ['--out', at('x')]],
+      [/--out is missing/, ['--data', at('notes.csv')]],
+      [/Unknown option '--wrong'/, ['--data', at('notes.csv'), '--wrong', '1', '--out', at('x')]],
+      [/--epsilon must be a number above 0, found "zero"/, ['--data', at('notes.csv'), '--epsilon', 'zero', '--out', at('x')]],
+      [/--method must be head, lora or sentences/, ['--data', at('notes.csv'), '--method', 'magic', '--out', at('x')]],
+      [/There is no file/, ['--data', at('nothing.csv'), '--out', at('x')]],
+      [/has no column "who2" \(--person\)/, ['--data', at('notes.csv'), '--person', 'who2', '--out', at('x')]],
+      [/should give each label a sentence/, ['--data', at('notes.csv'), '--labels', at('labels.json'), '--out', at('x')]],
+      [/at least 2 labels, found 1/, ['--data', at('one.csv'), '--out', at('x')]],
+      [/holds files that are no model/, ['--data', at('notes.csv'), '--out', at('base')]],
+      [/not a model folder/, ['--data', at('notes.csv'), '--model', folder, '--out', at('x')]],
+    ];
+    const results = await Promise.all(cases.map(([, args]) => train(...args)));
+    cases.forEach(([expected], i) => {
+      expect(results[i]).toMatchObject({ code: 2, stdout: '' });
+      expect(results[i]!.stderr).toMatch(expected);
+      expect(results[i]!.stderr).not.toMatch(/\n\s+at /);
+    });
+  }, 120_000);
+});
