@@ -50,7 +50,9 @@ function residentMiB(browserPid: number): number {
 
 async function startTrace(session: CDPSession): Promise<() => Promise<TraceEvent[]>> {
   const events: TraceEvent[] = [];
-  session.on('Tracing.dataCollected', ({ value }) => events.push(...(value as TraceEvent[])));
+  session.on('Tracing.dataCollected', ({ value }: { readonly value: readonly object[] }) => {
+    for (const event of value) if ('ph' in event && 'pid' in event && 'tid' in event && 'name' in event) events.push(event as TraceEvent);
+  });
   const categories = ['toplevel', 'disabled-by-default-lighthouse', 'devtools.timeline', '__metadata'];
   await session.send('Tracing.start', { transferMode: 'ReportEvents', traceConfig: { includedCategories: categories, excludedCategories: ['*'] } });
   return async () => {

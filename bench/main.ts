@@ -11,3 +11,5 @@ if (load === undefined) {
   process.exit(2);
 }
 await (await load()).run(args);
+
+export {};
