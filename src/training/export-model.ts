@@ -10,7 +10,7 @@ import type { TrainedModel } from './trained-model.ts';
 
 /**
  * A trained model as something that may leave, or null: parameters of a private run were charged, label sentences are public.
- * A plain model is a function of the notes; only its owner may remove that mark, by `releasableBecause('owner removed the mark', model)`.
+ * A plain model is a function of the notes; only its owner may remove that mark, by a deliberate act (`releasableBecause` with that reason).
  */
 export function releasableModel(plan: Plan, model: TrainedModel): Releasable<TrainedModel> | null {
   if (isPrivate(plan)) return releasableBecause('charged', model);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../ground/errors.ts';
 import { composedEpsilon } from '../privacy/composition.ts';
 import { testStream, watchedStream } from '../privacy/testing/streams.ts';
+import { recipeBudget } from './full-batch-head.ts';
 import { runSession } from './session.ts';
 import { SessionControl } from './session-control.ts';
 import { nanoPlans, nanoSession, nanoUnits, RecordingLedger } from './testing/nano-session.ts';
@@ -119,6 +120,22 @@ describe('the door', () => {
     expect(outcome).toMatchObject({ state: 'stopped', reason: 'budget', stepsDone: 3 });
     expect(training(ledger)).toHaveLength(4);
     expect(outcome.model).toMatchObject({ weights: checkpoints.saved.at(-1)!.tensors['weights'] });
+  });
+
+  it('adds noise of standard deviation s C, no more and no less', async () => {
+    const plan = nanoPlans.fullBatch(48, { averageLast: 0.01 });
+    const base = nanoSession(plan);
+    const { input, checkpoints } = nanoSession(plan, { trainers: [broken(base.input.trainers[0]!, (sum) => ({ ...sum, sum: sum.sum.map(() => 0) }))] });
+    await runSession(input);
+    const { stepNoiseMultiplier, stepSize } = recipeBudget(plan, 48, 3);
+    const noise = checkpoints.saved.slice(1).flatMap(({ tensors }, i) => {
+      const before = checkpoints.saved[i]!.tensors['weights']!;
+      return Array.from(tensors['weights']!, (value, at) => (value - before[at]!) / stepSize);
+    });
+    expect(noise).toHaveLength(8 * 3 * 65);
+    const deviation = Math.sqrt(noise.reduce((sum, value) => sum + value * value, 0) / noise.length);
+    // 1,560 values: a standard error of 1.8 %, four of them allowed; 2/3 and 3/2 of it, and the variance in its place, are far outside.
+    expect(Math.abs(deviation / (stepNoiseMultiplier * plan.clipNorm) - 1)).toBeLessThan(0.072);
   });
 
   it('never asks twice for the same secret bytes', async () => {
