@@ -11,6 +11,7 @@ import type { ClassificationReport, Proportion } from '../metrics/classification
 import type { CalibrationReport } from '../metrics/calibration.ts';
 import type { LedgerEntry } from '../privacy/events.ts';
 import type { Plan } from '../training/plan.ts';
+import type { PlanAlternatives } from '../training/propose.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 
 export interface Progress {
@@ -124,6 +125,8 @@ export interface CostForecast {
 /** The plan chosen by rule, and why, as codes for the words. */
 export interface PlanProposal {
   readonly plan: Plan;
+  /** The default plan of every way of training: `plan` is one of them. */
+  readonly alternatives: PlanAlternatives;
   readonly reasons: readonly { readonly code: string; readonly values: Readonly<Record<string, number | string>> }[];
   /** x = N mu / K of recipe R; below 2 the label sentences alone do as well, below 10 little is gained. */
   readonly signal: number;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Plan } from '../training/plan.ts';
 import { toFailure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
-import { isPrivatePlan, planKinds, planOfKind } from './plan-kinds.ts';
+import { carryChoices } from './plan-kinds.ts';
 import { rolesProblem } from './project.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
 
@@ -41,20 +41,28 @@ describe('settings', () => {
   });
 });
 
-describe('plans', () => {
-  const plan: Plan = { kind: 'plain-head', epochs: 30, batchSize: 32, learningRate: 0.01, weightDecay: 0.01, maximumLength: 200, unit: 'person', heldOutShare: 0.25, seed: 7 };
-  const facts = { trainingUnits: 1000, encoderLayers: 6, delta: 1e-5 };
+describe('a plan of another kind', () => {
+  const common = { maximumLength: 200, unit: 'person', heldOutShare: 0.25, seed: 7 } as const;
+  const defaults = { maximumLength: 128, unit: 'row', heldOutShare: 0.2, seed: 1 } as const;
+  const lora = { rank: 2, alpha: 3, targets: ['query'], layers: [4, 5] } as const;
+  const usualLora = { rank: 8, alpha: 16, targets: ['query', 'value'], layers: [0, 1, 2, 3, 4, 5] } as const;
+  const head: Plan = { kind: 'plain-head', ...common, epochs: 30, batchSize: 32, learningRate: 0.01, weightDecay: 0.01 };
+  const adapters: Plan = { kind: 'plain-lora', ...common, epochs: 2, batchSize: 8, learningRate: 0.3, weightDecay: 0, lora };
+  const dpSgd: Plan = { kind: 'dp-sgd', ...defaults, epsilon: 3, delta: 1e-5, steps: 80, expectedBatchSize: 256, clipNorm: 0.5, learningRate: 0.005, lora: usualLora, validationEpsilon: 1 };
 
-  it('keep what two ways of training share', () => {
-    for (const kind of planKinds) {
-      const other = planOfKind(kind, plan, facts, plan);
-      expect(other).toMatchObject({ kind, maximumLength: 200, unit: 'person', heldOutShare: 0.25, seed: 7 });
-    }
+  it('keeps what was chosen where both have it, and takes the rest from the proposal', () => {
+    expect(carryChoices(head, dpSgd)).toEqual({ ...dpSgd, ...common });
+    expect(carryChoices(adapters, dpSgd)).toEqual({ ...dpSgd, ...common, lora });
   });
 
-  it('never promise a larger delta than the ledger allows', () => {
-    const other = planOfKind('dp-sgd', plan, facts, plan);
-    expect(isPrivatePlan(other) && other.delta).toBe(1e-5);
+  it('keeps the promise from one private kind to the other', () => {
+    const fullBatch: Plan = { kind: 'full-batch-head', ...defaults, epsilon: 3, delta: 1e-5, steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: 12, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5, featureLayers: [6], featureWeights: [1], validationEpsilon: 1 };
+    const promise = { epsilon: 0.7, delta: 1e-7, validationEpsilon: null };
+    expect(carryChoices({ ...dpSgd, ...promise, ...common }, fullBatch)).toEqual({ ...fullBatch, ...promise, ...common });
+  });
+
+  it('is the same plan where the kind is the same', () => {
+    expect(carryChoices(head, { ...head, epochs: 40 })).toBe(head);
   });
 });
 

@@ -118,6 +118,17 @@ describe('the plan that is proposed', () => {
     expect(at(300, { classes: 2, epsilon: 1 }).isTooFewRows).toBe(false);
   });
 
+  it('carries the default plan of every way of training, and is one of them', () => {
+    for (const trainingUnits of [2700, 14_100]) {
+      const given = { ...facts, classes: 1000, trainingUnits, trainingRows: trainingUnits };
+      const { plan, alternatives } = proposePlan(given, lengths);
+      expect(alternatives[plan.kind]).toEqual(plan);
+      for (const kind of ['full-batch-head', 'dp-sgd', 'plain-head', 'plain-lora', 'label-sentences'] as const) expect(alternatives[kind]).toEqual({ ...planOfKind(kind, given), kind });
+      // The layers that may carry adapters are all of the encoder's.
+      expect(alternatives['plain-lora'].lora.layers).toHaveLength(facts.encoderLayers);
+    }
+  });
+
   it('takes delta from the number of units alone', () => {
     expect(defaultDelta(480)).toBe(1e-5);
     expect(defaultDelta(20_000)).toBe(5e-6);

@@ -27,8 +27,12 @@ export interface PlanReason {
   readonly values: Readonly<Record<string, number | string>>;
 }
 
+/** The default plan of each way of training, for a person who changes the way. */
+export type PlanAlternatives = { readonly [Kind in Plan['kind']]: Extract<Plan, { readonly kind: Kind }> };
+
 export interface PlanProposal {
   readonly plan: Plan;
+  readonly alternatives: PlanAlternatives;
   readonly reasons: readonly PlanReason[];
   readonly signal: number;
   readonly isTooFewRows: boolean;
@@ -105,20 +109,27 @@ export function labelSentencesPlan(facts: PlanFacts): LabelSentencesPlan {
   return { kind: 'label-sentences', ...common(facts) };
 }
 
-/** The default plan of each way of training, for a person who changes the way. */
-export function planOfKind(kind: Plan['kind'], facts: PlanFacts): Plan {
-  switch (kind) {
-    case 'full-batch-head':
-      return fullBatchHeadPlan(facts);
-    case 'dp-sgd':
-      return dpSgdPlan(facts);
-    case 'plain-head':
-      return plainHeadPlan(facts);
-    case 'plain-lora':
-      return plainLoraPlan(facts);
-    case 'label-sentences':
-      return labelSentencesPlan(facts);
-  }
+const defaultPlans: { readonly [Kind in keyof PlanAlternatives]: (facts: PlanFacts) => PlanAlternatives[Kind] } = {
+  'full-batch-head': fullBatchHeadPlan,
+  'dp-sgd': dpSgdPlan,
+  'plain-head': plainHeadPlan,
+  'plain-lora': plainLoraPlan,
+  'label-sentences': labelSentencesPlan,
+};
+
+/** The default plan of one way of training. */
+export function planOfKind<Kind extends Plan['kind']>(kind: Kind, facts: PlanFacts): PlanAlternatives[Kind] {
+  return defaultPlans[kind](facts);
+}
+
+function planAlternatives(facts: PlanFacts): PlanAlternatives {
+  return {
+    'full-batch-head': planOfKind('full-batch-head', facts),
+    'dp-sgd': planOfKind('dp-sgd', facts),
+    'plain-head': planOfKind('plain-head', facts),
+    'plain-lora': planOfKind('plain-lora', facts),
+    'label-sentences': planOfKind('label-sentences', facts),
+  };
 }
 
 /** x = N mu / K of recipe R: how far labels outweigh the noise. */
@@ -133,7 +144,8 @@ export function signalOf(units: number, classes: number, epsilon: number, delta:
 export function proposePlan(facts: PlanFacts, lengths: LengthReport): PlanProposal {
   const signal = signalOf(facts.trainingUnits, facts.classes, facts.epsilon, facts.delta);
   const isTooFewRows = signal < 2 || (facts.trainingUnits < 300 && facts.epsilon <= 1);
-  const plan = isTooFewRows ? labelSentencesPlan(facts) : fullBatchHeadPlan(facts);
+  const alternatives = planAlternatives(facts);
+  const plan = alternatives[isTooFewRows ? 'label-sentences' : 'full-batch-head'];
   const reasons: PlanReason[] = [];
   if (isTooFewRows) reasons.push({ code: 'too-few-rows', values: { units: facts.trainingUnits, classes: facts.classes, signal } });
   else {
@@ -146,5 +158,5 @@ export function proposePlan(facts: PlanFacts, lengths: LengthReport): PlanPropos
   reasons.push({ code: facts.unit === 'person' ? 'unit-person' : 'unit-row', values: { units: facts.trainingUnits, rows: facts.trainingRows } });
   reasons.push({ code: 'maximum-length', values: { tokens: facts.maximumLength } });
   const { trainingUnits, trainingRows, heldOutUnits, heldOutRows } = facts;
-  return { plan, reasons, signal, isTooFewRows, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
+  return { plan, alternatives, reasons, signal, isTooFewRows, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
 }

@@ -162,6 +162,17 @@ describe('train', () => {
     await expect.element(page.getByRole('region', { name: 'What this run promises' })).toHaveTextContent('This run promises nothing. It is not private.');
   });
 
+  it('starts another method from the values that were proposed for it', async () => {
+    const { service } = await open({ scene: 'fresh', page: 'train' });
+    const { alternatives } = await service.proposePlan('project-1');
+    await button('Change').click();
+    await page.getByRole('radio', { name: /^Private, adapters and last layer/ }).click();
+    await expect.element(page.getByRole('spinbutton', { name: 'Steps' })).toHaveValue(alternatives['dp-sgd'].steps);
+    await expect.element(page.getByRole('spinbutton', { name: 'Clip norm' })).toHaveValue(alternatives['dp-sgd'].clipNorm);
+    await page.getByRole('radio', { name: 'Not private' }).click();
+    await expect.element(page.getByRole('spinbutton', { name: 'Learning rate' })).toHaveValue(alternatives['plain-lora'].learningRate);
+  });
+
   it('marks a number that does not fit and does not pass it on', async () => {
     await open({ scene: 'fresh', page: 'train' });
     await button('Change').click();

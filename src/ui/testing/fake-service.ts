@@ -3,8 +3,9 @@ import { BedsideError } from '../../ground/errors.ts';
 import type { BedsideService, BudgetReport, DeviceReport, KernelCheck, PanelPoint, PlanProposal, Project, ProjectSummary, RunMessage, RunProgress, RunSummary, SilenceReport } from '../../shell/bedside.service.ts';
 import type { LedgerEntry, LedgerEvent } from '../../privacy/events.ts';
 import type { PrivacyStatement } from '../../privacy/statement.ts';
-import type { FullBatchHeadPlan, Plan } from '../../training/plan.ts';
+import type { Plan } from '../../training/plan.ts';
 import { fakeColumns, fakeDataset, fakeLabels, fakeNote } from './fake-data.ts';
+import { fakeAlternatives, fakePlan as plan } from './fake-plans.ts';
 import { fakeResults, privateStatement, proportion } from './fake-results.ts';
 
 export const scenes = ['empty', 'fresh', 'done', 'interrupted', 'spent', 'few', 'broken-chain'] as const;
@@ -21,11 +22,6 @@ export interface FakeOptions {
 }
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-const plan: FullBatchHeadPlan = {
-  kind: 'full-batch-head', epsilon: 1.38, delta: 1e-5, steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: 12, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5, featureLayers: [6, 3], featureWeights: [0.5, 0.5],
-  validationEpsilon: 1, maximumLength: 256, unit: 'person', heldOutShare: 0.2, seed: 1,
-};
 
 function runSummary(number: number, state: RunSummary['state'], used: Plan, accuracy: number | null, epsilonRun: number | null, wattHours: number, startedAtMs: number): RunSummary {
   const steps = 'steps' in used ? used.steps : 50;
@@ -151,7 +147,7 @@ export class FakeService implements BedsideService {
     const unit = dataset?.personColumn ? 'person' : 'row';
     const people = dataset?.personCount ?? count;
     return {
-      plan: { ...plan, unit }, signal: few ? 1.1 : 61, isTooFewRows: few, reasons: few ? [{ code: 'too-few-rows', values: {} }] : [{ code: 'private-by-default', values: { epsilon: 1.38, delta: 1e-5 } }, { code: 'full-batch-head', values: {} }, { code: 'rows-enough', values: {} }, { code: 'two-layers', values: { layers: '6 + 3' } }, { code: 'charged-validation', values: { epsilon: 1 } }, { code: 'unit-person', values: {} }, { code: 'maximum-length', values: { tokens: 256 } }],
+      plan: { ...plan, unit }, alternatives: fakeAlternatives(unit), signal: few ? 1.1 : 61, isTooFewRows: few, reasons: few ? [{ code: 'too-few-rows', values: {} }] : [{ code: 'private-by-default', values: { epsilon: 1.38, delta: 1e-5 } }, { code: 'full-batch-head', values: {} }, { code: 'rows-enough', values: {} }, { code: 'two-layers', values: { layers: '6 + 3' } }, { code: 'charged-validation', values: { epsilon: 1 } }, { code: 'unit-person', values: {} }, { code: 'maximum-length', values: { tokens: 256 } }],
       trainingUnits: Math.round(people * 0.8), trainingRows: Math.round(count * 0.8), heldOutUnits: people - Math.round(people * 0.8), heldOutRows: count - Math.round(count * 0.8),
       lengths: { maximumLength: 256, cutNotes: 318, cutTokens: 11_402, longestTokens: 611 },
       heldOutByLabel: Object.fromEntries((dataset?.classes ?? []).map((item, index) => [item.label, Math.round(item.count * (0.19 + 0.01 * (index % 3)))])),
