@@ -3,11 +3,15 @@ import { parseArgs } from 'node:util';
 import { addColumns } from '../data/added-columns.ts';
 import { csvText } from '../data/csv-write.ts';
 import { readModelFiles } from '../training/exported-tensors.ts';
-import { predictTexts } from '../training/predict.ts';
+import { predictionsOf, sharedLogits, type Prediction } from '../training/predict.ts';
+import { chunks } from '../training/row-batches.ts';
 import { defaultModelFolder, openNodeModel } from './node-engine.ts';
 import { checkColumn, readFolder, readTable } from './node-files.ts';
+import { startNodeTrainers, workerCount } from './node-trainers.ts';
 import { runCommand, usageError } from './run-command.ts';
 
+const rowsWorthThreads = 100;
+const rowsAtATime = 128;
 const usage = 'npm run -s predict -- --model FOLDER --data more.csv --text COLUMN [--out labelled.csv] [--base FOLDER]';
 
 async function predict(): Promise<void> {
@@ -17,18 +21,23 @@ async function predict(): Promise<void> {
   const files = await readFolder(folder);
   const table = await readTable(data);
   checkColumn(table, '--text', text);
-  const { engine, tokenizer } = await openNodeModel(values.base ?? defaultModelFolder);
+  const modelFolder = values.base ?? defaultModelFolder;
+  const { engine, tokenizer } = await openNodeModel(modelFolder);
   const model = readModelFiles(files, engine.shape);
   const column = table.header.indexOf(text);
   const rows = table.rows.filter(({ cells }) => cells[column]!.trim() !== '');
-  let saidAtMs = performance.now();
-  const predictions = await predictTexts(engine, tokenizer, model, rows.map(({ cells }) => cells[column]!), {
-    onDone: (done) => {
-      if (performance.now() - saidAtMs < 5000) return;
-      saidAtMs = performance.now();
-      process.stderr.write(`${done} of ${rows.length}\n`);
-    },
-  });
+  // A few rows are read before other threads would have started.
+  const { trainers, close } = await startNodeTrainers(modelFolder, engine, rows.length < rowsWorthThreads ? 1 : workerCount());
+  const predictions: Prediction[] = [];
+  try {
+    for (const part of chunks(rows, rowsAtATime * trainers.length)) {
+      const tokenized = part.map(({ cells }) => tokenizer.encode(cells[column]!, model.maximumLength));
+      predictions.push(...predictionsOf(await sharedLogits(trainers, model, tokenized.map(({ ids }) => ids)), model, tokenized));
+      process.stderr.write(`${predictions.length} of ${rows.length}\n`);
+    }
+  } finally {
+    await close();
+  }
   const cells = (of: (index: number) => string) => new Map(rows.map(({ row }, index) => [row, of(index)]));
   const labelled = addColumns(table, [
     { name: 'predicted_label', cells: cells((index) => predictions[index]!.label) },

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { estimateEnergyWh } from '../energy/estimate.ts';
+import { codeVersion } from '../ground/version.ts';
 import { releasableBecause } from '../privacy/doors.ts';
 import { evaluateHeldOut } from '../training/evaluate.ts';
 import { exportedFiles, releasableModel } from '../training/export-model.ts';
@@ -15,7 +16,6 @@ import { createNodeKeyStream } from './key-stream.ts';
 import { openNodeModel } from './node-engine.ts';
 import { checkOutFolder, writeModelFolder } from './node-files.ts';
 import { startNodeTrainers } from './node-trainers.ts';
-import { codeVersion } from './package-version.ts';
 import { runCommand } from './run-command.ts';
 import { readTrainData } from './train-data.ts';
 import { openTrainLedger, type TrainLedger } from './train-ledger.ts';

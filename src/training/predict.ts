@@ -1,7 +1,9 @@
 import type { Engine } from '../engine/engine.ts';
+import { distributeRows, joinRows } from './distribute.ts';
 import { centreRows, headLogits, joinLayers, softmaxRow } from './features.ts';
 import { tokenBatch } from './row-batches.ts';
 import type { TrainedModel } from './trained-model.ts';
+import type { Trainer } from './trainer.ts';
 import type { Tokenizer } from './units.ts';
 
 export interface Prediction {
@@ -26,6 +28,22 @@ export async function modelLogits(engine: Engine, model: TrainedModel, rows: rea
   return headLogits(features, rows.length, model.weights, model.labels.length, model.biasInput);
 }
 
+/** Logits of rows under a model, shared among trainers: [rows, C], in the order of `rows`. Takes the place of their held-out rows and adapters. */
+export async function sharedLogits(trainers: readonly Trainer[], model: TrainedModel, rows: readonly Int32Array[]): Promise<Float32Array> {
+  const shares = distributeRows(rows, trainers.length);
+  if (model.kind === 'lora') {
+    const parts = trainers.map(async (trainer, index) => {
+      await trainer.configure(model.adapter);
+      await trainer.assignHeldOut(shares[index]!);
+      return trainer.scoreLora(model.theta);
+    });
+    return joinRows(await Promise.all(parts));
+  }
+  const features = joinRows(await Promise.all(trainers.map((trainer, index) => trainer.encode(shares[index]!, model.features))));
+  if (model.mean) centreRows(features, model.mean);
+  return headLogits(features, rows.length, model.weights, model.labels.length, model.biasInput);
+}
+
 /** Softmax of logits / temperature, row by row. Shapes: logits [rows, C]. */
 export function probabilitiesOf(logits: Float32Array, classes: number, temperature = 1): number[][] {
   const scaled = logits.map((value) => value / temperature);
@@ -33,6 +51,14 @@ export function probabilitiesOf(logits: Float32Array, classes: number, temperatu
   return Array.from({ length: logits.length / classes }, (_, index) => {
     softmaxRow(scaled, index, classes, row);
     return Array.from(row);
+  });
+}
+
+/** Label and probabilities of each tokenized text. Shapes: logits [rows, C]. */
+export function predictionsOf(logits: Float32Array, model: TrainedModel, rows: readonly { readonly ids: Int32Array; readonly cutTokens: number }[], temperature = 1): Prediction[] {
+  return probabilitiesOf(logits, model.labels.length, temperature).map((probabilities, index) => {
+    const confidence = Math.max(...probabilities);
+    return { label: model.labels[probabilities.indexOf(confidence)]!, confidence, probabilities, tokens: rows[index]!.ids.length, cutTokens: rows[index]!.cutTokens };
   });
 }
 
@@ -47,16 +73,12 @@ export async function predictTexts(
   texts: readonly string[],
   options: { readonly temperature?: number; readonly onDone?: (done: number) => Promise<void> | void } = {},
 ): Promise<Prediction[]> {
-  const classes = model.labels.length;
   const predictions: Prediction[] = [];
   const rowsAtATime = 16;
   for (let start = 0; start < texts.length; start += rowsAtATime) {
     const rows = texts.slice(start, start + rowsAtATime).map((text) => tokenizer.encode(text, model.maximumLength));
     const logits = await modelLogits(engine, model, rows.map((row) => row.ids));
-    probabilitiesOf(logits, classes, options.temperature).forEach((probabilities, index) => {
-      const confidence = Math.max(...probabilities);
-      predictions.push({ label: model.labels[probabilities.indexOf(confidence)]!, confidence, probabilities, tokens: rows[index]!.ids.length, cutTokens: rows[index]!.cutTokens });
-    });
+    predictions.push(...predictionsOf(logits, model, rows, options.temperature));
     await options.onDone?.(Math.min(texts.length, start + rowsAtATime));
   }
   return predictions;
