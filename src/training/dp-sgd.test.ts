@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { BedsideError } from '../ground/errors.ts';
 import { composedEpsilon } from '../privacy/composition.ts';
 import { poissonDraw } from '../privacy/sampling.ts';
 import { testStream } from '../privacy/testing/streams.ts';
@@ -71,6 +72,27 @@ describe('a DP-SGD session', () => {
     await runSession(second.input);
     expect(second.ledger.charges.map(({ step }) => step)).toEqual([3, 4]);
     expect(second.checkpoints.saved[0]!.counts['optimizerSteps']).toBe(3);
+  });
+
+  it('tells nobody how many were drawn: not by an error, not by the time that single steps took', async () => {
+    const plan = nanoPlans.dpSgd(48, { expectedBatchSize: 1, steps: 14, validationEpsilon: null });
+    const base = nanoSession(plan, { keys: testStream(8) });
+    const miscounting: Trainer = { ...spied(base.input.trainers[0]!, [], () => 0) };
+    let calls = 0;
+    const { input } = nanoSession(plan, { trainers: [{ ...miscounting, loraGradientSum: async (...args) => {
+      const sum = await miscounting.loraGradientSum(...args);
+      return calls++ === 0 ? sum : { ...sum, unitCount: sum.unitCount + 1 };
+    } }] });
+    const error: unknown = await runSession(input).catch((reason: unknown) => reason);
+    if (!(error instanceof BedsideError)) throw new Error('expected the miscount to end the run');
+    expect(error.code).toBe('training/sum-check');
+    expect(`${error.message} ${JSON.stringify(error.values)}`).not.toMatch(/\d/);
+
+    const { input: whole, progress } = nanoSession(plan, { keys: testStream(8) });
+    await runSession(whole);
+    const timed = progress.filter(({ phase }) => phase === 'training');
+    expect(timed.filter(({ step }) => step < 11).every(({ secondsLeft }) => secondsLeft === null)).toBe(true);
+    expect(timed.filter(({ step }) => step >= 11).every(({ secondsLeft }) => secondsLeft !== null)).toBe(true);
   });
 
   it('protects persons: a draw is of persons, and their rows come together', async () => {

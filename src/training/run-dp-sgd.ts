@@ -28,7 +28,7 @@ export async function runDpSgd(input: SessionInput, plan: DpSgdPlan): Promise<Ru
   const units = input.training.length;
   const mechanism = dpSgdMechanism(plan, units);
   const expectedBatch = mechanism.samplingRate * units;
-  const run = new SessionRun(input, { steps: plan.steps, expectedBatch, plannedCharges: (steps) => (steps > 0 ? [{ mechanism, count: steps }] : []) });
+  const run = new SessionRun(input, { steps: plan.steps, expectedBatch, isSampled: mechanism.samplingRate < 1, plannedCharges: (steps) => (steps > 0 ? [{ mechanism, count: steps }] : []) });
   const { keys } = run.privateParts();
   const from = input.resumeFrom;
 

@@ -30,16 +30,19 @@ export class SessionRun {
   /** Charges of the training part at `steps` steps, for what an end will have cost. */
   readonly #plannedCharges: (steps: number) => readonly { mechanism: Mechanism; count: number }[];
   readonly #expectedBatch: number;
+  readonly #isSampled: boolean;
+  #pace: { readonly secondsAStep: number; readonly steps: number } | null = null;
   readonly #earlierSeconds: number;
   #startedAtMs: number;
   #stepEndsMs: number[] = [];
   #savedAtMs: number;
   #step: number;
 
-  constructor(input: SessionInput, shape: { steps: number; expectedBatch: number; plannedCharges: (steps: number) => readonly { mechanism: Mechanism; count: number }[] }) {
+  constructor(input: SessionInput, shape: { steps: number; expectedBatch: number; isSampled?: boolean; plannedCharges: (steps: number) => readonly { mechanism: Mechanism; count: number }[] }) {
     this.input = input;
     this.steps = shape.steps;
     this.#expectedBatch = shape.expectedBatch;
+    this.#isSampled = shape.isSampled ?? false;
     this.#plannedCharges = shape.plannedCharges;
     this.#heldOutLabels = input.heldOut.flatMap((unit) => unit.rows.map((row) => row.label));
     this.#evaluateEvery = Math.max(1, Math.ceil(shape.steps / 10));
@@ -100,6 +103,7 @@ export class SessionRun {
       await this.input.control.whenRunning();
       this.#startedAtMs += this.input.clock() - pausedAtMs;
       this.#stepEndsMs = [];
+      this.#pace = null;
     }
     return !this.input.control.isStopping;
   }
@@ -113,7 +117,11 @@ export class SessionRun {
   countStep(step: number): void {
     this.#step = step;
     this.#stepEndsMs.push(this.input.clock());
-    if (this.#stepEndsMs.length > 11) this.#stepEndsMs.shift();
+    const last = this.#stepEndsMs.at(-1)!;
+    const timed = this.#stepEndsMs.length - 1;
+    // A step's time follows the size of its draw. A mean that slides would tell single steps by its changes; one of ten steps at a time does not.
+    if (timed > 0 && (timed === 10 || !this.#isSampled)) this.#pace = { secondsAStep: (last - this.#stepEndsMs[0]!) / 1000 / timed, steps: timed };
+    if (timed === 10) this.#stepEndsMs = this.#isSampled ? [last] : this.#stepEndsMs.slice(1);
   }
 
   /** Reports a counted step (0: the start), with a held-out score where it is due. */
@@ -124,19 +132,15 @@ export class SessionRun {
   }
 
   #report(phase: SessionPhase, done: number, total: number, heldOut: OwnersEyes<HeldOutScore> | null): void {
-    const first = this.#stepEndsMs[0];
-    const last = this.#stepEndsMs.at(-1);
-    const timed = this.#stepEndsMs.length - 1;
-    const secondsAStep = first !== undefined && last !== undefined && timed > 0 ? (last - first) / 1000 / timed : null;
+    const pace = this.#pace;
     this.input.onProgress({
       phase,
       phaseProgress: { done, total },
       step: this.#step,
       steps: this.steps,
       elapsedSeconds: this.elapsedSeconds,
-      secondsLeft: secondsAStep === null ? null : secondsAStep * (this.steps - this.#step),
-      // Fewer than ten steps would follow the size of single draws.
-      notesPerSecond: secondsAStep === null || timed < 10 || secondsAStep === 0 ? null : this.#expectedBatch / secondsAStep,
+      secondsLeft: pace === null ? null : pace.secondsAStep * (this.steps - this.#step),
+      notesPerSecond: pace === null || pace.steps < 10 || pace.secondsAStep === 0 ? null : this.#expectedBatch / pace.secondsAStep,
       epsilonRun: this.#epsilonAt(this.#step),
       epsilonNextStep: this.#epsilonAt(Math.min(this.#step + 1, this.steps)),
       epsilonAtEnd: this.#epsilonAt(this.steps),

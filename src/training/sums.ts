@@ -1,6 +1,7 @@
 import { BedsideError } from '../ground/errors.ts';
 import type { ClippedSum, PlainSum } from './trainer.ts';
 
+/** Says what is wrong and never a number of units: how many were drawn is secret. */
 function sumError(what: string, expected: string, found: string): BedsideError {
   return new BedsideError('training/sum-check', 'internal', `A trainer returned a sum whose ${what} is ${found}; expected ${expected}. The step was charged and nothing of it was released.`, 'Start the run again; if it happens again, switch the backend in the settings.', { what, expected, found });
 }
@@ -38,7 +39,7 @@ export function addClippedSums(parts: readonly ClippedSum[], length: number): Cl
  * @throws `training/sum-check`; the run ends charged, with nothing released.
  */
 export function checkClippedSum(total: ClippedSum, expected: SumExpectation): void {
-  if (total.unitCount !== expected.unitCount) throw sumError('unit count', String(expected.unitCount), String(total.unitCount));
+  if (total.unitCount !== expected.unitCount) throw sumError('unit count', 'the number of units asked for', 'another');
   if (!(Number.isFinite(total.gridScale) && total.gridScale > 0)) throw sumError('grid', 'a finite number above 0', String(total.gridScale));
   let squared = 0;
   for (const value of total.sum) {
