@@ -254,10 +254,12 @@ function countCharge(tally: Cohort['charges'], mechanism: Mechanism): void {
 }
 
 function chargesOf(pattern: Pattern, unit: PrivacyUnit, extra: ExtraCharges, extraSplitId: string): Charge[] {
+  // Rows whose persons were not known are taken to be shared out among persons as the rows of the unit's own data set are.
+  const [own] = pattern;
   return pattern.flatMap((cohort) => {
     const charges: Charge[] = [...cohort.charges.values()];
     if (cohort.splitId === extraSplitId) charges.push(...(extra[cohort.part] ?? []));
-    const rows = unit === 'person' && cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? 1) : 1;
+    const rows = unit === 'person' && cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? own?.maximumRowsPerPerson ?? 1) : 1;
     return rows === 1 ? charges : charges.map(({ mechanism, count }) => ({ mechanism: forSeveralRows(mechanism, rows), count }));
   });
 }

@@ -43,11 +43,12 @@ function sortedHashes(rows: readonly HashedRow[]): string[] {
   return [...new Set(rows.flatMap(({ row, person }) => (person === null ? [row] : [row, person])))].sort();
 }
 
+/** Null where no row names its person. Among rows that do, one that does not is a person of its own. */
 function maximumRowsPerPerson(rows: readonly HashedRow[]): number | null {
   const counts = new Map<string, number>();
-  for (const { person } of rows) {
-    if (person === null) return null;
-    counts.set(person, (counts.get(person) ?? 0) + 1);
-  }
-  return rows.length === 0 ? 1 : Math.max(...counts.values());
+  for (const { person } of rows) if (person !== null) counts.set(person, (counts.get(person) ?? 0) + 1);
+  if (counts.size === 0) return rows.length === 0 ? 1 : null;
+  let most = 1;
+  for (const count of counts.values()) most = Math.max(most, count);
+  return most;
 }

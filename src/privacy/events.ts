@@ -18,7 +18,7 @@ export interface CohortEvent {
   readonly part: DataPart;
   /** What a charge to this cohort protects. */
   readonly unit: PrivacyUnit;
-  /** Most rows of one person, where persons are known; null where they are not. A charge for rows weighs this much more for persons. */
+  /** Most rows of one person, where any is named; null where none is. A charge for rows weighs this much more for persons. */
   readonly maximumRowsPerPerson: number | null;
   /** Names the secret key of `hashes`, so that hashes of another installation are never taken for different people. */
   readonly keyId: string;

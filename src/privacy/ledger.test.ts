@@ -181,6 +181,25 @@ describe('data sets of one installation', () => {
     expect(ledger.balance(byRow.splitId)!.epsilonTraining).toBe(epsilonOf([{ mechanism: gaussian(12), count: 1 }, { mechanism: { kind: 'poisson-gaussian', noiseMultiplier: 6, samplingRate: 0.1 }, count: 1 }]));
   });
 
+  it('weigh a charge for rows of unknown persons by the rows that a person is known to have since', async () => {
+    const byRow = dataSet(rows('1', '2', '3', '4'), rows('5'));
+    const byPerson = dataSet([row('1', 'Ann'), row('2', 'Ann'), row('3', 'Ann'), row('4', 'Bob')], [row('5', 'Cy')], { unit: 'person' });
+    const { ledger } = await ledgerWith(byRow, byPerson);
+    await ledger.charge(charge(byRow, 'training', gaussian(12)));
+    expect(ledger.balance(byPerson.splitId)!.epsilonTraining).toBe(gaussians(4, 1));
+    // What the data set of persons does not hold may hold more of Ann.
+    expect(ledger.balance(byPerson.splitId)!.isUnitMixed).toBe(true);
+  });
+
+  it('weigh by the persons that are known where some rows name none', async () => {
+    const known = [row('1', 'Ann'), row('2', 'Ann'), row('3', 'Ann'), row('4')];
+    const [byRow, byPerson] = [dataSet(known, [row('5', 'Cy')]), dataSet(known, [row('5', 'Cy')], { unit: 'person' })];
+    expect(byRow.events.map(({ maximumRowsPerPerson }) => maximumRowsPerPerson)).toEqual([3, 1]);
+    const { ledger } = await ledgerWith(byRow, byPerson);
+    await ledger.charge(charge(byRow, 'training', gaussian(12)));
+    expect(ledger.balance(byPerson.splitId)!.epsilonTraining).toBe(gaussians(4, 1));
+  });
+
   it('say where charges for rows of unknown persons count for persons, and add both parts then', async () => {
     const byPerson = dataSet([row('a', 'Ann')], [row('d', 'Dee')], { unit: 'person' });
     const { ledger } = await ledgerWith(first, byPerson);
