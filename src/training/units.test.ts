@@ -20,6 +20,13 @@ describe('units', () => {
     expect(countUnits(notes, 'row')).toBe(6);
   });
 
+  it('take a person written in another case or with other spaces for the same, as the ledger does', async () => {
+    const spelt = [note(0, 'P 7'), note(1, 'p  7'), note(2, 'p 8')];
+    const grouped = groupUnits(await tokenizeNotes(spelt, tokenizer, 20), ['a', 'b'], 'person');
+    expect(grouped.units.map(({ rows }) => rows.length)).toEqual([2, 1]);
+    expect(countUnits(spelt, 'person')).toBe(2);
+  });
+
   it('are rows otherwise', async () => {
     const grouped = groupUnits(await tokenizeNotes(notes, tokenizer, 20), ['a', 'b'], 'row');
     expect(grouped.units.map(({ rows }) => rows.length)).toEqual([1, 1, 1, 1, 1, 1]);

@@ -1,6 +1,7 @@
 import type { Note } from '../data/table.ts';
 import { invariant } from '../ground/check.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
+import { normaliseText } from '../privacy/unit-hash.ts';
 import type { TokenizedUnit } from './trainer.ts';
 
 /** What turns text into token ids, [CLS] and [SEP] included, cut at `maximumLength`. */
@@ -54,6 +55,7 @@ export interface GroupedUnits {
 
 /**
  * Groups notes into units of privacy. With unit `person` a person's notes are one unit, wherever they stand; a note without a person is a unit of its own.
+ * A person is whom the ledger and the split take for one: spellings that differ in case or spaces alone are the same.
  * @throws where a note's label is none of `labels`.
  */
 export function groupUnits(notes: readonly TokenizedNote[], labels: readonly string[], unit: PrivacyUnit): GroupedUnits {
@@ -61,7 +63,7 @@ export function groupUnits(notes: readonly TokenizedNote[], labels: readonly str
   const groups: TokenizedNote[][] = [];
   const byPerson = new Map<string, TokenizedNote[]>();
   for (const item of notes) {
-    const person = unit === 'person' ? item.note.person : null;
+    const person = unit === 'person' && item.note.person !== null ? normaliseText(item.note.person) : null;
     const known = person === null ? undefined : byPerson.get(person);
     if (known) {
       known.push(item);
@@ -89,7 +91,7 @@ export function countUnits(notes: readonly Note[], unit: PrivacyUnit): number {
   let alone = 0;
   for (const { person } of notes) {
     if (person === null) alone++;
-    else persons.add(person);
+    else persons.add(normaliseText(person));
   }
   return persons.size + alone;
 }
