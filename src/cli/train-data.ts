@@ -1,6 +1,7 @@
 import { buildDataset } from '../data/dataset.ts';
-import type { ColumnRole, Dataset } from '../data/table.ts';
+import type { ColumnRole, Dataset, Note } from '../data/table.ts';
 import { utf8ToBytes } from '../ground/bytes.ts';
+import type { PrivacyUnit } from '../privacy/events.ts';
 import { isHeldOut, normaliseText } from '../privacy/unit-hash.ts';
 import { defaultHeldOutShare } from '../training/propose.ts';
 import { splitNotes, type Split } from '../training/split.ts';
@@ -15,6 +16,8 @@ export interface TrainData {
   /** Labels of both parts, in code-unit order. */
   readonly labels: readonly string[];
   readonly isSynthetic: boolean;
+  /** No unit lies in both parts, so that what is charged to them composes in parallel. By the split's rule always; by a `--test` file perhaps not. */
+  readonly isDisjoint: boolean;
 }
 
 async function readNotes(path: string, options: TrainOptions): Promise<Dataset> {
@@ -39,6 +42,13 @@ async function readNotes(path: string, options: TrainOptions): Promise<Dataset> 
   return dataset;
 }
 
+/** Whether no unit of one part is found in the other: by its person, or by its text where it names none. */
+export function partsAreDisjoint({ training, heldOut }: Split, unit: PrivacyUnit): boolean {
+  const nameOf = ({ text, person }: Note) => (unit === 'person' && person !== null ? `person/${normaliseText(person)}` : `row/${normaliseText(text)}`);
+  const trained = new Set(training.map(nameOf));
+  return !heldOut.some((note) => trained.has(nameOf(note)));
+}
+
 /** With `--test` all of the data trains; without it a fifth is held out by the hash of the person or the row. */
 export async function readTrainData(options: TrainOptions): Promise<TrainData> {
   const data = await readNotes(options.data, options);
@@ -53,6 +63,6 @@ export async function readTrainData(options: TrainOptions): Promise<TrainData> {
   }
   if (labels.length < 2) throw fileError('one-label', `Training needs at least 2 labels, found ${labels.length}.`, 'Choose another --label column.');
   if (split.training.length === 0 || split.heldOut.length === 0) throw fileError('too-few', `${data.notes.length} usable rows are too few to train on some and hold some out.`, 'Add rows, or give a --test file.');
-  return { split, labels, isSynthetic: data.isSynthetic };
+  return { split, labels, isSynthetic: data.isSynthetic, isDisjoint: options.test === null || partsAreDisjoint(split, options.unit) };
 }
 

@@ -78,6 +78,20 @@ describe('npm run train', () => {
     expect(again.stderr).toMatch(/spent epsilon 4\.\d+ in all runs/);
   });
 
+  it('charges no score where a unit that trains is also in the test file: the parts would not be parallel', async () => {
+    // Other texts, of persons who train.
+    const [persons, notes] = await Promise.all([
+      train('--data', at('notes.csv'), '--test', at('test.csv'), '--person', 'who', '--ledger', at('both.jsonl'), '--out', at('both'), '--json'),
+      train('--data', at('notes.csv'), '--test', at('test.csv'), '--person', 'who', '--unit', 'row', '--ledger', at('apart.jsonl'), '--out', at('apart'), '--json'),
+    ]);
+    expect(persons, persons.stderr).toMatchObject({ code: 0 });
+    expect(json(persons.stdout)['released_accuracy']).toBeNull();
+    expect(persons.stderr).toContain('Some persons are in both files');
+    expect(readFileSync(at('both.jsonl'), 'utf8')).not.toContain('"charged-validation"');
+    expect(readFileSync(join(at('both'), 'README.md'), 'utf8')).toContain('No score was charged');
+    expect(json(notes.stdout)['released_accuracy']).not.toBeNull();
+  }, 120_000);
+
   it('trains adapters, persons and without privacy', async () => {
     const runs = await Promise.all([
       train('--data', at('notes.csv'), '--person', 'who', '--epsilon', '2', '--ledger', at('other.jsonl'), '--out', at('persons'), '--json'),

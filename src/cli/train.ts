@@ -45,7 +45,7 @@ async function train(options: TrainOptions): Promise<void> {
   const startedAtMs = performance.now();
   await checkOutFolder(options.out);
   const sentences = await readSentences(options.labels);
-  const { split, labels, isSynthetic } = await readTrainData(options);
+  const { split, labels, isSynthetic, isDisjoint } = await readTrainData(options);
   const { engine, tokenizer, manifest } = await openNodeModel(options.model);
   const maximumLength = Math.min(options.maximumLength, engine.shape.maximumPositions);
 
@@ -58,10 +58,13 @@ async function train(options: TrainOptions): Promise<void> {
     classes: labels.length, unit: options.unit, encoderLayers: engine.shape.layers, maximumLength, heldOutShare: options.test === null ? 0.2 : 0, seed: options.seed,
     epsilon: options.epsilon ?? 1, delta: options.delta ?? defaultDelta(countUnits([...split.training, ...split.heldOut], options.unit)),
   };
-  const plan = planOfKind(kindOf(options), facts);
+  const proposed = planOfKind(kindOf(options), facts);
+  // Beside training, a score of units that train would cost them more than the ledger's parallel parts say.
+  const plan = isPrivate(proposed) && !isDisjoint ? { ...proposed, validationEpsilon: null } : proposed;
   say(`${split.training.length} notes train, ${split.heldOut.length} are held out; ${labels.length} labels; ${lengths.cutNotes} notes are cut at ${maximumLength} tokens; ${engine.device}.`);
   if (isPrivate(plan)) {
     const proposal = proposePlan(facts, lengths);
+    if (!isDisjoint) say(`Some ${options.unit === 'person' ? 'persons' : 'notes'} are in both files: no score is charged, so none may leave, and the exact ones flatter.`);
     if (proposal.isTooFewRows) say(`These are too few ${options.unit === 'person' ? 'persons' : 'notes'} for a private model to learn from (x = ${proposal.signal.toPrecision(2)}, below 2): --method sentences does as well and costs no privacy.`);
   } else if (plan.kind !== 'label-sentences') say('This run is NOT private: treat the model like the notes.');
 
