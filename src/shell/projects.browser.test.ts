@@ -54,6 +54,18 @@ describe('projects', () => {
     expect(await readTable(database, id)).toEqual(table);
   });
 
+  it('never takes hashes of earlier columns for those of the present ones, even where they were written late', async () => {
+    const id = await savedProject();
+    const key = new Uint8Array(32);
+    const others = { note: 'text', kind: 'label', who: 'ignore' } as const;
+    const dataset = buildDataset(table, others);
+    await saveDataset(database, id, others, dataset);
+    // Somebody who read the project before the change ends hashing after it.
+    const before = await hashedRows(database, id, buildDataset(table, roles), key);
+    expect(before.map(({ person }) => person)).not.toContain(null);
+    expect((await hashedRows(database, id, dataset, key)).map(({ person }) => person)).toEqual([null, null]);
+  });
+
   it('gives a duplicate the same notes and none of the runs', async () => {
     const id = await savedProject();
     await createRun(database, id, plan, 0);

@@ -40,6 +40,8 @@ export interface HashesRecord {
   readonly projectId: string;
   /** Names the installation key they were made with. */
   readonly keyId: string;
+  /** Names and roles of the columns they were made of: a late write after the columns were changed is then of no effect. */
+  readonly columns: string;
   readonly rows: readonly HashedRow[];
 }
 

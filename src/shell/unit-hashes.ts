@@ -16,15 +16,21 @@ export async function hashesOfNotes(dataset: Pick<Dataset, 'notes'>, key: Uint8A
   return rows;
 }
 
-/** The notes' keyed hashes, in order; from storage where they were made under this key. */
+/** Says which column is which: hashes of other columns are hashes of other texts and persons. */
+function columnsOf(dataset: Dataset): string {
+  return JSON.stringify(dataset.columns.map(({ name, role }) => [name, role]));
+}
+
+/** The notes' keyed hashes, in order; from storage where they were made under this key, of these columns. */
 export async function hashedRows(database: BedsideDatabase, projectId: string, dataset: Dataset, key: Uint8Array): Promise<readonly HashedRow[]> {
   const keyId = keyIdOf(key);
+  const columns = columnsOf(dataset);
   const kept = await inTransaction(database, ['hashes'], 'readonly', (transaction) => transaction.objectStore('hashes').get(projectId));
-  if (kept && kept.keyId === keyId && kept.rows.length === dataset.notes.length) return kept.rows;
+  if (kept && kept.keyId === keyId && kept.columns === columns && kept.rows.length === dataset.notes.length) return kept.rows;
   const rows = await hashesOfNotes(dataset, key);
   await inTransaction(database, ['projects', 'hashes'], 'readwrite', async (transaction) => {
     // A project that was deleted meanwhile must leave nothing behind.
-    if (await transaction.objectStore('projects').getKey(projectId)) await transaction.objectStore('hashes').put({ projectId, keyId, rows });
+    if (await transaction.objectStore('projects').getKey(projectId)) await transaction.objectStore('hashes').put({ projectId, keyId, columns, rows });
   });
   return rows;
 }
