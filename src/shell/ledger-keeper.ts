@@ -1,7 +1,8 @@
 import type { Dataset } from '../data/table.ts';
+import { BedsideError } from '../ground/errors.ts';
 import { cohortsOf } from '../privacy/cohort.ts';
 import type { Balance, ExtraCharges } from '../privacy/balance.ts';
-import type { CohortEvent, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
+import type { CohortEvent, LedgerEntry, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
@@ -20,6 +21,14 @@ import type { ProjectRecord } from './records.ts';
 import { sizeOf } from './stored-bytes.ts';
 import { inTransaction } from './transaction.ts';
 import { hashedRows, splitByHash } from './unit-hashes.ts';
+
+function dataChanged(): BedsideError {
+  return new BedsideError('training/data-changed', 'input', 'The notes or their columns were changed since this run began, so it cannot go on.', 'Put the columns back as they were, or start a new run.');
+}
+
+function noPersons(): BedsideError {
+  return new BedsideError('training/no-persons', 'settings', 'This plan protects persons, and no column says which notes are of one person.', 'Name the person column, or choose the note as the unit.');
+}
 
 /** A private run's door to the ledger. */
 export interface RunLedger {
@@ -144,10 +153,16 @@ export class LedgerKeeper {
     return after.epsilonTraining - now.epsilonTraining;
   }
 
-  /** Enters a run: its cohorts, a budget where there is none or delta falls, and its beginning. From then on it may charge. */
-  async openRun(project: ProjectRecord, plan: PrivatePlan, runId: string, how: 'started' | 'resumed'): Promise<RunLedger> {
-    const [subject, ledger] = [await this.subject(project, plan), await this.ledger()];
+  /**
+   * Enters a run: its cohorts, a budget where there is none or delta falls, and its beginning. From then on it may charge.
+   * `known` is the data set that the run will read, so that no change of columns comes between. A run that is resumed must find the units that it was charged for: other ones would make its model and its statement speak of two data sets.
+   */
+  async openRun(project: ProjectRecord, plan: PrivatePlan, runId: string, how: 'started' | 'resumed', known?: Dataset): Promise<RunLedger> {
+    const [subject, ledger] = [await this.subject(project, plan, known), await this.ledger()];
     const { splitId, cohorts } = subject;
+    if (plan.unit === 'person' && cohorts[0].maximumRowsPerPerson === null) throw noPersons();
+    const isElsewhere = ({ event }: LedgerEntry) => event.kind === 'charge' && event.runId === runId && cohorts.every(({ cohortId }) => cohortId !== event.cohortId);
+    if (how === 'resumed' && ledger.entries.some(isElsewhere)) throw dataChanged();
     const balance = await this.#balance(subject, {});
     const isKnown = ledger.balance(splitId) !== null;
     const delta = Math.min(plan.delta, balance.delta);

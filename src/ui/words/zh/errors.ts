@@ -78,6 +78,8 @@ export const errors: Words['codes']['errors'] = {
   'training/wrong-checkpoint': said('此存档属于另一次运行。', '请开始新的运行。'),
   'training/not-running': said('这次运行没有在进行。', '请到运行记录页查看它如何结束。'),
   'training/not-interrupted': said('这次运行没有被打断，无需恢复。', '请开始新的运行。'),
+  'training/data-changed': said('运行开始之后，笔记或列的设置有了变动，无法继续。', '请恢复原来的列设置，或开始新的运行。'),
+  'training/no-persons': said('此方案保护个人，但没有列说明哪些笔记属于同一个人。', '请指定个人列，或选择以每条笔记为单位。'),
   'training/sum-check': said('计算线程返回的和不合要求。该步已记账，没有发布任何内容。', '请重新开始运行；若再次发生，请在设置中更换计算方式。'),
   'training/clip-check': said('计算设备没有正确裁剪过大的梯度。训练没有开始。', '请在设置中选择另一种计算方式。'),
   'training/diverged': said('训练发散：梯度不再是有限的数。', '请选择更小的学习率后重新开始。'),
