@@ -9,6 +9,8 @@ export const worldGramsPerKwh = 475;
 export interface CarbonIntensity {
   /** ISO 3166-1 alpha-3, or null for the world. */
   readonly country: string | null;
+  /** ISO 3166-1 alpha-2, by which a browser names it in any language; null for the world. */
+  readonly region: string | null;
   readonly name: string;
   readonly gramsPerKwh: number;
   /** Year of the value; null for the world. */
@@ -20,7 +22,7 @@ export interface CarbonIntensity {
 export const carbonSource = { source: intensities.source, license: intensities.license, kind: intensities.kind };
 
 function rowsOfCountries(): ReadonlyMap<string, CarbonIntensity> {
-  return new Map(Object.entries(intensities.countries).map(([country, [name, gramsPerKwh, year]]) => [country, { country, name: String(name), gramsPerKwh: Number(gramsPerKwh), year: Number(year), sigma: 0.15 }]));
+  return new Map(Object.entries(intensities.countries).map(([country, [name, gramsPerKwh, year, region]]) => [country, { country, region: String(region), name: String(name), gramsPerKwh: Number(gramsPerKwh), year: Number(year), sigma: 0.15 }]));
 }
 
 const countries = rowsOfCountries();
@@ -35,7 +37,7 @@ export function listCountries(): readonly CarbonIntensity[] {
  * @param country ISO 3166-1 alpha-3; null for the world average
  */
 export function carbonIntensity(country: string | null): CarbonIntensity {
-  if (country === null) return { country: null, name: 'World', gramsPerKwh: worldGramsPerKwh, year: null, sigma: 0.4 };
+  if (country === null) return { country: null, region: null, name: 'World', gramsPerKwh: worldGramsPerKwh, year: null, sigma: 0.4 };
   const found = countries.get(country);
   if (found === undefined) throw new BedsideError('energy/unknown-country', 'settings', 'No carbon intensity is known for this country code.', 'Choose a country of the list, or the world average.');
   return found;

@@ -25,6 +25,15 @@ describe('CodeCarbon b05965e', () => {
   });
 });
 
+test('every country has a code that a browser can name', () => {
+  const names = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
+  const regions = listCountries().map(({ region }) => region ?? '');
+  expect(new Set(regions).size).toBe(212);
+  expect(regions.filter((region) => names.of(region) === undefined)).toEqual([]);
+  expect(['GBR', 'CHE', 'KOR', 'BEN'].map((country) => carbonIntensity(country).region)).toEqual(['GB', 'CH', 'KR', 'BJ']);
+  expect(carbonIntensity(null).region).toBeNull();
+});
+
 describe('battery', () => {
   const events = (rows: readonly (readonly number[])[]): LevelEvent[] => rows.map(([seconds, level]) => ({ seconds: seconds!, level: level! }));
 

@@ -6,6 +6,7 @@
 import type { BackendName } from '../engine/engine.ts';
 import type { ColumnGuess, ColumnRole, Dataset, Note, RawTable, RowProblem, RowProblemCode } from '../data/table.ts';
 import type { EnergyRange } from '../energy/estimate.ts';
+import type { DeviceClass } from '../energy/power.ts';
 import type { GroupReport } from '../fairness/group-report.ts';
 import type { ClassificationReport, Proportion } from '../metrics/classification.ts';
 import type { CalibrationReport } from '../metrics/calibration.ts';
@@ -51,6 +52,37 @@ export interface ModelReport {
   readonly layers: number;
   readonly width: number;
   readonly parameters: number;
+}
+
+// ---- energy -----------------------------------------------------------------------------------
+
+/** What estimates take this device and its electricity to be: a browser can tell neither. */
+export interface EnergySettings {
+  readonly deviceClass: DeviceClass;
+  /** Extra watts while training, read from a wall meter; they go before the class. Null where nobody measured. */
+  readonly measuredWatts: number | null;
+  /** ISO 3166-1 alpha-3; null for the world average. */
+  readonly country: string | null;
+}
+
+export interface CountryIntensity {
+  /** ISO 3166-1 alpha-3. */
+  readonly country: string;
+  /** ISO 3166-1 alpha-2. */
+  readonly region: string;
+  readonly gramsPerKwh: number;
+  readonly year: number;
+}
+
+export interface EnergyReport {
+  readonly settings: EnergySettings;
+  /** Extra watts at full load, and grams of CO2 equivalent a kWh, that follow from the settings. */
+  readonly watts: EnergyRange;
+  readonly gramsPerKwh: EnergyRange;
+  readonly countries: readonly CountryIntensity[];
+  readonly worldGramsPerKwh: number;
+  /** Where the figures of countries come from. */
+  readonly source: string;
 }
 
 // ---- projects ---------------------------------------------------------------------------------
@@ -114,6 +146,7 @@ export interface BudgetReport {
 export interface CostForecast {
   readonly seconds: { readonly low: number; readonly central: number; readonly high: number };
   readonly energyWh: EnergyRange;
+  readonly carbonGrams: EnergyRange;
   /** Epsilon of this run alone, and of everything once it has ended; null for a plan that is not private. */
   readonly epsilonRun: number | null;
   readonly epsilonAfter: number | null;
@@ -260,6 +293,10 @@ export interface BedsideService {
   chooseBackend(backend: 'automatic' | 'wasm' | 'webgpu'): Promise<DeviceReport>;
   model(): Promise<ModelReport>;
   loadModel(onProgress: (progress: Progress) => void): Promise<ModelReport>;
+
+  energy(): Promise<EnergyReport>;
+  /** Holds for forecasts and runs from now on; a run that goes on and those that ended keep theirs. */
+  setEnergy(settings: EnergySettings): Promise<EnergyReport>;
 
   listProjects(): Promise<readonly ProjectSummary[]>;
   openProject(id: string): Promise<Project>;

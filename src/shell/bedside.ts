@@ -152,6 +152,8 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     },
     model: () => guard((remote) => remote.encoder()),
     loadModel: (onProgress) => guard((remote) => remote.loadEncoder(proxy(onProgress))),
+    energy: () => guard((remote) => remote.energy()),
+    setEnergy: (settings) => guard((remote) => remote.setEnergy(settings)),
 
     listProjects: async () => Promise.all((await table((remote) => remote.listProjects())).map(summaryOf)),
     openProject: async (id) => {

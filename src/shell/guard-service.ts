@@ -1,4 +1,4 @@
-import type { BedsideService, BudgetReport, CostForecast, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
 import type { Plan } from '../training/plan.ts';
 import type { EncoderSource } from './encoder-source.ts';
 import type { Living } from './remote.ts';
@@ -15,6 +15,8 @@ export interface GuardService extends Living {
   connect(ports: readonly TrainerPort[]): Promise<void>;
   loadEncoder(onProgress: (progress: Progress) => void): Promise<ModelReport>;
   encoder(): Promise<ModelReport>;
+  energy(): Promise<EnergyReport>;
+  setEnergy(settings: EnergySettings): Promise<EnergyReport>;
 
   budget(id: string): Promise<BudgetReport | null>;
   setBudget(id: string, epsilonLimit: number): Promise<BudgetReport>;

@@ -1,12 +1,13 @@
 import { BedsideError } from '../ground/errors.ts';
 import { isPrivate, type Plan } from '../training/plan.ts';
 import { plannedSteps } from '../training/planned-charges.ts';
-import type { BudgetReport, CostForecast, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { BudgetReport, CostForecast, EnergyReport, EnergySettings, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
 import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import type { BedsideDatabase } from './database.ts';
 import { encoderReport, loadEncoder, type EncoderFacts } from './encoder.ts';
 import type { EncoderSource } from './encoder-source.ts';
 import { EnergyMeter } from './energy-meter.ts';
+import { energyReportOf, keepEnergySettings, readEnergySettings } from './energy-settings.ts';
 import { exportedModel } from './exported-model.ts';
 import { GuardedRun } from './guarded-run.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
@@ -74,6 +75,15 @@ export class Guard {
     return encoder;
   }
 
+  async energy(): Promise<EnergyReport> {
+    return energyReportOf(await readEnergySettings(this.#database));
+  }
+
+  async setEnergy(settings: EnergySettings): Promise<EnergyReport> {
+    await keepEnergySettings(this.#database, settings);
+    return this.energy();
+  }
+
   // ---- budget and plans -------------------------------------------------------------------------
 
   async budget(id: string): Promise<BudgetReport | null> {
@@ -136,7 +146,7 @@ export class Guard {
     const [project, dataset] = await Promise.all([readProject(this.#database, run.projectId), readDataset(this.#database, run.projectId)]);
     const { split } = await this.#ledger.subject(project, run.plan, dataset);
     const ledger = isPrivate(run.plan) ? await this.#ledger.openRun(project, run.plan, run.id, how, dataset) : null;
-    const keeper = new RunKeeper(run, new EnergyMeter(() => this.#crew.busyFraction), () => ledger?.budget() ?? null, onMessage);
+    const keeper = new RunKeeper(run, new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction), () => ledger?.budget() ?? null, onMessage);
     const checkpoint = how === 'resumed' ? await readCheckpoint(this.#database, run.id) : null;
     const guarded = new GuardedRun({ database: this.#database, crew: this.#crew, project, dataset, split, ledger, loadEncoder: (onProgress) => this.#loadedEncoder(onProgress), checkpoint }, keeper);
     this.#active = guarded;

@@ -121,7 +121,7 @@ export class GuardedRun {
 
   async #finish(encoder: EncoderFacts, data: RunData, outcome: SessionOutcome): Promise<void> {
     const { database, dataset, ledger } = this.#parts;
-    const before = this.#keeper.change({ state: outcome.state, stepsDone: outcome.stepsDone, steps: outcome.steps, seconds: outcome.elapsedSeconds });
+    const before = this.#keeper.close(outcome);
     const results = resultsOf(before, dataset, data, outcome);
     const run = this.#keeper.change({ accuracy: results.run.accuracy, macroF1: results.run.macroF1 });
     await ledger?.end(outcome.state);

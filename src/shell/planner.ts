@@ -9,6 +9,7 @@ import type { CostForecast, PlanProposal } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import { EnergyMeter } from './energy-meter.ts';
+import { readEnergySettings } from './energy-settings.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import { readDataset, readProject } from './projects.ts';
 import { forecastSeconds, measureSpeed, type Speed } from './speed.ts';
@@ -69,11 +70,10 @@ export class Planner {
     const [{ meanTokens }, speed] = await Promise.all([this.#lengthsOf(id, dataset, plan.maximumLength), this.#measuredSpeed()]);
     const seconds = forecastSeconds(plan, { ...counts, meanTokens, classes: dataset.labels.length, width: encoder.shape.width }, speed);
     const statement = statementOf(plan, { unit: plan.unit, trainingUnits: counts.trainingUnits, classes: dataset.labels.length });
-    const meter = new EnergyMeter(() => this.#crew.busyFraction);
-    const energyWh = { low: meter.after(seconds.low).energyWh.low, central: meter.after(seconds.central).energyWh.central, high: meter.after(seconds.high).energyWh.high };
-    if (!isPrivate(plan) || !statement.isPrivate) return { seconds, energyWh, epsilonRun: null, epsilonAfter: null, fitsBudget: true, statement };
+    const drawn = new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction).between(seconds);
+    if (!isPrivate(plan) || !statement.isPrivate) return { seconds, ...drawn, epsilonRun: null, epsilonAfter: null, fitsBudget: true, statement };
     const { epsilonAfter, fitsBudget } = await this.#ledger.afterRun(project, plan);
-    return { seconds, energyWh, epsilonRun: statement.epsilon, epsilonAfter, fitsBudget, statement };
+    return { seconds, ...drawn, epsilonRun: statement.epsilon, epsilonAfter, fitsBudget, statement };
   }
 
   #measuredSpeed(): Promise<Speed> {

@@ -1,4 +1,4 @@
-import type { SessionProgress } from '../training/session-input.ts';
+import type { SessionOutcome, SessionProgress } from '../training/session-input.ts';
 import type { BudgetReport, PanelPoint, Progress, RunMessage, RunPhase, RunProgress } from './bedside.service.ts';
 import type { EnergyMeter } from './energy-meter.ts';
 import { MessageThrottle } from './message-throttle.ts';
@@ -48,6 +48,11 @@ export class RunKeeper {
   change(fields: Partial<RunRecord>): RunRecord {
     this.#run = { ...this.#run, ...fields };
     return this.#run;
+  }
+
+  /** The session's end, with what was drawn until then. */
+  close({ state, stepsDone, steps, elapsedSeconds }: Pick<SessionOutcome, 'state' | 'stepsDone' | 'steps' | 'elapsedSeconds'>): RunRecord {
+    return this.change({ state, stepsDone, steps, seconds: elapsedSeconds, ...this.#meter.after(elapsedSeconds) });
   }
 
   /** Work before the session has begun. */

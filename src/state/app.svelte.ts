@@ -1,5 +1,5 @@
 import { getContext, setContext } from 'svelte';
-import type { BedsideService, DeviceReport, KernelCheck, ModelReport, ProjectSummary, SilenceReport } from '../shell/bedside.service.ts';
+import type { BedsideService, DeviceReport, EnergyReport, EnergySettings, KernelCheck, ModelReport, ProjectSummary, SilenceReport } from '../shell/bedside.service.ts';
 import { toFailure, type Failure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
 import { NoticesState } from './notices.svelte.ts';
@@ -14,6 +14,7 @@ export class AppState {
   readonly notices = new NoticesState();
   readonly device = new Loaded<DeviceReport>();
   readonly model = new Loaded<ModelReport>();
+  readonly energy = new Loaded<EnergyReport>();
   readonly projects = new Loaded<readonly ProjectSummary[]>();
   readonly silence = new Loaded<SilenceReport>();
   readonly reading: ReadingState;
@@ -84,6 +85,15 @@ export class AppState {
   async chooseBackend(backend: 'automatic' | 'wasm' | 'webgpu'): Promise<void> {
     this.#checks = [];
     await this.device.load(() => this.service.chooseBackend(backend));
+  }
+
+  async loadEnergy(): Promise<void> {
+    await this.energy.load(() => this.service.energy());
+  }
+
+  /** Takes up a choice and works out again what the plan that stands ready would cost. */
+  async setEnergy(settings: EnergySettings): Promise<void> {
+    if (await this.energy.load(() => this.service.setEnergy(settings))) await this.#project?.forecastAnew();
   }
 
   async rename(id: string, name: string): Promise<void> {

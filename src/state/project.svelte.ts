@@ -118,14 +118,19 @@ export class ProjectState {
     await this.forecast.load(() => this.#service.forecast(this.id, plan));
   }
 
+  /** What the plan costs, where something that it depends on has changed. */
+  async forecastAnew(): Promise<void> {
+    if (this.#plan) await this.setPlan(this.#plan);
+  }
+
   async raiseLimit(epsilonLimit: number): Promise<void> {
     this.#budget = await this.#service.setBudget(this.id, epsilonLimit);
-    if (this.#plan) await this.setPlan(this.#plan);
+    await this.forecastAnew();
   }
 
   async declareDisjoint(): Promise<void> {
     this.#budget = await this.#service.declareDisjoint(this.id);
-    if (this.#plan) await this.setPlan(this.#plan);
+    await this.forecastAnew();
   }
 
   async loadResults(runId: string): Promise<void> {

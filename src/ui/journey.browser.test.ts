@@ -247,6 +247,25 @@ describe('the frame', () => {
     expect(document.documentElement.lang).toBe('zh-CN');
   });
 
+  it('is told the machine, the country and measured watts, and takes watts back', async () => {
+    const { service } = await open({ scene: 'fresh', page: 'settings' });
+    const energy = page.getByRole('region', { name: 'Energy estimate' });
+    await energy.getByRole('combobox', { name: 'Kind of machine' }).selectOptions('Laptop, 15–28 W, built-in graphics');
+    await energy.getByRole('combobox', { name: 'Country of the electricity' }).selectOptions('United Kingdom, 238 g/kWh, 2023');
+    await expect.element(energy).toHaveTextContent(/Now: 20 W extra when fully busy.*counts as 240 g CO₂e/);
+    const watts = energy.getByRole('spinbutton', { name: 'Watts from a wall meter' });
+    await watts.fill('17');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(energy).toHaveTextContent(/Now: 17 W extra while training, as you measured/);
+    expect((await service.energy()).settings).toEqual({ deviceClass: 'laptop-integrated', measuredWatts: 17, country: 'GBR' });
+    await watts.fill('0');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(watts).toHaveAttribute('aria-invalid', 'true');
+    await watts.fill('');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(energy).toHaveTextContent(/Now: 20 W extra when fully busy/);
+  });
+
   it('erases the ledger only once the consequence is ticked', async () => {
     const { service } = await open({ scene: 'done', page: 'settings' });
     await button('Erase the ledger').click();

@@ -1,6 +1,6 @@
 /** A believable stand-in for what lies behind the boundary: for component tests, and for `?fake` while developing. */
 import { BedsideError } from '../../ground/errors.ts';
-import type { BedsideService, BudgetReport, DeviceReport, KernelCheck, PanelPoint, PlanProposal, Project, ProjectSummary, RunMessage, RunProgress, RunSummary, SilenceReport } from '../../shell/bedside.service.ts';
+import type { BedsideService, BudgetReport, DeviceReport, EnergyReport, EnergySettings, KernelCheck, PanelPoint, PlanProposal, Project, ProjectSummary, RunMessage, RunProgress, RunSummary, SilenceReport } from '../../shell/bedside.service.ts';
 import type { LedgerEntry, LedgerEvent } from '../../privacy/events.ts';
 import type { PrivacyStatement } from '../../privacy/statement.ts';
 import type { Plan } from '../../training/plan.ts';
@@ -105,6 +105,18 @@ export class FakeService implements BedsideService {
   model = () => this.#answer(() => ({ name: 'all-MiniLM-L6-v2, int8', sizeBytes: 22_900_000, sha256: '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db', license: 'Apache-2.0', layers: 6, width: 384, parameters: 22_713_216 }));
   loadModel = () => this.model();
 
+  #energy: EnergySettings = { deviceClass: 'unknown', measuredWatts: null, country: null };
+  energy = () => this.#answer((): EnergyReport => {
+    const watts = this.#energy.measuredWatts ?? (this.#energy.deviceClass === 'unknown' ? 30 : 20);
+    const countries = [{ country: 'DEU', region: 'DE', gramsPerKwh: 381, year: 2023 }, { country: 'GBR', region: 'GB', gramsPerKwh: 237.6, year: 2023 }, { country: 'CHN', region: 'CN', gramsPerKwh: 582.3, year: 2023 }];
+    const grams = countries.find(({ country }) => country === this.#energy.country)?.gramsPerKwh ?? 475;
+    return { settings: this.#energy, watts: { low: watts / 2, central: watts, high: watts * 2 }, gramsPerKwh: { low: grams / 1.3, central: grams, high: grams * 1.3 }, countries, worldGramsPerKwh: 475, source: 'Invented figures' };
+  });
+  setEnergy = (settings: EnergySettings) => {
+    this.#energy = settings;
+    return this.energy();
+  };
+
   listProjects = () => this.#answer(() => [...this.#projects.keys()].map((id) => this.#summary(id)));
   openProject = (id: string) => this.#answer(() => this.#project(id));
   renameProject = (id: string, name: string) => this.#answer(() => { this.#projects.set(id, { ...this.#project(id), name }); });
@@ -165,7 +177,7 @@ export class FakeService implements BedsideService {
     const cost = used.kind === 'label-sentences' ? 0.2 : used.kind === 'dp-sgd' || used.kind === 'plain-lora' ? 3 : 1;
     const after = isPrivate ? this.#spent + used.epsilon : null;
     return {
-      seconds: { low: 1300 * cost, central: 1860 * cost, high: 2700 * cost }, energyWh: { low: 3.8 * cost, central: 8.6 * cost, high: 19 * cost },
+      seconds: { low: 1300 * cost, central: 1860 * cost, high: 2700 * cost }, energyWh: { low: 3.8 * cost, central: 8.6 * cost, high: 19 * cost }, carbonGrams: { low: 0.9 * cost, central: 2 * cost, high: 4.6 * cost },
       epsilonRun: isPrivate ? used.epsilon : null, epsilonAfter: after, fitsBudget: after === null || after <= this.#limit, statement: this.#statement(used),
     };
   });

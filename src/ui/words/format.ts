@@ -29,6 +29,10 @@ export interface Format {
   /** today, yesterday, or the date. */
   day(atMs: number, nowMs: number): string;
   list(items: readonly string[]): string;
+  /** Name of a country by its two-letter code. */
+  region(code: string): string;
+  /** Order of two words in a list. */
+  compare(a: string, b: string): number;
   /** Sentences one after the other, with the space that the language puts between them. */
   sentences(...parts: readonly (string | null)[]): string;
 }
@@ -53,6 +57,8 @@ export function createFormat(locale: string, to: string, gap: string): Format {
   const dateYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' });
   const dateTime = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  const regions = new Intl.DisplayNames(locale, { type: 'region' });
+  const collator = new Intl.Collator(locale);
   const list = new Intl.ListFormat(locale, { type: 'conjunction' });
   const rate = (value: number, digits = 2) => minus((fixedBy[digits] ?? fixedBy[2]!).format(value));
   const short = (value: number) => minus(significant.format(value));
@@ -82,6 +88,8 @@ export function createFormat(locale: string, to: string, gap: string): Format {
       return days === 0 || days === -1 ? relative.format(days, 'day') : new Date(atMs).getFullYear() === new Date(nowMs).getFullYear() ? date.format(atMs) : dateYear.format(atMs);
     },
     list: (items) => list.format(items),
+    region: (code) => regions.of(code) ?? code,
+    compare: (a, b) => collator.compare(a, b),
     sentences: (...parts) => parts.filter((part) => part !== null && part !== '').join(gap),
   };
 }

@@ -134,7 +134,7 @@ export const train = {
     time: 'Time',
     minutes: (central: number, low: number, high: number) => ({ value: `about ${f.span(central)}`, range: `${f.span(low)} to ${f.span(high)}` }),
     energy: 'Energy',
-    energyValue: (central: number, low: number, high: number) => ({ value: `${f.short(central)} Wh`, range: `${f.shortRange(low, high)}, estimate` }),
+    energyValue: (central: number, low: number, high: number, grams: number) => ({ value: `${f.short(central)} Wh`, range: `${f.shortRange(low, high)}, estimate; about ${f.short(grams)} g CO₂e` }),
     privacy: 'Privacy',
     privacyValue: (run: number, after: number) => ({ value: `ε ${f.epsilon(run)}`, range: after - run < 0.005 ? 'nothing was spent before' : `${f.epsilon(after)} with all earlier runs` }),
     privacyNone: { value: 'no promise', range: 'this run is not private' },
@@ -201,7 +201,8 @@ export const train = {
     chart: (value: number, low: number, high: number) => `${f.short(value)} watt-hours, likely between ${f.short(low)} and ${f.short(high)}.`,
     carbon: (value: number) => `${f.short(value)} g CO₂e so far`,
     carbonRange: (low: number, high: number) => ` (${f.shortRange(low, high)}).`,
-    estimate: 'An estimate from the device class, not a measurement.',
+    estimate: 'An estimate from what the settings say of this device, not a measurement.',
+    settings: 'Energy settings',
   },
   device: { title: 'Device', on: 'Computing on', speed: 'Speed', check: 'Self-check', checkPassed: 'passed', checkNone: 'not run', cores: 'Cores', waiting: 'after ten steps' },
 

@@ -96,6 +96,8 @@ export const errors: Words['codes']['errors'] = {
 
   'energy/battery-window': (v) => ({ message: `电池电量只下降了 ${text(v, 'steps')} 格，至少需要 ${text(v, 'fewestSteps')} 格。`, hint: '请拔掉充电器，测量更长时间。' }),
   'energy/battery-no-difference': said('训练时的电池消耗并不高于空闲时。', '请关闭其他程序，保持屏幕不变，然后重新测量。'),
+  'energy/unknown-class': said('列表中没有这种机器。', '请从列表中选择，或选“不清楚”。'),
+  'energy/watts': (v) => ({ message: `瓦数必须大于 0，最多 ${text(v, 'most')}。`, hint: '请在设备训练时读取功率计，再减去空闲时的读数。' }),
   'energy/unknown-country': said('没有此国家代码的碳强度数据。', '请从列表中选择国家，或使用世界平均值。'),
 
   'model/exported-folder': said('此模型文件夹不完整或不是 Bedside 导出的。', '请使用由 Bedside 保存的文件夹。'),

@@ -134,7 +134,7 @@ export const train: Words['train'] = {
     time: '时间',
     minutes: (central, low, high) => ({ value: `约 ${f.span(central)}`, range: `${f.span(low)} 至 ${f.span(high)}` }),
     energy: '能耗',
-    energyValue: (central, low, high) => ({ value: `${f.short(central)} Wh`, range: `${f.shortRange(low, high)}，估算` }),
+    energyValue: (central, low, high, grams) => ({ value: `${f.short(central)} Wh`, range: `${f.shortRange(low, high)}，估算；约 ${f.short(grams)} 克 CO₂e` }),
     privacy: '隐私',
     privacyValue: (run, after) => ({ value: `ε ${f.epsilon(run)}`, range: after - run < 0.005 ? '此前未使用' : `与此前运行合计 ${f.epsilon(after)}` }),
     privacyNone: { value: '没有承诺', range: '本次运行不是私密的' },
@@ -201,7 +201,8 @@ export const train: Words['train'] = {
     chart: (central, low, high) => `${f.short(central)} 瓦时，可能在 ${f.short(low)} 至 ${f.short(high)} 之间。`,
     carbon: (grams) => `目前 ${f.short(grams)} 克 CO₂e`,
     carbonRange: (low, high) => `（${f.shortRange(low, high)}）。`,
-    estimate: '依据设备类别估算，并非实测。',
+    estimate: '依据设置中对本设备的说明估算，并非实测。',
+    settings: '能耗设置',
   },
   device: { title: '设备', on: '计算设备', speed: '速度', check: '自检', checkPassed: '通过', checkNone: '未运行', cores: '核心数', waiting: '十步之后显示' },
 
