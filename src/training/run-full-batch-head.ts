@@ -41,7 +41,8 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
     score: () => headRows(run, head(weights)),
   });
 
-  let weights = from?.tensors['weights'] ?? labelStart(firstBlocks(sentences, classes, width, features.layers.length), classes, width, length, plan.labelScale);
+  // The first layer's block has length sqrt(weight): divided by it, a sentence counts as much as with one layer.
+  let weights = from?.tensors['weights'] ?? labelStart(firstBlocks(sentences, classes, width, features.layers.length), classes, width, length, plan.labelScale / Math.sqrt(plan.featureWeights[0]!));
   let mean = from?.tensors['mean'] ?? null;
   if (mean === null && plan.meanShare > 0) {
     const mechanism = { kind: 'gaussian', noiseMultiplier: budget.meanNoiseMultiplier } as const;
