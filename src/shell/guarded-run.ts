@@ -122,7 +122,7 @@ export class GuardedRun {
   async #finish(encoder: EncoderFacts, data: RunData, outcome: SessionOutcome): Promise<void> {
     const { database, dataset, ledger } = this.#parts;
     const before = this.#keeper.close(outcome);
-    const results = resultsOf(before, dataset, data, outcome);
+    const results = resultsOf(before, dataset, data, outcome, ledger?.charged() ?? []);
     const run = this.#keeper.change({ accuracy: results.run.accuracy, macroF1: results.run.macroF1 });
     await ledger?.end(outcome.state);
     await whenThereIsRoom(this.#control, (error) => this.#keeper.reportPaused(error), () => finishRun(database, run, outcome.model, encoder.report.sha256, results));

@@ -42,7 +42,9 @@ describe('a private run and its ledger', () => {
     const id = await project();
     const started = await keeper.openRun(await readProject(database, id), plan, 'run', 'started');
     await started.charges.charge('training', 0, 'feature-mean', { kind: 'gaussian', noiseMultiplier: 20 });
-    await expect(keeper.openRun(await readProject(database, id), plan, 'run', 'resumed')).resolves.toBeDefined();
+    const resumed = await keeper.openRun(await readProject(database, id), plan, 'run', 'resumed');
+    await resumed.charges.charge('held-out', 0, 'charged-validation', { kind: 'gaussian', noiseMultiplier: 9 });
+    expect(resumed.charged()).toEqual([{ mechanism: { kind: 'gaussian', noiseMultiplier: 20 }, count: 1 }]);
     await confirm(id, { ...roles, note: 'ignore', summary: 'text' });
     await expect(keeper.openRun(await readProject(database, id), plan, 'run', 'resumed')).rejects.toMatchObject({ code: 'training/data-changed' });
     // Another run may well begin there.

@@ -3,6 +3,7 @@ import { groupReports } from '../fairness/group-reports.ts';
 import { calibrationReport } from '../metrics/calibration-report.ts';
 import { classificationReport } from '../metrics/classification-report.ts';
 import { fitTemperature } from '../metrics/temperature.ts';
+import type { Charge } from '../privacy/composition.ts';
 import { largestIndex } from '../training/held-out-score.ts';
 import { probabilitiesOf } from '../training/predict.ts';
 import type { SessionOutcome } from '../training/session-input.ts';
@@ -12,8 +13,11 @@ import { summaryOfRun } from './project-summary.ts';
 import type { RunRecord } from './records.ts';
 import type { RunData } from './run-data.ts';
 
-/** Everything the Results page shows, computed in the guard: exact scores of held-out rows, for the owner's eyes, and what was charged. */
-export function resultsOf(run: RunRecord, dataset: Dataset, data: RunData, outcome: SessionOutcome): RunResults {
+/**
+ * Everything the Results page shows, computed in the guard: exact scores of held-out rows, for the owner's eyes, and what was charged.
+ * `charged` is what the ledger holds of the run.
+ */
+export function resultsOf(run: RunRecord, dataset: Dataset, data: RunData, outcome: SessionOutcome, charged: readonly Charge[]): RunResults {
   const { labels } = dataset;
   const { plan, energyWh, carbonGrams } = run;
   const logits = outcome.heldOutLogits.value;
@@ -31,7 +35,7 @@ export function resultsOf(run: RunRecord, dataset: Dataset, data: RunData, outco
     temperature,
     groups,
     releasedAccuracy: outcome.releasedAccuracy?.value ?? null,
-    statement: statementOf(plan, { unit: plan.unit, trainingUnits: data.training.length, classes: labels.length }),
+    statement: statementOf(plan, { unit: plan.unit, trainingUnits: data.training.length, classes: labels.length }, charged),
     energyWh,
     carbonGrams,
   };

@@ -1,3 +1,4 @@
+import type { Charge } from '../privacy/composition.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
 import { recipeBudget } from './full-batch-head.ts';
@@ -15,11 +16,14 @@ export interface PublicFacts {
   readonly classes: number;
 }
 
-/** What a run of `plan` promises by its planned end, and what it does not cover. */
-export function statementOf(plan: Plan, facts: PublicFacts): PrivacyStatement {
+/**
+ * What a run of `plan` promises by its planned end, and what it does not cover.
+ * `charged` is what the ledger holds of the run's training part, once it has been: where interruptions had steps charged twice, epsilon says so.
+ */
+export function statementOf(plan: Plan, facts: PublicFacts, charged: readonly Charge[] = []): PrivacyStatement {
   if (!isPrivate(plan)) return { isPrivate: false };
   return buildStatement({
-    charges: plannedCharges(plan, facts.trainingUnits, facts.classes),
+    charges: atLeast(plannedCharges(plan, facts.trainingUnits, facts.classes), charged),
     delta: plan.delta,
     unit: facts.unit,
     ...stepFacts(plan, facts),
@@ -28,6 +32,16 @@ export function statementOf(plan: Plan, facts: PublicFacts): PrivacyStatement {
     validationEpsilon: plan.validationEpsilon,
     isSecureNoise: true,
   });
+}
+
+/** Each mechanism as often as it was planned or charged, whichever is more. */
+function atLeast(planned: readonly Charge[], charged: readonly Charge[]): Charge[] {
+  const nameOf = ({ mechanism }: Charge) => `${mechanism.kind}/${mechanism.noiseMultiplier}/${mechanism.kind === 'gaussian' ? 1 : mechanism.samplingRate}`;
+  const counts = new Map<string, number>();
+  for (const charge of charged) counts.set(nameOf(charge), (counts.get(nameOf(charge)) ?? 0) + charge.count);
+  const most = planned.map((charge) => ({ ...charge, count: Math.max(charge.count, counts.get(nameOf(charge)) ?? 0) }));
+  const known = new Set(planned.map(nameOf));
+  return [...most, ...charged.filter((charge) => !known.has(nameOf(charge)))];
 }
 
 function stepFacts(plan: PrivatePlan, { trainingUnits, classes }: PublicFacts): { readonly samplingRate: number; readonly noiseMultiplier: number } {
