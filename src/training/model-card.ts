@@ -31,7 +31,7 @@ const notCoveredWords: Readonly<Record<string, string>> = {
   'hyper-parameters': 'settings chosen after looking at scores', preprocessing: 'cleaning of the rows before training', 'held-out-scores': 'exact held-out scores shown to the owner (none is in this folder)',
   'held-out-people': 'the persons held out to measure with, but for the charged score', 'held-out': 'the notes held out to measure with, but for the charged score',
   'side-channels': 'what timing or power use could show to someone at the device', 'other-copies': 'copies of the notes trained on elsewhere', 'cleared-data': 'what was spent before the ledger was erased, if it was',
-  'label-sentences': 'what the label sentences say', 'sampler-error': "the noise sampler's rounding, which adds less than 1e-10 to delta",
+  'label-sentences': 'what the label sentences say', 'sampler-error': "the noise sampler's rounding, which delta leaves out: less than 1e-10 of it for the default plans up to epsilon 3",
 };
 
 const round = (value: number, digits = 3) => String(Number(value.toPrecision(digits)));

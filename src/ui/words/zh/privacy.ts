@@ -61,6 +61,6 @@ export const privacy: Words['privacy'] = {
     'other-copies': '在别处用这些病历训练的副本',
     'cleared-data': '浏览器数据清除之前已用的隐私',
     'label-sentences': '标签描述的内容',
-    'sampler-error': '噪声采样的舍入误差，已加入 δ',
+    'sampler-error': '噪声采样的舍入误差，δ 未计入：默认方案在 ε 不超过 3 时小于 1e-10',
   },
 };
