@@ -14,7 +14,7 @@ import { releasableBecause } from '../privacy/doors.ts';
 import { exportedFiles, exportedZip, releasableModel } from './export-model.ts';
 import { readModelFiles } from './exported-tensors.ts';
 import { loraStart } from './lora-start.ts';
-import type { ModelCardFacts } from './model-card.ts';
+import { modelCard, type ModelCardFacts } from './model-card.ts';
 import type { Plan } from './plan.ts';
 import { predictTexts } from './predict.ts';
 import { statementOf } from './statement.ts';
@@ -67,6 +67,12 @@ describe('an exported folder', () => {
       after.forEach(({ confidence }, i) => expect(confidence).toBeCloseTo(before[i]!.confidence, 5));
     });
   }
+
+  it('says one digit of the energy, which follows how long the notes are, and that epsilon does not cover it', () => {
+    const text = modelCard({ ...card(nanoPlans.fullBatch(48)), energyWh: releasableBecause('public', { low: 0.1234, central: 0.5678, high: 1.357 }) });
+    expect(text).toContain('0.1 to 1 Wh, central 0.6');
+    expect(text).toContain("follows the run's duration");
+  });
 
   it('names adapters as PEFT does, and has none for a head', () => {
     const files = filesOf(models['adapters']!);

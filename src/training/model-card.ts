@@ -18,7 +18,7 @@ export interface ModelCardFacts {
   readonly stepsDone: Releasable<number>;
   readonly statement: Releasable<PrivacyStatement>;
   readonly accuracy: Releasable<ReleasedAccuracy> | null;
-  /** Estimate for the device class and the run's duration. */
+  /** Estimate for the device class and the run's duration, which follows the lengths of the notes: the card says one digit of it. */
   readonly energyWh: Releasable<EnergyRange>;
 }
 
@@ -30,7 +30,7 @@ const publicWords: Readonly<Record<string, string>> = {
 const notCoveredWords: Readonly<Record<string, string>> = {
   'hyper-parameters': 'settings chosen after looking at scores', preprocessing: 'cleaning of the rows before training', 'held-out-scores': 'exact held-out scores shown to the owner (none is in this folder)',
   'held-out-people': 'the persons held out to measure with, but for the charged score', 'held-out': 'the notes held out to measure with, but for the charged score',
-  'side-channels': 'what timing or power use could show to someone at the device', 'other-copies': 'copies of the notes trained on elsewhere', 'cleared-data': 'what was spent before the ledger was erased, if it was',
+  'side-channels': "what timing or power use could show to someone at the device; the energy figure here, one digit of it, follows the run's duration", 'other-copies': 'copies of the notes trained on elsewhere', 'cleared-data': 'what was spent before the ledger was erased, if it was',
   'label-sentences': 'what the label sentences say', 'sampler-error': "the noise sampler's rounding, which delta leaves out: less than 1e-10 of it for the default plans up to epsilon 3",
 };
 
@@ -87,7 +87,7 @@ export function modelCard(facts: ModelCardFacts): string {
     '## Training', '', ...planLines(plan.value), ...(plan.value.kind === 'label-sentences' ? [] : [`Steps done: ${facts.stepsDone.value}.`]), '',
     '## Privacy', '', ...privacyLines(statement.value, plan.value), '',
     '## Scores', '', score, '',
-    '## Energy', '', `${round(energyWh.value.low, 2)} to ${round(energyWh.value.high, 2)} Wh, central ${round(energyWh.value.central, 2)}: an estimate from the device class, not a measurement.`, '',
+    '## Energy', '', `${round(energyWh.value.low, 1)} to ${round(energyWh.value.high, 1)} Wh, central ${round(energyWh.value.central, 1)}: an estimate from the device class, not a measurement.`, '',
     '## Use', '', 'Not a medical device. `python predict.py BASE_MODEL_FOLDER "text"` reproduces a prediction; `adapter_*`, where present, load with PEFT.', '',
   ].join('\n');
 }
