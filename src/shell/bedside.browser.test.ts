@@ -154,4 +154,20 @@ describe('the service, over real workers and the nano model', () => {
     expect(results.carbonGrams.central / results.energyWh.central).toBeCloseTo(grams / 1000, 9);
     await service.setEnergy(settings);
   });
+
+  it('says that notes of unknown persons were charged for, once persons are protected', async () => {
+    await service.eraseLedger();
+    const id = await sampleProject(service);
+    const { columnRoles } = await service.openProject(id);
+    const person = Object.keys(columnRoles).find((name) => columnRoles[name] === 'person')!;
+    await service.setColumns(id, { ...columnRoles, [person]: 'ignore' });
+    const run = listen();
+    await service.startRun(id, { ...(await proposedPlan(service, id)), epsilon: 1, steps: 3, unit: 'row' }, run.onMessage);
+    await run.end;
+    expect(await service.budget(id)).toMatchObject({ isUnitMixed: false });
+    await service.setColumns(id, columnRoles);
+    const budget = await service.budget(id);
+    expect(budget.isUnitMixed).toBe(true);
+    expect(budget.epsilonSpent).toBeGreaterThan(0.9);
+  });
 });

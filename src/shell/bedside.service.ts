@@ -140,6 +140,8 @@ export interface BudgetReport {
   readonly epsilonSpent: number;
   /** Epsilon spent on the held-out part by charged validation; composes in parallel. */
   readonly epsilonHeldOut: number;
+  /** Some of it was charged for rows where this data set protects persons, and nobody knows how many rows a person has there. */
+  readonly isUnitMixed: boolean;
   readonly isChainIntact: boolean;
 }
 

@@ -147,6 +147,16 @@ describe('train', () => {
     await expect.element(button('Start training')).toHaveAttribute('aria-disabled', 'false');
   });
 
+  it('says where notes of unknown persons were charged for, and nowhere else', async () => {
+    const budget = page.getByRole('region', { name: /^Privacy budget/ });
+    await open({ scene: 'mixed-units', page: 'train' });
+    await expect.element(budget).toHaveTextContent(/someone with several notes there may have spent more than is shown/);
+    await close?.();
+    await open({ scene: 'done', page: 'train' });
+    await expect.element(budget).toHaveTextContent(/It would|would bring it to/);
+    await expect.element(budget).not.toHaveTextContent(/single notes/);
+  });
+
   it('offers to resume an interrupted run and says that a step is charged again', async () => {
     await open({ scene: 'interrupted', page: 'train' });
     await heading('Run 3 was interrupted').toBeVisible();

@@ -8,7 +8,7 @@ import { fakeColumns, fakeDataset, fakeLabels, fakeNote } from './fake-data.ts';
 import { fakeAlternatives, fakePlan as plan } from './fake-plans.ts';
 import { fakeResults, privateStatement, proportion } from './fake-results.ts';
 
-export const scenes = ['empty', 'fresh', 'done', 'interrupted', 'spent', 'few', 'broken-chain'] as const;
+export const scenes = ['empty', 'fresh', 'done', 'interrupted', 'spent', 'few', 'broken-chain', 'mixed-units'] as const;
 export type Scene = (typeof scenes)[number];
 export const isScene = (name: string): name is Scene => scenes.some((scene) => scene === name);
 
@@ -79,7 +79,7 @@ export class FakeService implements BedsideService {
   }
 
   #budget(): BudgetReport {
-    return { epsilonLimit: this.#limit, delta: 1e-5, epsilonSpent: this.#spent, epsilonHeldOut: this.#spent > 0 ? 1 : 0, isChainIntact: this.#options.scene !== 'broken-chain' };
+    return { epsilonLimit: this.#limit, delta: 1e-5, epsilonSpent: this.#spent, epsilonHeldOut: this.#spent > 0 ? 1 : 0, isUnitMixed: this.#options.scene === 'mixed-units', isChainIntact: this.#options.scene !== 'broken-chain' };
   }
 
   async #answer<T>(value: () => T): Promise<T> {

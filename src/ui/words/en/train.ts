@@ -60,6 +60,7 @@ export const train = {
     hintFree: 'This run spends nothing.',
     hintOpen: (free: number) => `${f.epsilon(free)} is free. It belongs to the notes, not to a run: another run on the same notes adds up.`,
     heldOut: (epsilon: number) => `The held-out part has a budget of its own: ${f.epsilon(epsilon)} spent there.`,
+    unitMixed: 'Some of it was charged by runs that protected single notes and did not know whose they were: someone with several notes there may have spent more than is shown.',
     notFit: 'This plan does not fit the budget',
     notFitBody: (after: number, limit: number) => `It would bring ε to ${f.epsilon(after)}, over your limit of ${f.epsilon(limit)}. Choose a smaller ε, or raise the limit.`,
     raise: 'Raise the limit',

@@ -60,6 +60,7 @@ export const train: Words['train'] = {
     hintFree: '本次运行不消耗预算。',
     hintOpen: (free) => `剩余 ${f.epsilon(free)}。预算属于病历而非某次运行：在同一批病历上再次运行会累加。`,
     heldOut: (epsilon) => `留出部分另有预算，已用 ${f.epsilon(epsilon)}。`,
+    unitMixed: '其中一部分来自只保护单份病历、不知道病历属于谁的运行：在那里有多份病历的人，实际消耗可能高于所示。',
     notFit: '此计划超出预算',
     notFitBody: (after, limit) => `这将使 ε 达到 ${f.epsilon(after)}，超过上限 ${f.epsilon(limit)}。请选择更小的 ε，或提高上限。`,
     raise: '提高上限',
