@@ -2,6 +2,7 @@ import type { Dataset } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { cohortsOf } from '../privacy/cohort.ts';
 import type { Balance, ExtraCharges } from '../privacy/balance.ts';
+import type { Charge } from '../privacy/composition.ts';
 import type { CohortEvent, LedgerEntry, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import { Ledger } from '../privacy/ledger.ts';
@@ -34,6 +35,8 @@ function noPersons(): BedsideError {
 export interface RunLedger {
   readonly charges: ChargePort;
   budget(): BudgetReport;
+  /** What the ledger holds of the run's training part, earlier sessions included. */
+  charged(): readonly Charge[];
   end(state: 'finished' | 'stopped' | 'failed'): Promise<void>;
 }
 
@@ -176,6 +179,7 @@ export class LedgerKeeper {
         charge: (part, step, purpose, mechanism) => ledger.charge({ kind: 'charge', id: crypto.randomUUID(), cohortId: cohortOf[part], runId, step, purpose, mechanism }),
       },
       budget: () => reportOf(ledger.balance(splitId) ?? balance),
+      charged: () => ledger.entries.flatMap(({ event }) => (event.kind === 'charge' && event.runId === runId && event.cohortId === cohortOf.training ? [{ mechanism: event.mechanism, count: 1 }] : [])),
       end: (state) => ledger.append([runEvent(runId, state)]),
     };
   }
