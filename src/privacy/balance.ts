@@ -6,6 +6,7 @@
  * later one was declared to be about different people, under the same hash key, and no hash matches. Where it counts and the unit is not found in it
  * by hash, it may be in either part, and the worse is taken.
  */
+import { checkInteger } from '../ground/check.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
 import type { BudgetEvent, CohortEvent, DataPart, LedgerEvent, Mechanism, PrivacyUnit } from './events.ts';
 
@@ -270,6 +271,7 @@ function chargesOf(pattern: Pattern, unit: PrivacyUnit, extra: ExtraCharges, ext
  * dominated by that of none or all.
  */
 export function forSeveralRows(mechanism: Mechanism, rows: number): Mechanism {
+  checkInteger('rows of a person', rows, 1);
   const noiseMultiplier = mechanism.noiseMultiplier / rows;
   if (mechanism.kind === 'gaussian') return { kind: 'gaussian', noiseMultiplier };
   return { kind: 'poisson-gaussian', noiseMultiplier, samplingRate: Math.min(1, -Math.expm1(rows * Math.log1p(-mechanism.samplingRate))) };

@@ -26,7 +26,8 @@ export function cohortsOf(dataSet: {
   const splitId = bytesToHex(sha256(utf8ToBytes([unit, keyId, training.join(), heldOut.join()].join('\n'))).subarray(0, 16));
   const event = (part: DataPart, hashes: readonly string[], rows: readonly HashedRow[]): CohortEvent => ({
     kind: 'cohort',
-    id: `${declarationId ?? 'cohort'}/${splitId}/${part}`,
+    // The same texts may come to be more rows of a person, by another label: that is news.
+    id: `${declarationId ?? 'cohort'}/${splitId}/${part}/${maximumRowsPerPerson(rows) ?? 'unknown'}`,
     cohortId: `${splitId}/${part}`,
     splitId,
     part,

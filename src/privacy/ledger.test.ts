@@ -191,6 +191,15 @@ describe('data sets of one installation', () => {
     expect(ledger.balance(byPerson.splitId)!.isUnitMixed).toBe(true);
   });
 
+  it('learn that the same texts have become more rows of a person', async () => {
+    const [once, twice] = [[row('1', 'Ann'), row('2', 'Bob')], [row('1', 'Ann'), row('1', 'Ann'), row('2', 'Bob')]];
+    const byPerson = dataSet(once, [], { unit: 'person' });
+    const { ledger } = await ledgerWith(dataSet(once, []), byPerson);
+    await ledger.append(dataSet(twice, []).events);
+    await ledger.charge(charge(dataSet(twice, []), 'training', gaussian(12)));
+    expect(ledger.balance(byPerson.splitId)!.epsilonTraining).toBe(gaussians(6, 1));
+  });
+
   it('weigh by the persons that are known where some rows name none', async () => {
     const known = [row('1', 'Ann'), row('2', 'Ann'), row('3', 'Ann'), row('4')];
     const [byRow, byPerson] = [dataSet(known, [row('5', 'Cy')]), dataSet(known, [row('5', 'Cy')], { unit: 'person' })];

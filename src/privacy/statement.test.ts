@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { BedsideError } from '../ground/errors.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
 import { gaussianEpsilon, gaussianMu } from './gaussian.ts';
 import { buildStatement, guessingBound, replaceOneEpsilon, type StatementFacts } from './statement.ts';
@@ -12,6 +13,13 @@ const goldens = JSON.parse(readFileSync(new URL('../fixtures/goldens/privacy.jso
 const facts: StatementFacts = {
   charges: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 20 }, count: 50 }], delta: 1e-5, unit: 'person', samplingRate: 1, noiseMultiplier: 20, steps: 50, clipNorm: 0.3, validationEpsilon: 1, isSecureNoise: true,
 };
+
+describe('guessingBound', () => {
+  it('is a half for nothing and 1 for everything, and refuses what is no epsilon', () => {
+    expect([guessingBound(0), guessingBound(Infinity)]).toEqual([0.5, 1]);
+    for (const epsilon of [NaN, -1, -Infinity]) expect(() => guessingBound(epsilon)).toThrow(BedsideError);
+  });
+});
 
 describe('replaceOneEpsilon', () => {
   it('reproduces the table of the full-batch recipe at 1,201 units: .5/1/3/8 become 1.09/2.20/6.88/19.7', () => {

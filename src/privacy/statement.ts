@@ -1,4 +1,4 @@
-import { checkInteger, checkPositive } from '../ground/check.ts';
+import { checkInteger, checkNonNegative, checkPositive } from '../ground/check.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
 import type { DataPart, PrivacyUnit } from './events.ts';
 import { gaussianEpsilon } from './gaussian.ts';
@@ -59,6 +59,7 @@ export interface StatementFacts {
 
 /** Best share of right guesses, at even odds, about whether a unit took part: e^epsilon / (1 + e^epsilon), delta left out. */
 export function guessingBound(epsilon: number): number {
+  if (epsilon !== Infinity) checkNonNegative('epsilon', epsilon);
   return 1 / (1 + Math.exp(-epsilon));
 }
 
