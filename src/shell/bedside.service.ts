@@ -204,6 +204,7 @@ export interface RunProgress {
   readonly notesPerSecond: number | null;
   readonly budget: BudgetReport | null;
   readonly epsilonRun: number | null;
+  /** What the most exposed unit will have spent, all runs together, after one more step and at the end; null where nothing is charged. */
   readonly epsilonNextStep: number | null;
   readonly epsilonAtEnd: number | null;
   readonly device: string;

@@ -146,7 +146,7 @@ export class Guard {
     const [project, dataset] = await Promise.all([readProject(this.#database, run.projectId), readDataset(this.#database, run.projectId)]);
     const { split } = await this.#ledger.subject(project, run.plan, dataset);
     const ledger = isPrivate(run.plan) ? await this.#ledger.openRun(project, run.plan, run.id, how, dataset) : null;
-    const keeper = new RunKeeper(run, new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction), () => ledger?.budget() ?? null, onMessage);
+    const keeper = new RunKeeper(run, new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction), ledger, onMessage);
     const checkpoint = how === 'resumed' ? await readCheckpoint(this.#database, run.id) : null;
     const guarded = new GuardedRun({ database: this.#database, crew: this.#crew, project, dataset, split, ledger, loadEncoder: (onProgress) => this.#loadedEncoder(onProgress), checkpoint }, keeper);
     this.#active = guarded;

@@ -53,6 +53,20 @@ describe('a private run and its ledger', () => {
     await expect(keeper.openRun(await readProject(database, id), plan, 'run', 'resumed')).resolves.toBeDefined();
   });
 
+  it('tells what lies ahead of a run in one sum with what earlier runs spent', async () => {
+    const id = await project();
+    const earlier = await keeper.openRun(await readProject(database, id), plan, 'earlier', 'started');
+    await earlier.charges.charge('training', 0, 'gradient', { kind: 'gaussian', noiseMultiplier: 2 });
+    const { epsilonAfter } = await keeper.afterRun(await readProject(database, id), plan);
+    const run = await keeper.openRun(await readProject(database, id), plan, 'run', 'started');
+    const spent = run.budget().epsilonSpent;
+    const start = run.ahead(0)!;
+    expect(start.next).toBeGreaterThan(spent);
+    expect(start.next).toBeLessThan(start.end);
+    expect(start.end).toBeCloseTo(epsilonAfter, 9);
+    expect(run.ahead(plan.steps - 1)!.next).toBeCloseTo(run.ahead(plan.steps - 1)!.end, 12);
+  });
+
   it('promises nothing to persons where no column names them', async () => {
     const id = await project();
     await confirm(id, { ...roles, who: 'ignore' });

@@ -37,6 +37,8 @@ export interface RunLedger {
   budget(): BudgetReport;
   /** What the ledger holds of the run's training part, earlier sessions included. */
   charged(): readonly Charge[];
+  /** What the most exposed unit will have spent, all runs together, after one more step than `stepsDone` and at the plan's end. */
+  ahead(stepsDone: number): { readonly next: number; readonly end: number } | null;
   end(state: 'finished' | 'stopped' | 'failed'): Promise<void>;
 }
 
@@ -172,6 +174,9 @@ export class LedgerKeeper {
     const events: LedgerEvent[] = [...cohorts];
     if (!isKnown || delta < balance.delta) events.push(budgetEvent(subject, isKnown ? balance.epsilonLimit : project.epsilonLimit, delta));
     await ledger.append([...events, runEvent(runId, how)]);
+    const planned = plannedCharges(plan, subject.trainingUnits, subject.classes);
+    const [before, step] = [planned.slice(0, -1), planned.at(-1)];
+    const charged = () => ledger.entries.flatMap(({ event }) => (event.kind === 'charge' && event.runId === runId && event.cohortId === cohortOf.training ? [{ mechanism: event.mechanism, count: 1 }] : []));
     const cohortOf = { training: cohorts[0].cohortId, 'held-out': cohorts[1].cohortId };
     return {
       charges: {
@@ -179,7 +184,15 @@ export class LedgerKeeper {
         charge: (part, step, purpose, mechanism) => ledger.charge({ kind: 'charge', id: crypto.randomUUID(), cohortId: cohortOf[part], runId, step, purpose, mechanism }),
       },
       budget: () => reportOf(ledger.balance(splitId) ?? balance),
-      charged: () => ledger.entries.flatMap(({ event }) => (event.kind === 'charge' && event.runId === runId && event.cohortId === cohortOf.training ? [{ mechanism: event.mechanism, count: 1 }] : [])),
+      charged,
+      ahead: (stepsDone) => {
+        if (!step) return null;
+        const left = plan.steps - stepsDone;
+        // What comes before the first step is charged once; a run that has charged anything has charged it.
+        const first = charged().length > 0 ? [] : before;
+        const spentAfter = (steps: number) => ledger.balanceAfter(splitId, { training: steps > 0 ? [...first, { mechanism: step.mechanism, count: steps }] : first })?.epsilonSpent ?? Infinity;
+        return { next: spentAfter(Math.min(1, left)), end: spentAfter(left) };
+      },
       end: (state) => ledger.append([runEvent(runId, state)]),
     };
   }

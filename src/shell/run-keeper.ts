@@ -1,6 +1,7 @@
 import type { SessionOutcome, SessionProgress } from '../training/session-input.ts';
-import type { BudgetReport, PanelPoint, Progress, RunMessage, RunPhase, RunProgress } from './bedside.service.ts';
+import type { PanelPoint, Progress, RunMessage, RunPhase, RunProgress } from './bedside.service.ts';
 import type { EnergyMeter } from './energy-meter.ts';
+import type { RunLedger } from './ledger-keeper.ts';
 import { MessageThrottle } from './message-throttle.ts';
 import type { RunRecord } from './records.ts';
 
@@ -14,13 +15,13 @@ export class RunKeeper {
   #latest: RunProgress;
   readonly #throttle: MessageThrottle;
   readonly #meter: EnergyMeter;
-  readonly #budget: () => BudgetReport | null;
+  readonly #ledger: Pick<RunLedger, 'budget' | 'ahead'> | null;
 
-  constructor(run: RunRecord, meter: EnergyMeter, budget: () => BudgetReport | null, onMessage: (message: RunMessage) => void) {
+  constructor(run: RunRecord, meter: EnergyMeter, ledger: Pick<RunLedger, 'budget' | 'ahead'> | null, onMessage: (message: RunMessage) => void) {
     this.#run = run;
     this.#points = [...run.points];
     this.#meter = meter;
-    this.#budget = budget;
+    this.#ledger = ledger;
     this.#throttle = new MessageThrottle(onMessage);
     this.#latest = {
       runId: run.id,
@@ -30,7 +31,7 @@ export class RunKeeper {
       steps: run.steps,
       secondsLeft: null,
       notesPerSecond: null,
-      budget: budget(),
+      budget: this.#ledger?.budget() ?? null,
       epsilonRun: run.epsilonRun,
       epsilonNextStep: null,
       epsilonAtEnd: null,
@@ -71,8 +72,10 @@ export class RunKeeper {
   }
 
   reportSession(progress: SessionProgress): void {
-    const { phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, epsilonRun, epsilonNextStep, epsilonAtEnd, elapsedSeconds } = progress;
-    const budget = this.#budget();
+    const { phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, epsilonRun, elapsedSeconds } = progress;
+    const budget = this.#ledger?.budget() ?? null;
+    // Set beside what all runs have spent, so told in the same sum; the session knows of its own run alone.
+    const ahead = this.#ledger?.ahead(step) ?? null;
     const { energyWh, carbonGrams } = this.#meter.after(elapsedSeconds);
     const score = progress.heldOut?.value ?? null;
     const last = this.#points.at(-1);
@@ -81,7 +84,7 @@ export class RunKeeper {
       this.#points = [...this.#points, point];
     }
     this.change({ seconds: elapsedSeconds, stepsDone: step, steps, epsilonRun, energyWh, carbonGrams, points: this.#points, ...(score ? { accuracy: score.accuracy } : {}) });
-    this.#tell({ phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, budget, epsilonRun, epsilonNextStep, epsilonAtEnd, points: this.#points });
+    this.#tell({ phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, budget, epsilonRun, epsilonNextStep: ahead?.next ?? null, epsilonAtEnd: ahead?.end ?? null, points: this.#points });
   }
 
   /** Says that the run waits; `failure` where the person did not ask for it. */
