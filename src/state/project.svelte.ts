@@ -37,7 +37,7 @@ export class ProjectState {
     this.id = project.id;
     this.#roles = project.columnRoles;
     if (project.dataset) this.columns.set(project.dataset);
-    this.run = new CurrentRun(service, project.id, () => void this.refresh());
+    this.run = new CurrentRun(service, project.id, () => void Promise.all([this.refresh(), this.forecastAnew()]).catch(() => undefined));
   }
 
   get project(): Project { return this.#project; }
@@ -109,8 +109,12 @@ export class ProjectState {
   }
 
   async propose(): Promise<void> {
+    const before = this.proposal.value?.plan ?? null;
     const proposal = await this.proposal.load(() => this.#service.proposePlan(this.id));
-    if (proposal && this.#plan === null) await this.setPlan(proposal.plan);
+    if (!proposal) return;
+    // A plan that nobody changed follows the proposal, which follows what the budget has left; any plan costs something else after a run.
+    const isUntouched = this.#plan === null || JSON.stringify(this.#plan) === JSON.stringify(before);
+    await this.setPlan(isUntouched || this.#plan === null ? proposal.plan : this.#plan);
   }
 
   async setPlan(plan: Plan): Promise<void> {

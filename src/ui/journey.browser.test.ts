@@ -119,6 +119,19 @@ describe('train', () => {
     await expect.element(page.getByRole('status')).toHaveTextContent('Run 5 is done');
   });
 
+  it('says after a run what another would come to, and plans it at its new price', async () => {
+    await open({ scene: 'fresh', page: 'train' });
+    const budget = page.getByRole('region', { name: /^Privacy budget/ });
+    await button('Start training').click();
+    await heading('Run 1 is done').toBeVisible();
+    await expect.element(budget).toHaveTextContent('Another run of the same plan would bring it to 2.76.');
+    await button('Plan the next run').click();
+    await expect.element(page.getByRole('region', { name: 'What it will cost' })).toHaveTextContent('2.76 with all earlier runs');
+    await button('Start training').click();
+    await heading('Run 2 is done').toBeVisible();
+    await expect.element(budget).toHaveTextContent('Another run of the same plan would not fit: it would bring it to 4.14.');
+  });
+
   it('pauses and goes on by the space bar, but not from a field', async () => {
     const { settings } = await open({ scene: 'done', page: 'train', stepMs: 40 });
     await button('Start training').click();

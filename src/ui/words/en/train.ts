@@ -59,6 +59,8 @@ export const train = {
     hintRunning: (next: number, free: number) => `One more step brings it to ${f.epsilon(next)}. After this run ${f.epsilon(free)} stays free. Each step is charged before it is made.`,
     hintFree: 'This run spends nothing.',
     hintOpen: (free: number) => `${f.epsilon(free)} is free. It belongs to the notes, not to a run: another run on the same notes adds up.`,
+    hintAgain: (after: number) => `Another run of the same plan would bring it to ${f.epsilon(after)}.`,
+    hintNotAgain: (after: number) => `Another run of the same plan would not fit: it would bring it to ${f.epsilon(after)}.`,
     heldOut: (epsilon: number) => `The held-out part has a budget of its own: ${f.epsilon(epsilon)} spent there.`,
     unitMixed: 'Some of it was charged by runs that protected single notes and did not know whose they were: someone with several notes there may have spent more than is shown.',
     notFit: 'This plan does not fit the budget',

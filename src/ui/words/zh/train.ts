@@ -59,6 +59,8 @@ export const train: Words['train'] = {
     hintRunning: (next, free) => `再走一步为 ${f.epsilon(next)}。本次运行后剩余 ${f.epsilon(free)}。每一步先记账再执行。`,
     hintFree: '本次运行不消耗预算。',
     hintOpen: (free) => `剩余 ${f.epsilon(free)}。预算属于病历而非某次运行：在同一批病历上再次运行会累加。`,
+    hintAgain: (after) => `再按同样的计划运行一次将达到 ${f.epsilon(after)}。`,
+    hintNotAgain: (after) => `再按同样的计划运行一次会超出：将达到 ${f.epsilon(after)}。`,
     heldOut: (epsilon) => `留出部分另有预算，已用 ${f.epsilon(epsilon)}。`,
     unitMixed: '其中一部分来自只保护单份病历、不知道病历属于谁的运行：在那里有多份病历的人，实际消耗可能高于所示。',
     notFit: '此计划超出预算',
