@@ -170,4 +170,19 @@ describe('the service, over real workers and the nano model', () => {
     expect(budget.isUnitMixed).toBe(true);
     expect(budget.epsilonSpent).toBeGreaterThan(0.9);
   });
+
+  it('forecasts the next run from the last one that ended here', async () => {
+    await service.eraseLedger();
+    const id = await sampleProject(service);
+    const plan = { ...(await proposedPlan(service, id)), epsilon: 0.5, steps: 40 };
+    const run = listen();
+    const { runId } = await service.startRun(id, plan, run.onMessage);
+    await run.end;
+    const { seconds } = (await service.results(id, runId)).run;
+    // What a run has taught is written once its results are out.
+    await expect.poll(async () => (await service.forecast(id, plan)).seconds.central, { timeout: 10_000 }).toBeCloseTo(seconds, 6);
+    const forecast = await service.forecast(id, plan);
+    expect(forecast.seconds.low).toBeLessThan(seconds);
+    expect(forecast.seconds.high).toBeGreaterThan(seconds);
+  });
 });

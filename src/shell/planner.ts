@@ -12,7 +12,9 @@ import { EnergyMeter } from './energy-meter.ts';
 import { readEnergySettings } from './energy-settings.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import { readDataset, readProject } from './projects.ts';
-import { forecastSeconds, measureSpeed, type Speed } from './speed.ts';
+import { keepLearnedSpeed, readLearnedSpeed, type SpeedPlace } from './learned-speed.ts';
+import type { ProjectRecord, RunRecord } from './records.ts';
+import { forecastSeconds, learnedSpeed, measureSpeed, type Speed, type Workload } from './speed.ts';
 import type { TrainingCrew } from './training-crew.ts';
 import { takeTurn } from './turn.ts';
 
@@ -64,16 +66,33 @@ export class Planner {
   }
 
   async forecast(id: string, plan: Plan): Promise<CostForecast> {
-    const [project, dataset, encoder] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#encoder()]);
-    const { split } = await this.#ledger.subject(project, plan, dataset);
-    const counts = countsOf(split, plan.unit);
-    const [{ meanTokens }, speed] = await Promise.all([this.#lengthsOf(id, dataset, plan.maximumLength), this.#measuredSpeed()]);
-    const seconds = forecastSeconds(plan, { ...counts, meanTokens, classes: dataset.labels.length, width: encoder.shape.width }, speed);
-    const statement = statementOf(plan, { unit: plan.unit, trainingUnits: counts.trainingUnits, classes: dataset.labels.length });
+    const { project, workload, trainingUnits, place } = await this.#workOf(id, plan);
+    const speed = (await readLearnedSpeed(this.#database, place)) ?? (await this.#measuredSpeed());
+    const seconds = forecastSeconds(plan, workload, speed);
+    const statement = statementOf(plan, { unit: plan.unit, trainingUnits, classes: workload.classes });
     const drawn = new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction).between(seconds);
     if (!isPrivate(plan) || !statement.isPrivate) return { seconds, ...drawn, epsilonRun: null, epsilonAfter: null, fitsBudget: true, statement };
     const { epsilonAfter, fitsBudget } = await this.#ledger.afterRun(project, plan);
     return { seconds, ...drawn, epsilonRun: statement.epsilon, epsilonAfter, fitsBudget, statement };
+  }
+
+  /** Takes from a finished run how long such work lasts here, for the next forecast. */
+  async learn({ projectId, plan, seconds }: RunRecord): Promise<void> {
+    const { workload, place } = await this.#workOf(projectId, plan);
+    await keepLearnedSpeed(this.#database, place, learnedSpeed(plan, workload, await this.#measuredSpeed(), seconds));
+  }
+
+  async #workOf(id: string, plan: Plan): Promise<{ readonly project: ProjectRecord; readonly workload: Workload; readonly trainingUnits: number; readonly place: SpeedPlace }> {
+    const [project, dataset, encoder] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#encoder(), this.#crew.ready()]);
+    const { split } = await this.#ledger.subject(project, plan, dataset);
+    const { trainingUnits, trainingRows, heldOutRows } = countsOf(split, plan.unit);
+    const { meanTokens } = await this.#lengthsOf(id, dataset, plan.maximumLength);
+    return {
+      project,
+      workload: { trainingRows, heldOutRows, meanTokens, classes: dataset.labels.length, width: encoder.shape.width },
+      trainingUnits,
+      place: { encoderSha256: encoder.report.sha256, device: this.#crew.device, kind: plan.kind },
+    };
   }
 
   #measuredSpeed(): Promise<Speed> {

@@ -6,6 +6,13 @@ import type { RemoteTrainer } from './remote-trainer.ts';
 export interface Speed {
   readonly tokensPerSecond: number;
   readonly workers: number;
+  /** Seconds that a whole run took over those that `tokensPerSecond` alone would have it take; null where no run has shown it. */
+  readonly runFactor: number | null;
+}
+
+export function isSpeed(value: unknown): value is Speed {
+  const isPositive = (number: unknown) => typeof number === 'number' && number > 0 && Number.isFinite(number);
+  return typeof value === 'object' && value !== null && 'tokensPerSecond' in value && isPositive(value.tokensPerSecond) && 'workers' in value && isPositive(value.workers) && 'runFactor' in value && (value.runFactor === null || isPositive(value.runFactor));
 }
 
 const probeRows = 8;
@@ -24,7 +31,7 @@ export async function measureSpeed(trainers: readonly RemoteTrainer[]): Promise<
   const startedAtMs = performance.now();
   await readAll();
   const seconds = Math.max(1e-4, (performance.now() - startedAtMs) / 1000);
-  return { tokensPerSecond: (trainers.length * probeRows * probeTokens) / seconds, workers: trainers.length };
+  return { tokensPerSecond: (trainers.length * probeRows * probeTokens) / seconds, workers: trainers.length, runFactor: null };
 }
 
 /** What a plan has to read. */
@@ -36,30 +43,41 @@ export interface Workload {
   readonly width: number;
 }
 
-/** Seconds a plan takes, with a range: other programs, heat and batteries slow a device down, and long notes cost more than their share. */
-export function forecastSeconds(plan: Plan, { trainingRows, heldOutRows, meanTokens, classes, width }: Workload, { tokensPerSecond, workers }: Speed): { readonly low: number; readonly central: number; readonly high: number } {
+/** What a run's measured seconds say of the speed that its forecast began with. */
+export function learnedSpeed(plan: Plan, workload: Workload, probe: Speed, measuredSeconds: number): Speed {
+  const expected = workSeconds(plan, workload, probe);
+  return { ...probe, runFactor: expected > 0 && measuredSeconds > 0 ? measuredSeconds / expected : null };
+}
+
+/**
+ * Seconds a plan takes, with a range: other programs, heat and batteries slow a device down, and long notes cost more than their share.
+ * A probe of a moment says little of a busy machine, so its range is wide; a run that was measured there narrows it.
+ */
+export function forecastSeconds(plan: Plan, workload: Workload, speed: Speed): { readonly low: number; readonly central: number; readonly high: number } {
+  const seconds = workSeconds(plan, workload, speed);
+  if (speed.runFactor === null) return { low: 0.5 * seconds, central: seconds, high: 3 * seconds + 2 };
+  const central = seconds * speed.runFactor;
+  return { low: 0.6 * central, central, high: 1.8 * central + 1 };
+}
+
+function workSeconds(plan: Plan, { trainingRows, heldOutRows, meanTokens, classes, width }: Workload, { tokensPerSecond, workers }: Speed): number {
   const readOnce = ((trainingRows + heldOutRows) * meanTokens) / tokensPerSecond;
   const evaluations = 11;
   const steps = plannedSteps(plan, trainingRows);
-  let central: number;
   switch (plan.kind) {
     case 'label-sentences':
-      central = readOnce;
-      break;
+      return readOnce;
     case 'full-batch-head':
     case 'plain-head': {
       const features = width * (plan.kind === 'full-batch-head' ? plan.featureLayers.length : 1);
       const rowsAStep = plan.kind === 'full-batch-head' ? trainingRows : Math.min(plan.batchSize, trainingRows);
       // Logits and outer product, then the noise on each parameter.
-      central = readOnce + (steps * rowsAStep * features * classes * 2) / (headOperationsPerSecond * workers) + (steps * features * classes) / 2e6;
-      break;
+      return readOnce + (steps * rowsAStep * features * classes * 2) / (headOperationsPerSecond * workers) + (steps * features * classes) / 2e6;
     }
     case 'dp-sgd':
     case 'plain-lora': {
       const rowsAStep = plan.kind === 'dp-sgd' ? plan.expectedBatchSize : Math.min(plan.batchSize, trainingRows);
-      central = (steps * rowsAStep * meanTokens * trainingFactor) / tokensPerSecond + (evaluations * heldOutRows * meanTokens) / tokensPerSecond;
-      break;
+      return (steps * rowsAStep * meanTokens * trainingFactor) / tokensPerSecond + (evaluations * heldOutRows * meanTokens) / tokensPerSecond;
     }
   }
-  return { low: 0.7 * central, central, high: 2 * central + 2 };
 }
