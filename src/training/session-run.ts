@@ -68,13 +68,12 @@ export class SessionRun {
   }
 
   /**
-   * The only door: adds the trainers' sums, charges the ledger durably, checks the sum, and returns it with noise, in value units.
+   * The only door: charges the ledger durably, adds the trainers' sums, checks the sum, and returns it with noise, in value units.
    * A sum that fails its check was charged and is thrown away: that a run ended is itself something an onlooker learns.
    * Returns null, having charged and released nothing, where the budget refuses.
    */
   async release(parts: readonly ClippedSum[], release: Release): Promise<Float64Array | null> {
     const { charges, keys } = this.privateParts();
-    const total = addClippedSums(parts, release.expected.length);
     try {
       await charges.charge('training', release.step, release.purpose, release.mechanism);
     } catch (error) {
@@ -82,6 +81,7 @@ export class SessionRun {
       throw error;
     }
     this.#charges.push(release.mechanism);
+    const total = addClippedSums(parts, release.expected.length);
     checkClippedSum(total, release.expected);
     const sensitivity = Math.floor(release.expected.clipNorm * total.gridScale);
     const noise = await gaussianIntegers(keys, release.step, release.tensor, total.sum.length, release.mechanism.noiseMultiplier * sensitivity);
