@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { mountApp, type MountOptions } from './testing/mount-app.ts';
+import { en } from './words/en.ts';
 
 let close: (() => Promise<void>) | null = null;
 afterEach(async () => {
@@ -236,6 +237,32 @@ describe('after a run', () => {
   it('fairness hides a small group and says why', async () => {
     await open({ scene: 'done', page: 'results' });
     await expect.element(page.getByText('hidden: fewer than 10 notes').first()).toBeInTheDocument();
+  });
+
+  it.each([1280, 390])('names in the table of mix-ups break between words alone, %i wide', async (width) => {
+    const { service } = await open({ scene: 'done' });
+    await page.viewport(width, 800);
+    const given = service.results;
+    service.results = async (...asked) => ({ ...(await given(...asked)), labels: ['Gastroenterology', 'Past medical history', 'ear_nose_throat', 'Follow-up'] });
+    location.hash = '#/results';
+    const table = page.getByRole('table', { name: en.results.confusion.caption });
+    await expect.element(table).toBeVisible();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const texts = document.createTreeWalker(table.element(), NodeFilter.SHOW_TEXT);
+    const lines: string[] = [];
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      if (!text.parentElement?.closest('th')) continue;
+      for (const { 0: word, index } of (text.textContent ?? '').matchAll(/[^\s-]+/g)) {
+        const range = document.createRange();
+        range.setStart(text, index);
+        range.setEnd(text, index + word.length);
+        lines.push(`${word} ${range.getClientRects().length}`);
+      }
+    }
+    expect(lines.filter((line) => line.startsWith('Gastro'))).toEqual(['Gastroenterology 1', 'Gastroenterology 1']);
+    expect(lines.filter((line) => !line.endsWith(' 1'))).toEqual([]);
+    expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(document.documentElement.clientWidth);
   });
 
   it('a note is classified, and a changed note makes the answer stale', async () => {

@@ -1,12 +1,20 @@
 import { expect, it } from 'vitest';
 import { placeLabels } from './label-layout.ts';
-import { linear, path, stepTicks, textWidth, ticksTo } from './scale.ts';
+import { linear, longestWordWidth, path, stepTicks, textWidth, ticksTo } from './scale.ts';
 
 it('ticks are round and reach the maximum', () => {
   expect(ticksTo(4, 4)).toEqual([0, 1, 2, 3, 4]);
   expect(ticksTo(19, 2)).toEqual([0, 10, 20]);
   expect(ticksTo(0, 4)).toEqual([0]);
   expect(ticksTo(0.3, 3)).toEqual([0, 0.1, 0.2, 0.3]);
+});
+
+it('a label is as narrow as its longest word, and Chinese as one character', () => {
+  expect(longestWordWidth('No follow-up')).toBe(textWidth('follow-'));
+  expect(longestWordWidth('Gastroenterology')).toBe(textWidth('Gastroenterology'));
+  expect(longestWordWidth('past_medical history')).toBe(textWidth('past_medical'));
+  expect(longestWordWidth('消化内科')).toBe(textWidth('消'));
+  expect(longestWordWidth('')).toBe(0);
 });
 
 it('step ticks are whole and end at the last step', () => {

@@ -30,6 +30,11 @@ export function textWidth(text: string, size = 13): number {
   return width;
 }
 
+/** Rough width of the widest part of a text that a line cannot break; Chinese breaks between any two characters. */
+export function longestWordWidth(text: string, size = 13): number {
+  return Math.max(0, ...text.split(/(?<=[\s-])|(?<=[\u2e80-\u9fff])|(?=[\u2e80-\u9fff])/u).map((word) => textWidth(word.trim(), size)));
+}
+
 /** `points` as the d of an SVG path. */
 export function path(points: readonly (readonly [x: number, y: number])[]): string {
   return points.map(([x, y], index) => `${index === 0 ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
