@@ -7,6 +7,13 @@ import type { RunRecord } from './records.ts';
 
 /** The panel draws no more points than this; a longer run is thinned, its evaluations never. */
 const mostPoints = 200;
+/** Of a run with secret draws a point tells the time of this many steps at least, but for those that are scored. */
+const fewestDraws = 10;
+
+/** Whether the panel gets a point `sinceLast` steps after its last one. */
+export function isPointDue(kind: Plan['kind'], sinceLast: number, steps: number): boolean {
+  return sinceLast >= Math.max(kind === 'dp-sgd' ? fewestDraws : 0, steps / mostPoints);
+}
 
 /** Follows one run: its record, its points, and what the page is told, all of it for the owner's eyes. */
 export class RunKeeper {
@@ -79,7 +86,7 @@ export class RunKeeper {
     const { energyWh, carbonGrams } = this.#meter.after(elapsedSeconds);
     const score = progress.heldOut?.value ?? null;
     const last = this.#points.at(-1);
-    if (phase === 'training' && (score !== null || last === undefined || step - last.step >= steps / mostPoints)) {
+    if (phase === 'training' && (score !== null || last === undefined || isPointDue(this.#run.plan.kind, step - last.step, steps))) {
       const point: PanelPoint = { step, elapsedSeconds, accuracy: score?.accuracy ?? null, heldOutLossNats: score?.lossNats ?? null, energyWh, carbonGrams, epsilonSpent: budget?.epsilonSpent ?? null };
       this.#points = [...this.#points, point];
     }
