@@ -1,3 +1,4 @@
+import type { Plan } from '../training/plan.ts';
 import type { SessionOutcome, SessionProgress } from '../training/session-input.ts';
 import type { PanelPoint, Progress, RunMessage, RunPhase, RunProgress } from './bedside.service.ts';
 import type { EnergyMeter } from './energy-meter.ts';
