@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildDataset } from '../data/dataset.ts';
 import type { RawTable } from '../data/table.ts';
 import { openBedsideDatabase, storesByProject, storesByRun, type BedsideDatabase } from './database.ts';
+import { runLockName } from './live-runs.ts';
 import { withFullDisk } from './testing/full-disk.ts';
 import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readTable, saveDataset } from './projects.ts';
 import { createRun, saveCheckpoint } from './runs.ts';
@@ -52,6 +53,17 @@ describe('projects', () => {
     expect(project).toMatchObject({ name: 'Clinic', fileName: 'notes.csv', columnRoles: roles, sentences: { cardiology: 'About the heart.' } });
     expect(project.dataset).toMatchObject({ noteCount: 2, personCount: 2, problemCount: 1, problemCounts: [{ code: 'empty-text', count: 1 }], labels: ['cardiology', 'dermatology'] });
     expect(await readTable(database, id)).toEqual(table);
+  });
+
+  it('does not delete a project while somebody works on one of its runs', async () => {
+    const id = await savedProject();
+    const run = await createRun(database, id, plan, 0);
+    await navigator.locks.request(runLockName(run.id), async () => {
+      await expect(deleteProject(database, id)).rejects.toMatchObject({ code: 'storage/run-goes-on', family: 'storage' });
+      expect(await readTable(database, id)).toEqual(table);
+    });
+    await deleteProject(database, id);
+    await expect(readTable(database, id)).rejects.toMatchObject({ code: 'storage/missing' });
   });
 
   it('never takes hashes of earlier columns for those of the present ones, even where they were written late', async () => {

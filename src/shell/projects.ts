@@ -4,7 +4,7 @@ import { storesByProject, storesByRun, type BedsideDatabase } from './database.t
 import { liveRunIds, withInterruption } from './live-runs.ts';
 import { summaryOfRun, viewOfDataset } from './project-summary.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
-import { recordMissing } from './storage-errors.ts';
+import { recordMissing, runGoesOn } from './storage-errors.ts';
 import { inTransaction } from './transaction.ts';
 
 export const defaultEpsilonLimit = 4;
@@ -121,9 +121,11 @@ export async function duplicateProject(database: BedsideDatabase, id: string, na
   });
 }
 
-/** Deletes a project's texts, runs, checkpoints, models and results together. The ledger is another database and keeps its events. */
+/** Deletes a project's texts, runs, checkpoints, models and results together; refuses while somebody works on one of its runs. The ledger is another database and keeps its events. */
 export async function deleteProject(database: BedsideDatabase, id: string): Promise<void> {
+  const live = await liveRunIds();
   await inTransaction(database, ['projects', ...storesByProject, ...storesByRun], 'readwrite', async (transaction) => {
+    if ((await transaction.objectStore('runs').index('projectId').getAllKeys(id)).some((runId) => live.has(runId))) throw runGoesOn();
     await transaction.objectStore('projects').delete(id);
     for (const store of storesByProject) await transaction.objectStore(store).delete(id);
     for (const store of storesByRun) {

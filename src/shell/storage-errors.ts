@@ -35,9 +35,14 @@ export function ledgerMovedOn(expected: number, found: number): BedsideError {
   return new BedsideError('storage/ledger-moved-on', 'storage', `The ledger has ${found} entries where ${expected} were expected: another tab has written to it. Nothing was written.`, 'Close other tabs of Bedside, or wait until their run has ended, then try again.', { expected, found });
 }
 
-/** A run goes on in another tab. */
+/** A project cannot go while one of its runs goes on: nobody could stop that run any more. */
+export function runGoesOn(): BedsideError {
+  return new BedsideError('storage/run-goes-on', 'storage', 'A run of this project is still going on. Nothing was deleted.', 'Stop it on the Train page, or wait until it has ended.');
+}
+
+/** A run goes on already, here or in another tab. */
 export function otherTabTrains(): BedsideError {
-  return new BedsideError('storage/other-tab', 'storage', 'Another tab of Bedside is training.', 'Wait until it has finished, or stop it there.');
+  return new BedsideError('storage/other-tab', 'storage', 'Another run is going on, in this tab or another one.', 'Wait until it has finished, or open its project and stop it there.');
 }
 
 /** Something that was saved is not there, or is not what was saved. */

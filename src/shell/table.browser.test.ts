@@ -42,6 +42,14 @@ describe('the table worker', () => {
     expect((await call((remote) => remote.listProjects())).length).toBe(before);
   });
 
+  it('keeps nothing of a file that is cancelled when it has just been read', async () => {
+    const { call } = await startTable();
+    const before = (await call((remote) => remote.listProjects())).length;
+    const reading = call((remote) => remote.readFile(csv(60_000), proxy(({ done, total }) => { if (done === total) void call((again) => again.cancelRead()); })));
+    await expect(reading).rejects.toMatchObject({ code: 'cancelled' });
+    expect((await call((remote) => remote.listProjects())).length).toBe(before);
+  });
+
   it('says what is wrong with a file that is no table, in words of ours', async () => {
     const { call } = await startTable();
     await expect(call((remote) => remote.readFile(new File(['%PDF-1.7 ...'], 'notes.csv'), proxy(() => undefined)))).rejects.toMatchObject({ name: 'BedsideError', family: 'input' });

@@ -1,6 +1,7 @@
 /** Tables and projects: parses files, keeps rows in IndexedDB, gives the page what it shows. */
 import { buildDataset } from '../data/dataset.ts';
 import { guessColumns } from '../data/columns.ts';
+import { cancelledError } from '../data/data-errors.ts';
 import { parseTable } from '../data/parse.ts';
 import { isSampleTable, sampleSentences, sampleTable } from '../data/sample.ts';
 import { setAsideCsv } from '../data/set-aside.ts';
@@ -20,7 +21,8 @@ logRequests();
 const opening = openBedsideDatabase();
 opening.catch(() => undefined);
 const shownRows = 20;
-let isCancelled = false;
+/** The reading that can be cancelled: the last one begun. */
+let reading = { isCancelled: false };
 
 function decode(bytes: Uint8Array, encoding: TextEncoding): string {
   return new TextDecoder(encoding).decode(bytes);
@@ -48,13 +50,17 @@ const service: TableService = {
   deleteProject: async (id) => deleteProject(await opening, id),
 
   readFile: async (file, onProgress) => {
-    isCancelled = false;
+    const own = (reading = { isCancelled: false });
     const bytes = new Uint8Array(await file.arrayBuffer());
-    const table = await parseTable({ fileName: file.name, bytes, decode, onProgress: ({ done, total }) => onProgress({ done, total }), pause: takeTurn, isCancelled: () => isCancelled });
-    return save(table);
+    const table = await parseTable({ fileName: file.name, bytes, decode, onProgress: ({ done, total }) => onProgress({ done, total }), pause: takeTurn, isCancelled: () => own.isCancelled });
+    const id = await save(table);
+    // Cancelled while it was being saved: whoever cancels finds nothing of it afterwards.
+    if (!own.isCancelled) return id;
+    await deleteProject(await opening, id);
+    throw cancelledError();
   },
   cancelRead: async () => {
-    isCancelled = true;
+    reading.isCancelled = true;
   },
   openSample: () => save(sampleTable(), sampleSentences),
   preview: async (id) => {

@@ -7,7 +7,7 @@ export const start = {
   dropOver: 'Let go to read it here',
   formats: 'CSV, TSV or JSON Lines, one note a row. 300 rows are enough to begin.',
   choose: 'Choose a file',
-  reading: (done: number, total: number) => (total > 0 ? `Reading, ${f.count(done)} of ${plural(total, 'row', 'rows')}` : 'Reading the file'),
+  reading: (done: number, total: number) => (total > 0 ? `Reading, ${f.percent(Math.min(1, done / total))}` : 'Reading the file'),
   readingName: 'Reading',
   sampleTitle: 'Or begin with a sample',
   sampleName: 'Clinic notes, made up',

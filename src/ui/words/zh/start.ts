@@ -1,5 +1,5 @@
 import type { Words } from '../en.ts';
-import { format as f, rows } from './locale.ts';
+import { format as f } from './locale.ts';
 
 export const start: Words['start'] = {
   title: '在本设备上，让模型学会阅读您的病历',
@@ -8,7 +8,7 @@ export const start: Words['start'] = {
   dropOver: '松开即在此读取',
   formats: 'CSV、TSV 或 JSON Lines，每行一份。300 行即可开始。',
   choose: '选择文件',
-  reading: (done, total) => (total > 0 ? `读取中，第 ${f.count(done)} 行，共 ${rows(total)}` : '正在读取文件'),
+  reading: (done, total) => (total > 0 ? `读取中，${f.percent(Math.min(1, done / total))}` : '正在读取文件'),
   readingName: '读取',
   sampleTitle: '或者从样本开始',
   sampleName: '门诊病历，虚构',
