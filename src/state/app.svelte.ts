@@ -19,6 +19,8 @@ export class AppState {
   readonly silence = new Loaded<SilenceReport>();
   readonly reading: ReadingState;
   #project = $state.raw<ProjectState | null>(null);
+  /** The project whose run goes on, held while another one is looked at: it alone can pause and stop the run. */
+  #training: ProjectState | null = null;
   #opening = $state(false);
   #openFailure = $state.raw<Failure | null>(null);
   #checks = $state.raw<readonly KernelCheck[]>([]);
@@ -46,10 +48,12 @@ export class AppState {
 
   async open(id: string): Promise<ProjectState | null> {
     if (this.#project?.id === id) return this.#project;
+    if (this.#project?.run.isActive) this.#training = this.#project;
     this.#opening = true;
     this.#openFailure = null;
     try {
-      const project = new ProjectState(this.service, await this.service.openProject(id));
+      const isTraining = this.#training?.id === id && this.#training.run.isActive;
+      const project = isTraining ? this.#training! : new ProjectState(this.service, await this.service.openProject(id));
       this.#project = project;
       this.settings.setLastProject(id);
       void project.loadBudget();

@@ -53,7 +53,7 @@ describe('start', () => {
     await heading(/Teach a model/).toBeVisible();
     choose(new File(['a'], 'a.csv'));
     await button('Cancel').click();
-    await expect.element(button('Choose a file')).toBeVisible();
+    await expect.element(button('Choose a file')).toHaveFocus();
     await heading(/Teach a model/).toBeVisible();
   });
 
@@ -148,6 +148,21 @@ describe('train', () => {
     await heading('Run 5 is training').toBeVisible();
     await button('Stop and keep').click();
     await heading('Run 5 stopped and kept').toBeVisible();
+  });
+
+  it('finds its run again after another project was looked at', async () => {
+    await open({ scene: 'fresh', page: 'train', stepMs: 200 });
+    await button(/^Start training/).click();
+    await heading(/is training/).toBeVisible();
+    location.hash = '#/start';
+    await page.getByRole('main').getByRole('button', { name: 'workshop, made-up notes', exact: true }).click();
+    await heading(/notes are ready to train on/).toBeVisible();
+    location.hash = '#/start';
+    await page.getByRole('main').getByRole('button', { name: 'clinic-letters-2025', exact: true }).click();
+    location.hash = '#/train';
+    await heading(/is training/).toBeVisible();
+    await button('Stop and keep').click();
+    await heading(/stopped and kept/).toBeVisible();
   });
 
   it('does not start a plan that is over the budget, and raising the limit says what it gives up', async () => {

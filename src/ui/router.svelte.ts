@@ -11,8 +11,9 @@ export interface Place {
   readonly section: string | null;
 }
 
-/** `#/train`, `#/results/fair`; null for anything else, such as the target of a plain anchor. */
+/** `#/train`, `#/results/fair`; no hash and `#/` are the start page, as the back button and a typed address have it; null for anything else, such as the target of a plain anchor. */
 export function parseHash(hash: string): Place | null {
+  if (hash === '' || hash === '#' || hash === '#/') return { page: 'start', section: null };
   const match = /^#\/([a-z]+)(?:\/([\w-]+))?$/.exec(hash);
   const page = pageNames.find((name) => name === match?.[1]);
   return page ? { page, section: match?.[2] ?? null } : null;

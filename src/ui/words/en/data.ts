@@ -3,7 +3,7 @@ import { format as f, notes, plural, rows } from './locale.ts';
 const uses = { text: 'Text', label: 'Label', person: 'Person', group: 'Group', ignore: 'Leave out' };
 
 export const data = {
-  title: { choose: 'Say what each column is', ready: (usable: number) => `${notes(usable)} ${usable === 1 ? 'is' : 'are'} ready to train on`, none: 'No row of this file can be used' },
+  title: { choose: 'Say what each column is', ready: (usable: number) => `${notes(usable)} ${usable === 1 ? 'is' : 'are'} ready to train on`, none: 'No row of this file can be used', oneLabel: 'One label alone: there is nothing to tell apart' },
   lead: (file: string, rowCount: number, columns: number) => `${file}. ${rows(rowCount)} and ${plural(columns, 'column', 'columns')}. Your file is not changed.`,
   use: 'Use this data',
   steps: { label: 'Steps', columns: 'Columns', checks: 'Checks', sentences: 'Sentences', split: 'Split' },
@@ -19,6 +19,7 @@ export const data = {
     replaced: (name: string, use: keyof typeof uses) => `${name} is left out now: only one column can be the ${uses[use].toLowerCase()}.`,
     noText: 'Choose the column that holds the text of the note.',
     noLabel: 'Choose the column that holds the answer, the label the model will learn.',
+    oneLabel: (label: string) => `Every note is labelled “${label}”. A model needs at least two labels: choose another column, or a file in which they differ.`,
     tooManyLabels: (count: number) => `${f.count(count)} different labels. A label column usually has fewer than 100; is it the right one?`,
     groupHint: 'Groups serve the fairness checks alone. The model never sees them.',
     personHint: 'With a person column, all notes of a person count as one in the privacy promise, and none of them is on both sides of the split.',
@@ -28,7 +29,7 @@ export const data = {
   checks: {
     title: 'What we found',
     used: (usable: number, all: number) => `${f.count(usable)} of ${rows(all)} will be used`,
-    clean: 'Every row can be used',
+    clean: (count: number) => (count === 1 ? 'row, and it can be used' : 'rows, and every one can be used'),
     cleanHint: 'No row is empty, doubled or unreadable.',
     setAside: 'Nothing is dropped silently: these rows are set aside and can be saved with the reason.',
     save: (count: number) => `Save the ${rows(count)}`,
@@ -71,7 +72,7 @@ export const data = {
     hintRows: 'Chosen by a keyed hash, before anything is looked at',
     train: (units: number, rowCount: number, isPerson: boolean) => (isPerson ? `${units === 1 ? 'person' : 'people'} to train on, ${notes(rowCount)}` : `${units === 1 ? 'note' : 'notes'} to train on`),
     heldOut: (units: number, rowCount: number, isPerson: boolean) => (isPerson ? `${units === 1 ? 'person' : 'people'} held out, ${notes(rowCount)}` : `${units === 1 ? 'note' : 'notes'} held out`),
-    share: (isPerson: boolean): string => (isPerson ? 'held out, drawn by person' : 'held out, drawn by note'),
+    share: (isPerson: boolean): string => (isPerson ? 'chance of each person to be held out' : 'chance of each note to be held out'),
     chart: (parts: string) => `Notes per label. ${parts}.`,
     table: 'Notes per label and side',
     toTrain: 'to train on',

@@ -49,7 +49,7 @@ export const runs = {
     purposes: { 'feature-mean': 'the mean of the features', gradient: 'training steps', 'charged-validation': 'the score that may leave' },
     gaussian: (noise: number) => `every unit, noise multiplier ${f.rate(noise, 2)}`,
     poisson: (noise: number, rate: number) => `sampling rate ${f.rate(rate, 3)}, noise multiplier ${f.rate(noise, 2)}`,
-    cohort: (count: number, part: string) => `${plural(count, 'unit', 'units')} of the ${part} part noted by salted hash`,
+    cohort: (count: number, part: string) => `${plural(count, 'salted hash', 'salted hashes')} of notes and people noted for the ${part} part`,
     cohortDisjoint: 'declared to be about other people',
     parts: { training: 'training', 'held-out': 'held-out' },
     budget: (limit: number, delta: number) => `Limit set: ε ${f.epsilon(limit)} at δ ${f.delta(delta)}`,

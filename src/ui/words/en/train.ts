@@ -58,6 +58,7 @@ export const train = {
     hintReady: (after: number, free: number) => `This run would bring it to ${f.epsilon(after)}; ${f.epsilon(free)} would stay free. Each step is charged before it is made.`,
     hintRunning: (next: number, free: number) => `One more step brings it to ${f.epsilon(next)}. After this run ${f.epsilon(free)} stays free. Each step is charged before it is made.`,
     hintFree: 'This run spends nothing.',
+    hintOutside: 'This run is not private: it stands outside this budget.',
     hintOpen: (free: number) => `${f.epsilon(free)} is free. It belongs to the notes, not to a run: another run on the same notes adds up.`,
     hintAgain: (after: number) => `Another run of the same plan would bring it to ${f.epsilon(after)}.`,
     hintNotAgain: (after: number) => `Another run of the same plan would not fit: it would bring it to ${f.epsilon(after)}.`,
@@ -176,6 +177,7 @@ export const train = {
     privacy: 'Privacy spent',
     loss: 'Loss, held-out',
     noPromise: 'none promised',
+    noLabelRead: 'reads no label',
     wh: (value: number) => `${f.short(value)} Wh`,
     estimate: (low: number, high: number) => `${f.shortRange(low, high)}, estimate`,
     ofProven: (limit: number) => `of ${f.epsilon(limit)}, proven`,
@@ -218,6 +220,7 @@ export const train = {
     instead: 'Plan a new run instead',
   },
   finished: {
+    made: (seconds: number) => `Made in ${f.span(seconds)}.`,
     summary: (steps: number, seconds: number) => `${plural(steps, 'step', 'steps')} in ${f.span(seconds)}.`,
     accuracy: (value: number, low: number, high: number) => `Accuracy ${f.rate(value)} (${f.interval(low, high)}).`,
     epsilon: (run: number) => `ε ${f.epsilon(run)} for this run.`,

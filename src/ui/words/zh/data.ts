@@ -4,7 +4,7 @@ import { format as f, notes, rows } from './locale.ts';
 const uses = { text: '正文', label: '标签', person: '患者', group: '分组', ignore: '不使用' };
 
 export const data: Words['data'] = {
-  title: { choose: '指出各列的含义', ready: (usable) => `${notes(usable)}可用于训练`, none: '此文件没有可用的行' },
+  title: { choose: '指出各列的含义', ready: (usable) => `${notes(usable)}可用于训练`, none: '此文件没有可用的行', oneLabel: '只有一种标签：没有可区分的内容' },
   lead: (file, rowCount, columns) => `${file}，${rows(rowCount)}，${f.count(columns)} 列。您的文件不会被改动。`,
   use: '使用这些数据',
   steps: { label: '步骤', columns: '列', checks: '检查', sentences: '描述', split: '划分' },
@@ -20,6 +20,7 @@ export const data: Words['data'] = {
     replaced: (name, use) => `${name} 现在不使用：只能有一列作为${uses[use]}。`,
     noText: '请选择包含病历正文的列。',
     noLabel: '请选择包含答案的列，即模型要学的标签。',
+    oneLabel: (label) => `每份病历的标签都是“${label}”。模型至少需要两种标签：请选择另一列，或换一个标签各异的文件。`,
     tooManyLabels: (count) => `有 ${f.count(count)} 个不同的标签。标签列通常不到 100 个；这一列对吗？`,
     groupHint: '分组只用于公平性检查，模型看不到。',
     personHint: '有患者列时，同一人的所有病历在隐私承诺中算作一份，且不会同时出现在划分的两侧。',
@@ -29,7 +30,7 @@ export const data: Words['data'] = {
   checks: {
     title: '发现的问题',
     used: (usable, all) => `${rows(all)}中将使用 ${rows(usable)}`,
-    clean: '每一行都可用',
+    clean: (count) => (count === 1 ? '行，可用' : '行，全部可用'),
     cleanHint: '没有空白、重复或无法读取的行。',
     setAside: '没有任何一行被悄悄丢弃：这些行已单独放置，可连同原因一起保存。',
     save: (count) => `保存这 ${rows(count)}`,
@@ -72,7 +73,7 @@ export const data: Words['data'] = {
     hintRows: '在查看任何内容之前，由带密钥的哈希选出',
     train: (_units, rowCount, isPerson) => (isPerson ? `人用于训练，${notes(rowCount)}` : '份病历用于训练'),
     heldOut: (_units, rowCount, isPerson) => (isPerson ? `人留出，${notes(rowCount)}` : '份病历留出'),
-    share: (isPerson) => (isPerson ? '留出，按患者抽取' : '留出，按病历抽取'),
+    share: (isPerson) => (isPerson ? '每位患者被留出的概率' : '每份病历被留出的概率'),
     chart: (parts) => `各标签的病历数。${parts}。`,
     table: '各标签与两侧的病历数',
     toTrain: '用于训练',

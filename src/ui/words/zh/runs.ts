@@ -50,7 +50,7 @@ export const runs: Words['runs'] = {
     purposes: { 'feature-mean': '特征均值', gradient: '训练步', 'charged-validation': '可带出的分数' },
     gaussian: (noise) => `全部单位，噪声倍数 ${f.rate(noise, 2)}`,
     poisson: (noise, rate) => `抽样率 ${f.rate(rate, 3)}，噪声倍数 ${f.rate(noise, 2)}`,
-    cohort: (count, part) => `以加盐哈希登记${part}部分的 ${f.count(count)} 个单位`,
+    cohort: (count, part) => `为${part}部分登记 ${f.count(count)} 个病历和患者的加盐哈希`,
     cohortDisjoint: '声明为另一批人',
     parts: { training: '训练', 'held-out': '留出' },
     budget: (limit, delta) => `设定上限：ε ${f.epsilon(limit)}，δ ${f.delta(delta)}`,

@@ -58,6 +58,7 @@ export const train: Words['train'] = {
     hintReady: (after, free) => `本次运行将使其达到 ${f.epsilon(after)}，剩余 ${f.epsilon(free)}。每一步先记账再执行。`,
     hintRunning: (next, free) => `再走一步为 ${f.epsilon(next)}。本次运行后剩余 ${f.epsilon(free)}。每一步先记账再执行。`,
     hintFree: '本次运行不消耗预算。',
+    hintOutside: '本次运行不私密，不计入此预算。',
     hintOpen: (free) => `剩余 ${f.epsilon(free)}。预算属于病历而非某次运行：在同一批病历上再次运行会累加。`,
     hintAgain: (after) => `再按同样的计划运行一次将达到 ${f.epsilon(after)}。`,
     hintNotAgain: (after) => `再按同样的计划运行一次会超出：将达到 ${f.epsilon(after)}。`,
@@ -176,6 +177,7 @@ export const train: Words['train'] = {
     privacy: '已用隐私',
     loss: '损失（留出）',
     noPromise: '没有承诺',
+    noLabelRead: '不读标签',
     wh: (wattHours) => `${f.short(wattHours)} Wh`,
     estimate: (low, high) => `${f.shortRange(low, high)}，估算`,
     ofProven: (limit) => `上限 ${f.epsilon(limit)}，已证明`,
@@ -218,6 +220,7 @@ export const train: Words['train'] = {
     instead: '改为计划新的运行',
   },
   finished: {
+    made: (seconds) => `用时${f.span(seconds)}。`,
     summary: (steps, seconds) => `${f.count(steps)} 步，${f.span(seconds)}。`,
     accuracy: (accuracy, low, high) => `准确率 ${f.rate(accuracy)}（${f.interval(low, high)}）。`,
     epsilon: (run) => `本次运行 ε ${f.epsilon(run)}。`,
