@@ -317,7 +317,7 @@ describe('the frame', () => {
     const energy = page.getByRole('region', { name: 'Energy estimate' });
     await energy.getByRole('combobox', { name: 'Kind of machine' }).selectOptions('Laptop, 15–28 W, built-in graphics');
     await energy.getByRole('combobox', { name: 'Country of the electricity' }).selectOptions('United Kingdom, 238 g/kWh, 2023');
-    await expect.element(energy).toHaveTextContent(/Now: 20 W extra when fully busy.*counts as 240 g CO₂e/);
+    await expect.element(energy).toHaveTextContent(/Now: 20 W extra when fully busy.*counts as 238 g CO₂e/);
     const watts = energy.getByRole('spinbutton', { name: 'Watts from a wall meter' });
     await watts.fill('17');
     await userEvent.keyboard('{Tab}');

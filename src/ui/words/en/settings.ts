@@ -50,7 +50,7 @@ export const settings = {
     wattsHint: 'While training, less what it shows at rest. Goes before the kind of machine; leave empty if not measured.',
     nowClass: (central: number, low: number, high: number) => `Now: ${f.short(central)} W extra when fully busy, likely ${f.shortRange(low, high)}.`,
     nowMeasured: (central: number, low: number, high: number) => `Now: ${f.short(central)} W extra while training, as you measured, ${f.shortRange(low, high)}.`,
-    nowCarbon: (central: number, low: number, high: number) => `A kilowatt-hour counts as ${f.short(central)} g CO₂e, likely ${f.shortRange(low, high)}.`,
+    nowCarbon: (central: number, low: number, high: number) => `A kilowatt-hour counts as ${f.count(central)} g CO₂e, likely ${f.shortRange(low, high)}.`,
     outside: 'Holds for forecasts and runs from now on. The display and the making of the device are not counted.',
     source: 'Where the figures of countries come from',
   },

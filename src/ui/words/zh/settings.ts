@@ -51,7 +51,7 @@ export const settings: Words['settings'] = {
     wattsHint: '训练时的读数减去空闲时的读数。优先于机器类型；未测量请留空。',
     nowClass: (central, low, high) => `目前：满载时额外 ${f.short(central)} W，可能为 ${f.shortRange(low, high)}。`,
     nowMeasured: (central, low, high) => `目前：训练时额外 ${f.short(central)} W（您的测量），范围 ${f.shortRange(low, high)}。`,
-    nowCarbon: (central, low, high) => `每千瓦时按 ${f.short(central)} 克 CO₂e 计，可能为 ${f.shortRange(low, high)}。`,
+    nowCarbon: (central, low, high) => `每千瓦时按 ${f.count(central)} 克 CO₂e 计，可能为 ${f.shortRange(low, high)}。`,
     outside: '适用于此后的预估和运行。不含屏幕用电和设备制造。',
     source: '各国家和地区数据的来源',
   },
