@@ -5,7 +5,7 @@ import { gaussianEpsilon } from './gaussian.ts';
 import { defaultOrders } from './rdp.ts';
 
 /** Everything that the mechanisms treat as public, by code. What is not here is read through a charged release or not at all. */
-export const publicFactCodes = ['row-count', 'person-count', 'columns', 'labels', 'label-sentences', 'encoder', 'maximum-length', 'split-rule', 'settings', 'run-count', 'stop-step', 'code-version'] as const;
+export const publicFactCodes = ['row-count', 'person-count', 'columns', 'labels', 'label-sentences', 'encoder', 'maximum-length', 'split-rule', 'settings', 'run-count', 'stop-step', 'other-data-sets', 'code-version'] as const;
 
 /** What epsilon does not cover, by code. */
 export const notCoveredCodes = ['hyper-parameters', 'preprocessing', 'held-out-scores', 'held-out-people', 'held-out', 'side-channels', 'other-copies', 'cleared-data', 'label-sentences', 'sampler-error'] as const;

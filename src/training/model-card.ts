@@ -25,7 +25,7 @@ export interface ModelCardFacts {
 const publicWords: Readonly<Record<string, string>> = {
   'row-count': 'the number of notes', 'person-count': 'the number of persons', columns: 'the columns', labels: 'the labels and their order', 'label-sentences': 'the label sentences',
   encoder: 'the base model and its tokenizer', 'maximum-length': 'the maximum length', 'split-rule': 'the rule of the split', settings: 'the settings of the plan', 'run-count': 'the number of runs',
-  'stop-step': 'the step at which training stopped', 'code-version': 'the version of Bedside',
+  'stop-step': 'the step at which training stopped', 'other-data-sets': 'which rows or persons earlier data sets of the same ledger also hold, as far as it decides what budget is left', 'code-version': 'the version of Bedside',
 };
 const notCoveredWords: Readonly<Record<string, string>> = {
   'hyper-parameters': 'settings chosen after looking at scores', preprocessing: 'cleaning of the rows before training', 'held-out-scores': 'exact held-out scores shown to the owner (none is in this folder)',

@@ -49,6 +49,7 @@ export const privacy = {
     settings: 'the settings of the plan',
     'run-count': 'the number of runs',
     'stop-step': 'the step at which it stopped',
+    'other-data-sets': 'which of these notes or people earlier data sets on this device also hold, as far as it decides what budget is left',
     'code-version': 'the version of Bedside',
   } as Readonly<Record<string, string>>,
   notCovered: {

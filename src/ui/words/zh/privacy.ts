@@ -49,6 +49,7 @@ export const privacy: Words['privacy'] = {
     settings: '计划的设置',
     'run-count': '运行次数',
     'stop-step': '停止时的步数',
+    'other-data-sets': '本设备上此前的数据集也包含其中哪些病历或人员（仅就其决定剩余预算而言）',
     'code-version': 'Bedside 的版本',
   },
   notCovered: {
