@@ -9,7 +9,8 @@ import type { LedgerEntry, LedgerHead, LedgerStore } from '../privacy/events.ts'
 
 /** Where spending is kept when no file is named: one ledger an account, because the budget belongs to the rows and not to a folder. */
 export function defaultLedgerPath(): string {
-  return process.env['BEDSIDE_LEDGER'] ?? join(homedir(), '.bedside', 'ledger.jsonl');
+  // Set to nothing is not set.
+  return process.env['BEDSIDE_LEDGER'] || join(homedir(), '.bedside', 'ledger.jsonl');
 }
 
 function ledgerError(code: string, message: string, hint: string, path: string): BedsideError {

@@ -12,15 +12,19 @@ function isArgumentError(error: unknown): error is Error {
 }
 
 /**
- * Runs a command line. What the person can mend becomes a sentence on standard error and exit code 2;
+ * Runs a command line; `--help` prints how it is used. What the person can mend becomes a sentence on standard error and exit code 2;
  * a fault of ours is thrown, and so prints its stack and exits with 1.
  */
 export async function runCommand(usage: string, command: () => Promise<void>): Promise<void> {
+  if (process.argv.slice(2).some((argument) => argument === '--help' || argument === '-h')) {
+    process.stdout.write(`Usage: ${usage}\n`);
+    return;
+  }
   try {
     await command();
   } catch (error) {
     if (isArgumentError(error)) {
-      process.stderr.write(`${error.message.split('. ')[0]!.replace(/\.?$/, '.')} Usage: ${usage}\n`);
+      process.stderr.write(`${error.message.split(/\. |\n/)[0]!.replace(/\.?$/, '.')} Usage: ${usage}\n`);
     } else if (error instanceof BedsideError && error.family !== 'internal') {
       process.stderr.write(`${error.message} ${error.hint}\n`);
     } else {

@@ -78,6 +78,19 @@ describe('npm run train', () => {
     expect(again.stderr).toMatch(/spent epsilon 4\.\d+ in all runs/);
   });
 
+  it('adds up over files that may be about the same people, and runs to its end there too', async () => {
+    writeFileSync(at('others.csv'), readFileSync(at('notes.csv'), 'utf8').replaceAll(', day', ', week'));
+    const ledger = at('two-files.jsonl');
+    const first = await train('--data', at('notes.csv'), '--epsilon', '3', '--ledger', ledger, '--out', at('file-1'), '--json');
+    expect(first, first.stderr).toMatchObject({ code: 0 });
+    const refused = await train('--data', at('others.csv'), '--epsilon', '3', '--limit', '4', '--ledger', ledger, '--out', at('file-2'));
+    expect(refused.code).toBe(2);
+    const second = await train('--data', at('others.csv'), '--epsilon', '3', '--ledger', ledger, '--out', at('file-2'), '--json');
+    expect(json(second.stdout)).toMatchObject({ state: 'finished', steps: 50 });
+    expect(json(second.stdout)['epsilon_total']).toBeGreaterThan(4);
+    expect(second.stderr).toContain('people of 1 earlier file(s)');
+  }, 120_000);
+
   it('charges no score where a unit that trains is also in the test file: the parts would not be parallel', async () => {
     // Other texts, of persons who train.
     const [persons, notes] = await Promise.all([
@@ -111,6 +124,12 @@ describe('npm run train', () => {
     expect(sentences).toMatchObject({ plan: 'label-sentences', epsilon: 0 });
   }, 120_000);
 
+  it('says how it is used when asked', async () => {
+    const ran = await command('train', ['--help']);
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(ran.stdout).toContain('npm run -s train -- --data notes.csv');
+  });
+
   it('says in a sentence what is wrong, without a stack, and exits with 2', async () => {
     writeFileSync(at('labels.json'), '{"cough": 3}');
     writeFileSync(at('one.csv'), 'note,kind\na b c,x\nd e f,x\n');
@@ -118,6 +137,7 @@ describe('npm run train', () => {
       [/--data is missing/, ['--out', at('x')]],
       [/--out is missing/, ['--data', at('notes.csv')]],
       [/Unknown option '--wrong'/, ['--data', at('notes.csv'), '--wrong', '1', '--out', at('x')]],
+      [/^Option '--epsilon' argument is ambiguous\. Usage: [^\n]+\n$/, ['--data', at('notes.csv'), '--epsilon', '-1', '--out', at('x')]],
       [/--epsilon must be a number above 0, found "zero"/, ['--data', at('notes.csv'), '--epsilon', 'zero', '--out', at('x')]],
       [/--method must be head, lora or sentences/, ['--data', at('notes.csv'), '--method', 'magic', '--out', at('x')]],
       [/There is no file/, ['--data', at('nothing.csv'), '--out', at('x')]],

@@ -72,6 +72,7 @@ async function train(options: TrainOptions): Promise<void> {
   if (isPrivate(plan)) {
     ledger = await openTrainLedger(options.ledger, split, plan, labels.length, training.units.length, options.limit);
     say(`Spending is written to ${options.ledger}.`);
+    if (ledger.earlierFilesRaised > 0) say(`The people of ${ledger.earlierFilesRaised} earlier file(s) may be in this one too, so their spending adds up and their limit was raised; where no one is in both, give this file another --ledger.`);
   }
   const { trainers, close } = await startNodeTrainers(options.model, engine);
   try {
@@ -113,7 +114,7 @@ async function train(options: TrainOptions): Promise<void> {
     };
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     else process.stdout.write(`accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${statement.epsilon.toPrecision(3)} (delta ${statement.delta.toPrecision(2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}\n`);
-    say('Accuracy, macro-F1 and the per-class scores are exact and for your eyes; released_accuracy alone was charged and may leave.');
+    say(`Accuracy, macro-F1 and the per-class scores are exact and for your eyes${outcome.releasedAccuracy ? '; released_accuracy alone was charged and may leave' : ', and none of them is in the model folder'}.`);
     if (ledger) say(`These rows have spent epsilon ${ledger.spent().toPrecision(3)} in all runs of this ledger.`);
   } finally {
     await close();
