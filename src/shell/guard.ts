@@ -151,13 +151,11 @@ export class Guard {
     const guarded = new GuardedRun({ database: this.#database, crew: this.#crew, project, dataset, split, ledger, loadEncoder: (onProgress) => this.#loadedEncoder(onProgress), checkpoint }, keeper);
     this.#active = guarded;
     // The lock tells every tab that somebody works on this run.
-    const isOver = navigator.locks.request(runLockName(run.id), async () => {
-      await guarded.work();
-      // A resumed run has read its notes twice, and a forecast is worth no error.
-      if (how === 'started' && keeper.run.state === 'finished') await this.#planner.learn(keeper.run).catch(() => undefined);
-    }).finally(() => {
+    const isOver = navigator.locks.request(runLockName(run.id), () => guarded.work()).finally(() => {
       this.#active = null;
     });
+    // Once the locks are gone: the run is over. A resumed one has read its notes twice, and a forecast is worth no error.
+    void isOver.then(() => (how === 'started' && keeper.run.state === 'finished' ? this.#planner.learn(keeper.run) : undefined)).catch(() => undefined);
     return { run: guarded, isOver };
   }
 
