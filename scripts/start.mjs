@@ -2,7 +2,9 @@
 import { build, preview } from 'vite';
 import { spawn } from 'node:child_process';
 
-await build({ logLevel: 'warn' });
+console.log('Building Bedside; this takes some seconds.');
+// What plugins took of the build is of no interest to who wants to use the app.
+await build({ logLevel: 'warn', build: { rolldownOptions: { checks: { pluginTimings: false } } } });
 const server = await preview({ preview: { host: '127.0.0.1', port: Number(process.env['PORT'] ?? 4173), strictPort: process.env['PORT'] !== undefined }, logLevel: 'warn' });
 const address = server.resolvedUrls?.local[0] ?? 'http://127.0.0.1:4173/';
 console.log(`\nBedside is ready: ${address}\nNothing you open in it leaves this machine. Stop it with Ctrl+C.\n`);

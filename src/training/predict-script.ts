@@ -9,6 +9,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
+if len(sys.argv) != 3:
+    sys.exit("Usage: " + __doc__)
 here, base, text = pathlib.Path(__file__).parent, pathlib.Path(sys.argv[1]), sys.argv[2]
 config = json.loads((here / "head_config.json").read_text(encoding="utf-8"))
 raw, head = load_file(base / "model.safetensors"), load_file(here / "head.safetensors")
