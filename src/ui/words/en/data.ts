@@ -29,7 +29,7 @@ export const data = {
   checks: {
     title: 'What we found',
     used: (usable: number, all: number) => `${f.count(usable)} of ${rows(all)} will be used`,
-    clean: (count: number) => (count === 1 ? 'row, and it can be used' : 'rows, and every one can be used'),
+    clean: (count: number): string => (count === 1 ? 'row, and it can be used' : 'rows, and every one can be used'),
     cleanHint: 'No row is empty, doubled or unreadable.',
     setAside: 'Nothing is dropped silently: these rows are set aside and can be saved with the reason.',
     save: (count: number) => `Save the ${rows(count)}`,
