@@ -52,6 +52,7 @@ test('the journey goes by keyboard alone', async ({ page }) => {
   await page.keyboard.press('Enter');
   await expect(heading(page, 'Run 1 is ready to start')).toBeVisible({ timeout: 60_000 });
   await expect(heading(page, 'Run 1 is ready to start')).toBeFocused();
+  await expect(page.getByRole('button', { name: /^Start training/ })).toBeEnabled();
   await page.getByRole('button', { name: /^Start training/ }).focus();
   await page.keyboard.press('Enter');
   await expect(heading(page, 'Run 1 is done')).toBeVisible({ timeout: 240_000 });
