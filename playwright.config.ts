@@ -1,7 +1,8 @@
 import { defineConfig } from '@playwright/test';
 import { chromiumArguments, chromiumPath } from './scripts/chromium.mjs';
 
-const port = 4399;
+/** `npm test` names a port that is free. */
+const port = Number(process.env['BEDSIDE_E2E_PORT'] ?? 4399);
 
 export default defineConfig({
   testDir: 'e2e',

@@ -1,6 +1,7 @@
 // `npm test`: type checks, unit, browser and end-to-end tests; closes with one line `N passed, N failed`.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { findChromium } from './chromium.mjs';
 
@@ -57,9 +58,21 @@ function vitest(project) {
   count(project, { passed: report?.numPassedTests ?? 0, failed: report?.numFailedTests ?? 0, skipped: (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0) }, exitedWell);
 }
 
-function endToEnd() {
+/** A port of this machine that nobody listens on. */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function endToEnd() {
   const file = join(results, 'e2e.json');
-  const exitedWell = run('npx', ['playwright', 'test', '--reporter=list,json'], { PLAYWRIGHT_JSON_OUTPUT_FILE: file });
+  const exitedWell = run('npx', ['playwright', 'test', '--reporter=list,json'], { PLAYWRIGHT_JSON_OUTPUT_FILE: file, BEDSIDE_E2E_PORT: String(await freePort()) });
   const stats = readJson(file)?.stats;
   count('e2e', { passed: (stats?.expected ?? 0) + (stats?.flaky ?? 0), failed: stats?.unexpected ?? 0, skipped: stats?.skipped ?? 0 }, exitedWell);
 }
@@ -74,7 +87,7 @@ installChromium();
 typeChecks();
 vitest('node');
 vitest('browser');
-endToEnd();
+await endToEnd();
 
 // The tests in a browser are the ones that need WebGPU; one that was skipped proves nothing.
 if (process.env['REQUIRE_GPU'] === '1' && browserSkips > 0) {
