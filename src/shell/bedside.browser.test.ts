@@ -54,6 +54,8 @@ describe('the service, over real workers and the nano model', () => {
     const id = await sampleProject(service);
     const budget = await service.budget(id);
     expect(budget.epsilonSpent).toBeGreaterThan(2.9);
+    for (const limit of [Number.NaN, 0, -1, Infinity]) await expect(service.setBudget(id, limit)).rejects.toMatchObject({ code: 'settings/out-of-range' });
+    expect(await service.budget(id)).toEqual(budget);
     const plan = { ...(await proposedPlan(service, id)), epsilon: 3, steps: 12 };
     expect((await service.forecast(id, plan)).fitsBudget).toBe(false);
     const run = listen();

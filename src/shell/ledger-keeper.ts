@@ -1,3 +1,4 @@
+import { checkPositive } from '../ground/check.ts';
 import type { Dataset } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { cohortsOf } from '../privacy/cohort.ts';
@@ -105,6 +106,7 @@ export class LedgerKeeper {
 
   /** Sets the limit of a data set for good; delta stays what it was. */
   async setBudget(project: ProjectRecord, epsilonLimit: number): Promise<BudgetReport> {
+    checkPositive('budget limit', epsilonLimit);
     const changed = await changeProject(this.#database, project.id, (record) => ({ ...record, epsilonLimit }));
     const subject = await this.subject(changed);
     const { delta } = await this.#balance(subject, {});

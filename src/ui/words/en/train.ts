@@ -96,7 +96,7 @@ export const train = {
       'full-batch-head': { name: 'Private, last layer', hint: 'The model reads every note once; the last layer is then trained on all of them at every step, with noise.' },
       'dp-sgd': { name: 'Private, adapters and last layer', hint: 'Small adapters inside the model are trained too, on a random part of the notes at every step, with noise. For some ten thousand notes and more.' },
       'plain-head': { name: 'Not private, last layer', hint: 'No clip, no noise, no promise. Quick, to see what is possible.' },
-      'plain-lora': { name: 'Not private, adapters and last layer', hint: 'No clip, no noise, no promise. The most accurate and the slowest.' },
+      'plain-lora': { name: 'Not private, adapters and last layer', hint: 'No clip, no noise, no promise. The slowest; with some thousand notes usually the most accurate, with few of them not.' },
       'label-sentences': { name: 'Label sentences alone', hint: 'Trains nothing and reads no label. Costs no privacy.' },
     },
     isPrivate: 'Private',
