@@ -26,4 +26,6 @@ test('the page may not send anything elsewhere', async ({ page }) => {
   await openApp(page, { backend: 'wasm', model: 'nano' });
   await page.getByRole('button', { name: 'Try to send something' }).click();
   await expect(page.getByText('The browser refused it. Nothing was sent.').first()).toBeVisible();
+  await expect(page.getByText('refused', { exact: true }).locator('xpath=..')).toHaveText(/^1/);
+  await expect(page.getByText('requests elsewhere').locator('xpath=..')).toHaveText(/^0/);
 });

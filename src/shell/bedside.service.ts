@@ -286,6 +286,8 @@ export interface SilenceReport {
   /** Requests this page has made, all to its own origin. */
   readonly requests: readonly { readonly atMs: number; readonly what: string; readonly receivedBytes: number }[];
   readonly sentBytes: number;
+  /** Requests to other origins that were not refused. */
+  readonly elsewhere: number;
   readonly refused: number;
   readonly isReadyOffline: boolean;
 }

@@ -14,12 +14,16 @@ export async function isReadyOffline(encoderName: string): Promise<boolean> {
   return (await cache.match(new URL(`models/${encoderName || defaultEncoderName}/model.safetensors`, document.baseURI).href)) !== undefined;
 }
 
-/** Joins the logs of the page and its workers. Nothing but reading is asked of the own origin: no request of ours has a body. */
+const madeUpWord = 'bedside-made-up-word';
+let sentBytes = 0;
+
+/** Joins the logs of the page and its workers. No request of ours has a body but the try below, whose bytes are counted where it got through. */
 export function silenceOf(logs: readonly RequestLog[], isReady: boolean): SilenceReport {
   const requests = logs.flatMap((log) => log.requests).sort((a, b) => a.atMs - b.atMs);
   return {
     requests: requests.filter((request) => request.isOwnOrigin).map(({ atMs, what, receivedBytes }) => ({ atMs, what, receivedBytes })),
-    sentBytes: 0,
+    sentBytes,
+    elsewhere: logs.reduce((sum, log) => sum + log.elsewhere, 0),
     refused: logs.reduce((sum, log) => sum + log.refused, 0),
     isReadyOffline: isReady,
   };
@@ -28,7 +32,8 @@ export function silenceOf(logs: readonly RequestLog[], isReady: boolean): Silenc
 /** Tries to send one made-up word. `connect-src 'self'` makes the browser refuse before anything leaves. */
 export async function trySending(): Promise<'refused' | 'sent'> {
   try {
-    await fetch(elsewhere, { method: 'POST', body: 'bedside-made-up-word', mode: 'no-cors', credentials: 'omit' });
+    await fetch(elsewhere, { method: 'POST', body: madeUpWord, mode: 'no-cors', credentials: 'omit' });
+    sentBytes += madeUpWord.length;
     return 'sent';
   } catch {
     return 'refused';

@@ -302,7 +302,7 @@ export class FakeService implements BedsideService {
       { atMs: this.#options.nowMs - 140_000, what: './', receivedBytes: 1900 }, { atMs: this.#options.nowMs - 139_800, what: './assets/index.js', receivedBytes: 212_000 },
       { atMs: this.#options.nowMs - 139_000, what: './models/all-MiniLM-L6-v2/model.safetensors', receivedBytes: 22_900_000 },
     ],
-    sentBytes: 0, refused: this.#refused, isReadyOffline: true,
+    sentBytes: 0, elsewhere: 0, refused: this.#refused, isReadyOffline: true,
   }));
   trySending = () => this.#answer((): 'refused' => { this.#refused += 1; return 'refused'; });
 }
