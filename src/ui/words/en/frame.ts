@@ -1,4 +1,4 @@
-import { format as f } from './locale.ts';
+import { format as f, plural } from './locale.ts';
 
 export const frame = {
   skip: 'Skip to content',
@@ -13,6 +13,7 @@ export const frame = {
   otherLanguage: '中文',
   otherLanguageLabel: '切换到中文',
   nothingLeft: 'Nothing has left this device',
+  wentElsewhere: (count: number) => `${plural(count, 'request', 'requests')} went to another address`,
   somethingLeft: (bytes: number) => `${f.bytes(bytes)} left this device`,
   sentSince: (bytes: number, sinceMs: number) => `${f.bytes(bytes)} sent since ${f.time(sinceMs)}`,
   checkPassed: 'self-check passed',

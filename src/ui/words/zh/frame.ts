@@ -14,6 +14,7 @@ export const frame: Words['frame'] = {
   otherLanguage: 'English',
   otherLanguageLabel: 'Switch to English',
   nothingLeft: '数据从未离开本设备',
+  wentElsewhere: (count) => `有 ${count} 个请求发往其他地址`,
   somethingLeft: (bytes) => `${f.bytes(bytes)} 已离开本设备`,
   sentSince: (bytes, sinceMs) => `自 ${f.time(sinceMs)} 起发送 ${f.bytes(bytes)}`,
   checkPassed: '自检通过',
