@@ -18,7 +18,7 @@ interface Ran {
 /** Runs a command of this folder as `npm run` does, with a ledger of the test's own. */
 function command(name: 'train' | 'predict', args: readonly string[]): Promise<Ran> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--experimental-wasm-relaxed-simd', '--import', 'tsx', join(project, 'src', 'cli', `${name}.ts`), ...args], { cwd: project, env: { ...process.env, BEDSIDE_LEDGER: join(folder, 'ledger.jsonl') } }, (error, stdout, stderr) => {
+    execFile(process.execPath, ['--import', 'tsx', join(project, 'src', 'cli', `${name}.ts`), ...args], { cwd: project, env: { ...process.env, BEDSIDE_LEDGER: join(folder, 'ledger.jsonl') } }, (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
     });
   });
