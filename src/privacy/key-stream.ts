@@ -31,26 +31,28 @@ export function oncePerTensor(stream: KeyStream): KeyStream {
 }
 
 /**
- * Draws `byteCount` bytes as big-endian 32-bit words and wipes the bytes.
+ * Draws `byteCount` secret bytes, to be wiped by the caller.
  * @throws where the stream gives another number of bytes, or nothing but zeros (chance 2^-128 or less in a sound stream).
  */
-export async function drawWords(stream: KeyStream, step: number, tensor: number, wordCount: number): Promise<Uint32Array> {
+export async function drawBytes(stream: KeyStream, step: number, tensor: number, byteCount: number): Promise<Uint8Array> {
   checkInteger('step', step, 0, 0xffffffff);
   checkInteger('tensor', tensor, 0, 0xffffffff);
-  checkInteger('number of random words', wordCount, 0, 2 ** 29);
+  checkInteger('number of random bytes', byteCount, 0, 2 ** 31);
   // At least 16 bytes, so that a dead stream shows.
-  const byteCount = Math.max(16, 4 * wordCount);
-  const bytes = await stream.bytes(step, tensor, byteCount);
-  if (bytes.length !== byteCount) throw deadStream(`${bytes.length} bytes for ${byteCount}`);
+  const asked = Math.max(16, byteCount);
+  const bytes = await stream.bytes(step, tensor, asked);
+  if (bytes.length !== asked) throw deadStream(`${bytes.length} bytes for ${asked}`);
+  if (bytes.every((byte) => byte === 0)) throw deadStream('nothing but zeros');
+  return bytes.subarray(0, byteCount);
+}
+
+/** As `drawBytes`, read as big-endian 32-bit words; the bytes are wiped. */
+export async function drawWords(stream: KeyStream, step: number, tensor: number, wordCount: number): Promise<Uint32Array> {
+  checkInteger('number of random words', wordCount, 0, 2 ** 29);
+  const bytes = await drawBytes(stream, step, tensor, 4 * wordCount);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const words = new Uint32Array(wordCount);
-  let seen = 0;
-  for (let index = 0; index < byteCount / 4; index++) {
-    const word = view.getUint32(4 * index);
-    seen |= word;
-    if (index < wordCount) words[index] = word;
-  }
-  if (seen === 0) throw deadStream('nothing but zeros');
+  for (let index = 0; index < wordCount; index++) words[index] = view.getUint32(4 * index);
   bytes.fill(0);
   return words;
 }

@@ -21,7 +21,8 @@ const fixedPi = (() => {
 
 /** The definition in 220-bit arithmetic: the pair's real values, from its 24 bytes. */
 function fixedPair(bytes: Uint8Array, sigma: number): [bigint, bigint] {
-  const integer = (from: number, to: number) => bytes.subarray(from, to).reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+  const words = new Uint32Array(bytes.slice().buffer);
+  const integer = (from: number, to: number) => words.subarray(from / 4, to / 4).reduce((value, word) => (value << 32n) | BigInt(word), 0n);
   const u = ((2n * integer(0, 12) + 1n) << BITS) >> 97n;
   // ln u = ln m + e ln 2 with m in [1, 2).
   const exponent = BigInt(u.toString(2).length - 1) - BITS;
