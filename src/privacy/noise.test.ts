@@ -3,21 +3,8 @@ import { normalCdf } from '../ground/special.ts';
 import { BITS, fixedLog, fixedOf, fixedSineAndCosine, fixedSquareRoot, times, UNIT } from '../ground/testing/fixed-point.ts';
 import { oncePerTensor } from './key-stream.ts';
 import { gaussianIntegers, gaussianSamplerError } from './noise.ts';
+import { fixedPi } from './testing/fixed-pi.ts';
 import { testStream, watchedStream } from './testing/streams.ts';
-
-/** pi with 220 bits, by Machin's formula. */
-const fixedPi = (() => {
-  const arctan = (inverse: bigint) => {
-    let power = UNIT / inverse;
-    let sum = 0n;
-    for (let k = 0n; power !== 0n; k++) {
-      sum += (k % 2n === 0n ? power : -power) / (2n * k + 1n);
-      power /= inverse * inverse;
-    }
-    return sum;
-  };
-  return 16n * arctan(5n) - 4n * arctan(239n);
-})();
 
 /** The definition in 220-bit arithmetic: the pair's real values, from its 24 bytes. */
 function fixedPair(bytes: Uint8Array, sigma: number): [bigint, bigint] {
