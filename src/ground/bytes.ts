@@ -30,13 +30,16 @@ export function hexToBytes(hex: string): Uint8Array<ArrayBuffer> {
 
 /** UTF-8 of a string. A lone surrogate becomes U+FFFD, as in TextEncoder. */
 export function utf8ToBytes(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length * 3);
+  const ascii = new Uint8Array(text.length);
   let length = 0;
   // Most text is ASCII up to its first accent, and goes byte by byte.
   while (length < text.length && text.charCodeAt(length) < 0x80) {
-    bytes[length] = text.charCodeAt(length);
+    ascii[length] = text.charCodeAt(length);
     length++;
   }
+  if (length === text.length) return ascii;
+  const bytes = new Uint8Array(length + 3 * (text.length - length));
+  bytes.set(ascii.subarray(0, length));
   for (const character of text.slice(length)) {
     const point = character.codePointAt(0)!;
     const code = point >= 0xd800 && point < 0xe000 ? 0xfffd : point;

@@ -4,9 +4,42 @@ import { checkProbability, invariant } from '../ground/check.ts';
 import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
 
 /** A separate function per purpose: a hash of one can never be read as a hash of another. */
-function keyedHash(key: Uint8Array, purpose: 'row' | 'person' | 'split' | 'key', text: string): Uint8Array {
+type Purpose = 'row' | 'person' | 'split' | 'key';
+
+/** Keyed hashes of one purpose, 32 bytes in an array that the next call writes over. The key is taken in once, whatever is hashed afterwards. */
+function keyedHasher(key: Uint8Array, purpose: Purpose): (text: string) => Uint8Array {
   invariant(key.length >= 16, 'the installation key has 16 bytes or more');
-  return hmac(sha256, key, utf8ToBytes(`bedside/${purpose}/${text}`));
+  const start = hmac.create(sha256, key).update(utf8ToBytes(`bedside/${purpose}/`));
+  const working = start.clone();
+  const hash = new Uint8Array(32);
+  return (text) => {
+    start._cloneInto(working).update(utf8ToBytes(text)).digestInto(hash);
+    return hash;
+  };
+}
+
+/** The hashes of `unitHash` and the deal of `isHeldOut` under one key, for many units. */
+export interface UnitHasher {
+  unitHash(kind: 'row' | 'person', normalisedText: string): string;
+  isHeldOut(unitId: string, share: number): boolean;
+}
+
+export function createUnitHasher(key: Uint8Array): UnitHasher {
+  const hashers = { row: keyedHasher(key, 'row'), person: keyedHasher(key, 'person'), split: keyedHasher(key, 'split') };
+  return {
+    unitHash: (kind, normalisedText) => bytesToHex(hashers[kind](normalisedText).subarray(0, 16)),
+    isHeldOut: (unitId, share) => {
+      checkProbability('held-out share', share);
+      return fractionOf(hashers.split(unitId)) < share;
+    },
+  };
+}
+
+/** A hash read as a fraction of 1, from its first six bytes. */
+function fractionOf(hash: Uint8Array): number {
+  let fraction = 0;
+  for (let index = 5; index >= 0; index--) fraction = (fraction + hash[index]!) / 256;
+  return fraction;
 }
 
 /** The same text for the ledger: compatible Unicode forms, case, and runs of white space make no difference. */
@@ -19,12 +52,12 @@ export function normaliseText(text: string): string {
  * The label takes no part: relabelling a row gives no new budget. Without the key a hash tells nothing and links to nothing.
  */
 export function unitHash(key: Uint8Array, kind: 'row' | 'person', normalisedText: string): string {
-  return bytesToHex(keyedHash(key, kind, normalisedText).subarray(0, 16));
+  return bytesToHex(keyedHasher(key, kind)(normalisedText).subarray(0, 16));
 }
 
 /** Names a key without telling it. */
 export function keyIdOf(key: Uint8Array): string {
-  return bytesToHex(keyedHash(key, 'key', '').subarray(0, 8));
+  return bytesToHex(keyedHasher(key, 'key')('').subarray(0, 8));
 }
 
 /**
@@ -33,8 +66,5 @@ export function keyIdOf(key: Uint8Array): string {
  */
 export function isHeldOut(key: Uint8Array, unitId: string, share: number): boolean {
   checkProbability('held-out share', share);
-  const hash = keyedHash(key, 'split', unitId);
-  let fraction = 0;
-  for (let index = 5; index >= 0; index--) fraction = (fraction + hash[index]!) / 256;
-  return fraction < share;
+  return fractionOf(keyedHasher(key, 'split')(unitId)) < share;
 }

@@ -1,18 +1,36 @@
 import type { Dataset } from '../data/table.ts';
-import type { HashedRow } from '../privacy/cohort.ts';
-import { isHeldOut, keyIdOf, normaliseText, unitHash } from '../privacy/unit-hash.ts';
+import { cohortsOf, type HashedRow } from '../privacy/cohort.ts';
+import type { PrivacyUnit } from '../privacy/events.ts';
+import { createUnitHasher, keyIdOf, normaliseText } from '../privacy/unit-hash.ts';
 import { splitNotes, type Split } from '../training/split.ts';
 import type { BedsideDatabase } from './database.ts';
+import { SharedWork, type Follower } from './shared-work.ts';
 import { inTransaction } from './transaction.ts';
 import { takeTurn } from './turn.ts';
 
-/** Hashes each note's text, and its person, under the installation's key. The worker stays reachable meanwhile. */
-export async function hashesOfNotes(dataset: Pick<Dataset, 'notes'>, key: Uint8Array): Promise<readonly HashedRow[]> {
+/** Notes hashed between two turns: some milliseconds of work. */
+const notesAtATime = 512;
+
+/** Hashes each note's text, and its person, under the installation's key. The worker stays reachable meanwhile; what `between` throws ends the work. */
+export async function hashesOfNotes(dataset: Pick<Dataset, 'notes'>, key: Uint8Array, between: (done: number) => void = () => undefined): Promise<readonly HashedRow[]> {
+  const hasher = createUnitHasher(key);
+  const persons = new Map<string, string>();
+  const personHash = (person: string): string => {
+    const known = persons.get(person);
+    if (known !== undefined) return known;
+    const hash = hasher.unitHash('person', normaliseText(person));
+    persons.set(person, hash);
+    return hash;
+  };
   const rows: HashedRow[] = [];
   for (const { text, person } of dataset.notes) {
-    rows.push({ row: unitHash(key, 'row', normaliseText(text)), person: person === null ? null : unitHash(key, 'person', normaliseText(person)) });
-    if (rows.length % 512 === 0) await takeTurn();
+    rows.push({ row: hasher.unitHash('row', normaliseText(text)), person: person === null ? null : personHash(person) });
+    if (rows.length % notesAtATime === 0) {
+      between(rows.length);
+      await takeTurn();
+    }
   }
+  between(rows.length);
   return rows;
 }
 
@@ -21,13 +39,25 @@ function columnsOf(dataset: Dataset): string {
   return JSON.stringify(dataset.columns.map(({ name, role }) => [name, role]));
 }
 
+/** Hashes by data set and key, for as long as somebody holds the data set: made once, whoever asks meanwhile. */
+const hashing = new WeakMap<Dataset, Map<string, SharedWork<readonly HashedRow[]>>>();
+
 /** The notes' keyed hashes, in order; from storage where they were made under this key, of these columns. */
-export async function hashedRows(database: BedsideDatabase, projectId: string, dataset: Dataset, key: Uint8Array): Promise<readonly HashedRow[]> {
+export function hashedRows(database: BedsideDatabase, projectId: string, dataset: Dataset, key: Uint8Array, follower?: Follower): Promise<readonly HashedRow[]> {
   const keyId = keyIdOf(key);
+  const name = `${projectId} ${keyId}`;
+  const works = hashing.get(dataset) ?? new Map<string, SharedWork<readonly HashedRow[]>>();
+  hashing.set(dataset, works);
+  let work = works.get(name);
+  if (!work) works.set(name, (work = new SharedWork((report) => storedHashes(database, projectId, dataset, key, keyId, report))));
+  return work.result(follower);
+}
+
+async function storedHashes(database: BedsideDatabase, projectId: string, dataset: Dataset, key: Uint8Array, keyId: string, report: (done: number) => void): Promise<readonly HashedRow[]> {
   const columns = columnsOf(dataset);
   const kept = await inTransaction(database, ['hashes'], 'readonly', (transaction) => transaction.objectStore('hashes').get(projectId));
   if (kept && kept.keyId === keyId && kept.columns === columns && kept.rows.length === dataset.notes.length) return kept.rows;
-  const rows = await hashesOfNotes(dataset, key);
+  const rows = await hashesOfNotes(dataset, key, report);
   await inTransaction(database, ['projects', 'hashes'], 'readwrite', async (transaction) => {
     // A project that was deleted meanwhile must leave nothing behind.
     if (await transaction.objectStore('projects').getKey(projectId)) await transaction.objectStore('hashes').put({ projectId, keyId, columns, rows });
@@ -43,10 +73,38 @@ export interface HashedSplit {
 
 /** Deals notes by the keyed hash of the person, or of the row; the same unit always falls on the same side, whatever its spelling in case and spaces. */
 export function splitByHash(dataset: Pick<Dataset, 'notes'>, rows: readonly HashedRow[], key: Uint8Array, heldOutShare: number): HashedSplit {
-  const hashOf = new Map(dataset.notes.map((note, index) => [note, rows[index]!]));
-  const byPerson = new Map(dataset.notes.map((note, index) => [note.person, rows[index]!.person]));
-  const byText = new Map(dataset.notes.map((note, index) => [note.text, rows[index]!.row]));
-  const split = splitNotes(dataset.notes, (kind, id) => isHeldOut(key, (kind === 'person' ? byPerson.get(id) : byText.get(id)) ?? id, heldOutShare));
-  const hashes = (notes: Split['training']) => notes.map((note) => hashOf.get(note)!);
-  return { split, training: hashes(split.training), heldOut: hashes(split.heldOut) };
+  const hasher = createUnitHasher(key);
+  const dealt = new Map<string, boolean>();
+  const parts = { training: [] as HashedRow[], heldOut: [] as HashedRow[] };
+  const split = splitNotes(dataset.notes, (_kind, _id, index) => {
+    const hashed = rows[index]!;
+    const unit = hashed.person ?? hashed.row;
+    let isOut = dealt.get(unit);
+    if (isOut === undefined) dealt.set(unit, (isOut = hasher.isHeldOut(unit, heldOutShare)));
+    (isOut ? parts.heldOut : parts.training).push(hashed);
+    return isOut;
+  });
+  return { split, ...parts };
+}
+
+/** A data set dealt under one unit and one share, and what the ledger calls its parts. */
+export type DealtNotes = ReturnType<typeof cohortsOf> & { readonly split: Split };
+
+const mostDeals = 4;
+/** Deals by hashes, unit and share: a plan asks for the same one over and over. Kept for as long as the hashes are. */
+const deals = new WeakMap<readonly HashedRow[], Map<string, DealtNotes>>();
+
+export function dealtNotes(dataset: Pick<Dataset, 'notes'>, rows: readonly HashedRow[], key: Uint8Array, unit: PrivacyUnit, heldOutShare: number): DealtNotes {
+  const keyId = keyIdOf(key);
+  const name = `${keyId} ${unit} ${heldOutShare}`;
+  const known = deals.get(rows) ?? new Map<string, DealtNotes>();
+  deals.set(rows, known);
+  let dealt = known.get(name);
+  if (!dealt) {
+    const { split, training, heldOut } = splitByHash(dataset, rows, key, heldOutShare);
+    // Somebody may try one share after the other.
+    if (known.size >= mostDeals) known.clear();
+    known.set(name, (dealt = { split, ...cohortsOf({ unit, keyId, training, heldOut, declarationId: null }) }));
+  }
+  return dealt;
 }

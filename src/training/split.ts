@@ -5,8 +5,8 @@ export interface Split {
   readonly heldOut: readonly Note[];
 }
 
-/** Says by keyed hash whether a unit is held out; `isHeldOut` of `privacy/unit-hash.ts` with key and share filled in. */
-export type HeldOutRule = (kind: 'row' | 'person', id: string) => boolean;
+/** Says by keyed hash whether a unit is held out; `isHeldOut` of `privacy/unit-hash.ts` with key and share filled in. `index` is the note's place. */
+export type HeldOutRule = (kind: 'row' | 'person', id: string, index: number) => boolean;
 
 /**
  * Sets the held-out part aside by the keyed hash of the person, or of the row's text where there is no person, before anything is looked at.
@@ -15,6 +15,9 @@ export type HeldOutRule = (kind: 'row' | 'person', id: string) => boolean;
 export function splitNotes(notes: readonly Note[], isHeldOut: HeldOutRule): Split {
   const training: Note[] = [];
   const heldOut: Note[] = [];
-  for (const note of notes) (note.person === null ? isHeldOut('row', note.text) : isHeldOut('person', note.person)) ? heldOut.push(note) : training.push(note);
+  notes.forEach((note, index) => {
+    const isOut = note.person === null ? isHeldOut('row', note.text, index) : isHeldOut('person', note.person, index);
+    (isOut ? heldOut : training).push(note);
+  });
   return { training, heldOut };
 }

@@ -3,10 +3,13 @@ import { invariant } from '../ground/check.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 import { normaliseText } from '../privacy/unit-hash.ts';
 import type { TokenizedUnit } from './trainer.ts';
+import { rememberWords } from './word-memory.ts';
 
 /** What turns text into token ids, [CLS] and [SEP] included, cut at `maximumLength`. */
 export interface Tokenizer {
   encode(text: string, maximumLength: number): { readonly ids: Int32Array; readonly cutTokens: number };
+  /** Matches the words of a text, where the ids of a text are those of its words end to end. */
+  readonly wordPattern?: RegExp;
 }
 
 export interface TokenizedNote {
@@ -24,12 +27,19 @@ export interface LengthReport {
   readonly longestTokens: number;
 }
 
+/** [CLS], one token and [SEP]: what is cut beyond it is counted and not kept. */
+const shortestLength = 3;
+/** Notes between two turns: some milliseconds of work where their words are known, a tenth of a second where none is. */
+const notesAtATime = 256;
+
 /** Tokenizes notes one by one; `between` is awaited now and then, so that a worker stays reachable. */
 export async function tokenizeNotes(notes: readonly Note[], tokenizer: Tokenizer, maximumLength: number, between: (done: number) => Promise<void> | void = () => undefined): Promise<TokenizedNote[]> {
   const tokenized: TokenizedNote[] = [];
+  const reader = rememberWords(tokenizer);
   for (const [index, note] of notes.entries()) {
-    tokenized.push({ note, ...tokenizer.encode(note.text, maximumLength) });
-    if (index % 64 === 63) await between(index + 1);
+    const { ids, cutTokens } = reader.encode(note.text, maximumLength);
+    tokenized.push({ note, ids, cutTokens });
+    if (index % notesAtATime === notesAtATime - 1) await between(index + 1);
   }
   await between(notes.length);
   return tokenized;
@@ -45,6 +55,39 @@ export function lengthReport(notes: readonly TokenizedNote[], maximumLength: num
     longestTokens = Math.max(longestTokens, note.ids.length + note.cutTokens);
   }
   return { maximumLength, cutNotes, cutTokens, longestTokens };
+}
+
+/** How many notes have which number of tokens, uncut: from it the report of any maximum length follows. Pairs of length and count, by length. */
+export type TokenLengths = readonly (readonly [tokens: number, notes: number])[];
+
+/** Counts the tokens of every note; `between` is awaited now and then, and what it throws ends the counting. */
+export async function countTokens(notes: readonly Note[], tokenizer: Tokenizer, between: (done: number) => Promise<void> | void = () => undefined): Promise<TokenLengths> {
+  const counts = new Map<number, number>();
+  const reader = rememberWords(tokenizer);
+  for (const [index, { text }] of notes.entries()) {
+    const { ids, cutTokens } = reader.encode(text, shortestLength);
+    const tokens = ids.length + cutTokens;
+    counts.set(tokens, (counts.get(tokens) ?? 0) + 1);
+    if (index % notesAtATime === notesAtATime - 1) await between(index + 1);
+  }
+  await between(notes.length);
+  return [...counts].sort(([a], [b]) => a - b);
+}
+
+/** What a maximum length cuts, and the mean number of tokens that are read. */
+export function lengthsUnder(lengths: TokenLengths, maximumLength: number): { readonly report: LengthReport; readonly meanTokens: number } {
+  const report = { maximumLength, cutNotes: 0, cutTokens: 0, longestTokens: 0 };
+  let [read, notes] = [0, 0];
+  for (const [tokens, count] of lengths) {
+    if (tokens > maximumLength) {
+      report.cutNotes += count;
+      report.cutTokens += count * (tokens - maximumLength);
+    }
+    report.longestTokens = Math.max(report.longestTokens, tokens);
+    read += count * Math.min(tokens, maximumLength);
+    notes += count;
+  }
+  return { report, meanTokens: read / Math.max(1, notes) };
 }
 
 /** Units in order of their first note, and the notes in the order of the units' rows. */
