@@ -10,6 +10,7 @@ import type { DeviceClass } from '../energy/power.ts';
 import type { GroupReport } from '../fairness/group-report.ts';
 import type { ClassificationReport, Proportion } from '../metrics/classification.ts';
 import type { CalibrationReport } from '../metrics/calibration.ts';
+import type { Shareable } from '../privacy/budget-share.ts';
 import type { LedgerEntry } from '../privacy/events.ts';
 import type { Plan } from '../training/plan.ts';
 import type { PlanAlternatives } from '../training/propose.ts';
@@ -142,6 +143,8 @@ export interface BudgetReport {
   readonly epsilonHeldOut: number;
   /** Some of it was charged for rows where this data set protects persons, and nobody knows how many rows a person has there. */
   readonly isUnitMixed: boolean;
+  /** What these notes brought along as a copy of a project file, and what was spent of it here: it binds beside the limit. Null where they are no copy. */
+  readonly allowance: { readonly epsilon: number; readonly epsilonSpent: number } | null;
   readonly isChainIntact: boolean;
 }
 
@@ -152,6 +155,8 @@ export interface CostForecast {
   /** Epsilon of this run alone, and of everything once it has ended; null for a plan that is not private. */
   readonly epsilonRun: number | null;
   readonly epsilonAfter: number | null;
+  /** What of the copy's allowance would be spent then; null where nothing was brought along. */
+  readonly allowanceAfter: number | null;
   readonly fitsBudget: boolean;
   /** What a run of this plan promises, and what it does not cover. */
   readonly statement: PrivacyStatement;
@@ -279,7 +284,7 @@ export interface StorageReport {
   readonly usedBytes: number;
   readonly quotaBytes: number;
   readonly isPersistent: boolean;
-  readonly parts: readonly { readonly part: 'projects' | 'models' | 'caches' | 'ledger'; readonly bytes: number; readonly count: number }[];
+  readonly parts: readonly { readonly part: 'projects' | 'models' | 'features' | 'caches' | 'ledger'; readonly bytes: number; readonly count: number }[];
 }
 
 export interface SilenceReport {
@@ -309,7 +314,10 @@ export interface BedsideService {
   duplicateProject(id: string): Promise<ProjectSummary>;
   /** Texts, caches and models go; the ledger's events and salted hashes stay. */
   deleteProject(id: string): Promise<void>;
-  exportProject(id: string): Promise<Blob>;
+  /** What of the privacy budget could go along with a copy of the notes; null where no columns are confirmed. */
+  shareable(id: string): Promise<Shareable | null>;
+  /** The project as a file. `epsilon` of the budget goes along and is lost here before the file is made; 0 unless given. */
+  exportProject(id: string, epsilon?: number): Promise<Blob>;
   importProject(file: Blob): Promise<ProjectSummary>;
 
   /** Parses in a worker; rejects on a file that is no table. */
@@ -345,6 +353,8 @@ export interface BedsideService {
 
   storage(): Promise<StorageReport>;
   clearCaches(): Promise<void>;
+  /** Removes the cached features of all notes; a run that goes on keeps what it has read. */
+  clearFeatures(): Promise<void>;
   silence(): Promise<SilenceReport>;
   /** Tries to send one made-up word to another origin, to show that the browser refuses. */
   trySending(): Promise<'refused' | 'sent'>;

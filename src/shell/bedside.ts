@@ -165,7 +165,8 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     renameProject: (id, name) => table((remote) => remote.renameProject(id, name)),
     duplicateProject: async (id) => summaryById(await table((remote) => remote.duplicateProject(id))),
     deleteProject: (id) => table((remote) => remote.deleteProject(id)),
-    exportProject: (id) => guard((remote) => remote.exportProject(id)),
+    shareable: (id) => guard((remote) => remote.shareable(id)),
+    exportProject: (id, epsilon = 0) => guard((remote) => remote.exportProject(id, epsilon)),
     importProject: async (file) => summaryById(await guard((remote) => remote.importProject(file))),
 
     readFile: async (file, onProgress, signal) => {
@@ -202,6 +203,7 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
 
     storage: async () => storageReport(await table((remote) => remote.storedBytes()), await guard((remote) => remote.ledgerBytes())),
     clearCaches,
+    clearFeatures: () => table((remote) => remote.clearFeatures()),
     silence: async () => {
       const [tableLink, guardLink] = await Promise.all([tables.running(), guards.running()]);
       const logs = await Promise.all([

@@ -1,5 +1,5 @@
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
-import type { CheckpointRecord, DatasetRecord, HashesRecord, ModelRecord, ProjectRecord, ResultsRecord, RunRecord, TableRecord } from './records.ts';
+import type { CheckpointRecord, DatasetRecord, FeaturesRecord, HashesRecord, ModelRecord, ProjectRecord, ResultsRecord, RunRecord, TableRecord } from './records.ts';
 import { toStorageError, upgradeBlocked } from './storage-errors.ts';
 
 export interface BedsideSchema extends DBSchema {
@@ -7,6 +7,7 @@ export interface BedsideSchema extends DBSchema {
   tables: { key: string; value: TableRecord };
   datasets: { key: string; value: DatasetRecord };
   hashes: { key: string; value: HashesRecord };
+  features: { key: string; value: FeaturesRecord };
   runs: { key: string; value: RunRecord; indexes: { projectId: string } };
   checkpoints: { key: string; value: CheckpointRecord; indexes: { projectId: string } };
   models: { key: string; value: ModelRecord; indexes: { projectId: string } };
@@ -19,10 +20,10 @@ export type BedsideDatabase = IDBPDatabase<BedsideSchema>;
 
 export const databaseName = 'bedside';
 /** Stores that hold something of a project, by project id or by the index of that name. */
-export const storesByProject = ['tables', 'datasets', 'hashes'] as const;
+export const storesByProject = ['tables', 'datasets', 'hashes', 'features'] as const;
 export const storesByRun = ['runs', 'checkpoints', 'models', 'results'] as const;
 
-const version = 1;
+const version = 2;
 
 /** Opens the database of projects. Throws storage errors where another tab blocks it or the browser has none. */
 export async function openBedsideDatabase(name: string = databaseName): Promise<BedsideDatabase> {
@@ -35,12 +36,13 @@ export async function openBedsideDatabase(name: string = databaseName): Promise<
         if (from < 1) {
           database.createObjectStore('projects', { keyPath: 'id' });
           database.createObjectStore('settings');
-          for (const store of storesByProject) database.createObjectStore(store, { keyPath: 'projectId' });
+          for (const store of ['tables', 'datasets', 'hashes'] as const) database.createObjectStore(store, { keyPath: 'projectId' });
           database.createObjectStore('runs', { keyPath: 'id' }).createIndex('projectId', 'projectId');
           database.createObjectStore('checkpoints', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
           database.createObjectStore('models', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
           database.createObjectStore('results', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
         }
+        if (from < 2) database.createObjectStore('features', { keyPath: 'projectId' });
       },
       blocked: () => reportBlocked(upgradeBlocked()),
       // A newer version in another tab waits for this connection; writes here then fail with words.

@@ -11,6 +11,9 @@ import type { Split } from '../training/split.ts';
 import type { Progress } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
+import type { FeatureGrant } from './feature-cache.ts';
+import { segmentBytes } from './feature-segment.ts';
+import { grantFeatures } from './feature-store.ts';
 import { createKeyStream } from './key-stream.ts';
 import type { RunLedger } from './ledger-keeper.ts';
 import { whenThereIsRoom } from './patience.ts';
@@ -70,7 +73,7 @@ export class GuardedRun {
   async work(): Promise<void> {
     try {
       const { encoder, data } = await this.#prepare();
-      const outcome = await this.#train(data);
+      const outcome = await this.#train(encoder, data);
       await this.#finish(encoder, data, outcome);
     } catch (error) {
       await this.#fail(error);
@@ -87,7 +90,26 @@ export class GuardedRun {
     return { encoder, data };
   }
 
-  async #train(data: RunData): Promise<SessionOutcome> {
+  async #train(encoder: EncoderFacts, data: RunData): Promise<SessionOutcome> {
+    const { crew } = this.#parts;
+    await crew.lendFeatures(await this.#openFeatures(encoder));
+    try {
+      return await this.#runSession(data);
+    } finally {
+      await crew.lendFeatures(null);
+    }
+  }
+
+  /** The project's cached features; null for plans that read none. */
+  async #openFeatures({ report, shape }: EncoderFacts): Promise<FeatureGrant | null> {
+    const { database, project, dataset, crew } = this.#parts;
+    const { plan } = this.#keeper.run;
+    if (plan.kind === 'dp-sgd' || plan.kind === 'plain-lora') return null;
+    const layers = plan.kind === 'full-batch-head' ? plan.featureLayers.length : 1;
+    return grantFeatures(database, project, { encoderSha256: report.sha256, device: crew.device, maximumLength: plan.maximumLength, bytes: segmentBytes(dataset.notes.length * layers, shape.width) });
+  }
+
+  async #runSession(data: RunData): Promise<SessionOutcome> {
     const { dataset, crew, ledger, checkpoint } = this.#parts;
     const { id, plan } = this.#keeper.run;
     return runSession({

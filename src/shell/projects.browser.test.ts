@@ -41,6 +41,7 @@ describe('projects', () => {
     const dataset = buildDataset(table, roles);
     await saveDataset(database, id, roles, dataset);
     await hashedRows(database, id, dataset, new Uint8Array(32));
+    await database.put('features', { projectId: id, folder: id, secret: new Uint8Array(32), textColumns: '["note"]', usedAtMs: 0 });
     return id;
   }
 

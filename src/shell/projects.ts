@@ -95,12 +95,18 @@ export async function changeProject(database: BedsideDatabase, id: string, chang
   });
 }
 
-/** Confirms columns: roles and data set are saved together, and hashes of earlier columns go. */
+/** Names the columns whose texts are the notes: equal for two choices of columns that read the same texts. */
+export function textColumnsOf(roles: Readonly<Record<string, ColumnRole>>): string {
+  return JSON.stringify(Object.keys(roles).filter((name) => roles[name] === 'text').sort());
+}
+
+/** Confirms columns: roles and data set are saved together, and hashes of earlier columns and features of other texts go. */
 export async function saveDataset(database: BedsideDatabase, id: string, roles: Readonly<Record<string, ColumnRole>>, dataset: Dataset): Promise<void> {
-  await inTransaction(database, ['projects', 'datasets', 'hashes'], 'readwrite', async (transaction) => {
+  await inTransaction(database, ['projects', 'datasets', 'hashes', 'features'], 'readwrite', async (transaction) => {
     const projects = transaction.objectStore('projects');
     const record = await projects.get(id);
     if (!record) throw recordMissing('project');
+    if (textColumnsOf(roles) !== textColumnsOf(record.columnRoles)) await transaction.objectStore('features').delete(id);
     await Promise.all([projects.put({ ...record, columnRoles: roles, noteCount: dataset.notes.length }), transaction.objectStore('datasets').put({ projectId: id, dataset }), transaction.objectStore('hashes').delete(id)]);
   });
 }

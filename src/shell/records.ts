@@ -45,6 +45,17 @@ export interface HashesRecord {
   readonly rows: readonly HashedRow[];
 }
 
+/** Where a project's note features are cached, and the secret without which they cannot be read: it goes with the notes, and so do they. */
+export interface FeaturesRecord {
+  readonly projectId: string;
+  /** A name of its own: a folder that was deleted is never written to again. */
+  readonly folder: string;
+  readonly secret: Uint8Array<ArrayBuffer>;
+  /** Columns whose texts they were made of. */
+  readonly textColumns: string;
+  readonly usedAtMs: number;
+}
+
 export interface RunRecord {
   readonly id: string;
   readonly projectId: string;

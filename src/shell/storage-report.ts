@@ -21,6 +21,7 @@ export async function storageReport(stored: StoredBytes, ledger: { readonly byte
     parts: [
       { part: 'projects', ...stored.projects },
       { part: 'models', ...stored.models },
+      { part: 'features', ...stored.features },
       { part: 'caches', ...encoder },
       { part: 'ledger', ...ledger },
     ],

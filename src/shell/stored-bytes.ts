@@ -13,7 +13,7 @@ export function sizeOf(value: unknown): number {
 }
 
 /** What projects and trained models take up. Reads one record at a time. */
-export async function storedBytes(database: BedsideDatabase): Promise<StoredBytes> {
+export async function storedBytes(database: BedsideDatabase): Promise<Pick<StoredBytes, 'projects' | 'models'>> {
   const stores = ['projects', 'tables', 'datasets', 'runs', 'results', 'checkpoints', 'models'] as const;
   return inTransaction(database, [...stores], 'readonly', async (transaction) => {
     const sums = { projects: 0, models: 0 };

@@ -26,9 +26,11 @@ export interface TableService extends Living {
   setColumns(id: string, roles: Readonly<Record<string, ColumnRole>>): Promise<DatasetView>;
   setSentences(id: string, sentences: Readonly<Record<string, string>>): Promise<void>;
   setAsideRows(id: string): Promise<Blob>;
+  /** Removes the cached features of every project's notes. */
+  clearFeatures(): Promise<void>;
   storedBytes(): Promise<StoredBytes>;
   requests(): Promise<RequestLog>;
 }
 
-/** An estimate from the text and arrays kept, a part. */
-export type StoredBytes = Readonly<Record<'projects' | 'models', { readonly bytes: number; readonly count: number }>>;
+/** Projects and models are estimated from the text and arrays kept; features are the lengths of their files. */
+export type StoredBytes = Readonly<Record<'projects' | 'models' | 'features', { readonly bytes: number; readonly count: number }>>;

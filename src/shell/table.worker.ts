@@ -7,6 +7,7 @@ import { isSampleTable, sampleSentences, sampleTable } from '../data/sample.ts';
 import { setAsideCsv } from '../data/set-aside.ts';
 import type { RawTable, TextEncoding } from '../data/table.ts';
 import { openBedsideDatabase } from './database.ts';
+import { clearFeatures, storedFeatures, sweepFeatures } from './feature-store.ts';
 import { viewOfDataset } from './project-summary.ts';
 import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readProject, readTable, saveDataset } from './projects.ts';
 import { expose, holdLifeLock } from './remote.ts';
@@ -47,7 +48,11 @@ const service: TableService = {
     const { name } = await readProject(database, id);
     return (await duplicateProject(database, id, `${name} 2`)).id;
   },
-  deleteProject: async (id) => deleteProject(await opening, id),
+  deleteProject: async (id) => {
+    const database = await opening;
+    await deleteProject(database, id);
+    await sweepFeatures(database);
+  },
 
   readFile: async (file, onProgress) => {
     const own = (reading = { isCancelled: false });
@@ -72,6 +77,7 @@ const service: TableService = {
     const database = await opening;
     const dataset = buildDataset(await readTable(database, id), roles);
     await saveDataset(database, id, roles, dataset);
+    await sweepFeatures(database);
     return viewOfDataset(dataset);
   },
   setSentences: async (id, sentences) => void (await changeProject(await opening, id, (record) => ({ ...record, sentences }))),
@@ -80,7 +86,11 @@ const service: TableService = {
     const [table, dataset] = await Promise.all([readTable(database, id), readDataset(database, id)]);
     return new Blob([setAsideCsv(table.header, dataset.problems)], { type: 'text/csv' });
   },
-  storedBytes: async () => storedBytes(await opening),
+  clearFeatures: async () => clearFeatures(await opening),
+  storedBytes: async () => {
+    const database = await opening;
+    return { ...(await storedBytes(database)), features: await storedFeatures(database) };
+  },
   requests: async () => readRequestLog(),
 };
 

@@ -5,6 +5,7 @@ import type { DeviceReport, KernelCheck } from './bedside.service.ts';
 import type { Thoroughness } from './backend.ts';
 import type { BackendChoice } from './device.ts';
 import type { EncoderSource } from './encoder-source.ts';
+import type { FeatureGrant } from './feature-cache.ts';
 import type { RequestLog } from './request-log.ts';
 import type { Living } from './remote.ts';
 
@@ -27,6 +28,8 @@ export interface TrainerHost extends Living {
 
 /** What the guard may ask, over its port. */
 export interface GuardedTrainer extends Trainer {
+  /** Where features of a run's notes are read from and kept, until further notice; null for nowhere. */
+  useFeatures(grant: FeatureGrant | null): Promise<void>;
   /** Logits of any rows under a trained model, for the owner's eyes: [rows, C]. */
   modelLogits(model: TrainedModel, rows: readonly Int32Array[]): Promise<Float32Array>;
 }

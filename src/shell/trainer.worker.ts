@@ -6,6 +6,7 @@ import type { Trainer } from '../training/trainer.ts';
 import { openWasm, openWebGpu, type Backend } from './backend.ts';
 import { chooseBackend, reportOf } from './device.ts';
 import { loadEncoderWeights } from './encoder.ts';
+import { FeatureCache } from './feature-cache.ts';
 import { expose, holdLifeLock } from './remote.ts';
 import { logRequests, readRequestLog } from './request-log.ts';
 import { ResilientEngine } from './resilient-engine.ts';
@@ -75,7 +76,8 @@ const host: TrainerHost = {
 
 /** The guard's side: one call after the other, so that a prediction never meets a training step half-way. */
 function guarded(engine: ResilientEngine): GuardedTrainer {
-  const trainer: Trainer = createTrainer(engine);
+  const cache = new FeatureCache(engine);
+  const trainer: Trainer = createTrainer(engine, { pooledCache: cache });
   const inTurn = createQueue();
   return {
     get shape() {
@@ -86,7 +88,8 @@ function guarded(engine: ResilientEngine): GuardedTrainer {
     },
     assign: (units, unit) => inTurn(() => trainer.assign(units, unit)),
     assignHeldOut: (rows) => inTurn(() => trainer.assignHeldOut(rows)),
-    prepareFeatures: (features, onRows) => inTurn(() => trainer.prepareFeatures(features, onRows)),
+    useFeatures: (grant) => inTurn(() => cache.use(grant)),
+    prepareFeatures: (features, onRows, isLasting) => inTurn(() => trainer.prepareFeatures(features, onRows, isLasting)),
     encode: (rows, features) => inTurn(() => trainer.encode(rows, features)),
     featureSum: () => inTurn(() => trainer.featureSum()),
     centreFeatures: (mean) => inTurn(() => trainer.centreFeatures(mean)),

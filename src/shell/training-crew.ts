@@ -1,6 +1,7 @@
 import { BedsideError } from '../ground/errors.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import { distributeRows, joinRows } from '../training/distribute.ts';
+import type { FeatureGrant } from './feature-cache.ts';
 import { connectTrainer, type RemoteTrainer, type TrainerPort } from './remote-trainer.ts';
 
 function noTrainers(): BedsideError {
@@ -32,6 +33,12 @@ export class TrainingCrew {
     }
     if (this.#trainers.length === 0) throw noTrainers();
     return this.#trainers;
+  }
+
+  /** Lends the trainers a project's cached features, with an equal share of the room each; null takes them back. A trainer that has died needs none. */
+  async lendFeatures(grant: FeatureGrant | null): Promise<void> {
+    const share = grant && { ...grant, allowanceBytes: Math.floor(grant.allowanceBytes / Math.max(1, this.#trainers.length)) };
+    await Promise.all(this.#trainers.map((trainer) => trainer.useFeatures(share).catch(() => undefined)));
   }
 
   get device(): string {

@@ -3,22 +3,23 @@ import type { Engine } from '../engine/engine.ts';
 import { firstTrainedLayer, parameterLayout, type AdapterConfig } from '../engine/parameters.ts';
 import { createGradientAccumulator, type QuantizedFeatures } from '../privacy/clipping.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
-import { centreRows, headLogits, joinLayers, softmaxRow } from './features.ts';
+import { encodeRows, rowsAtATime } from './encode-rows.ts';
+import { centreRows, headLogits, softmaxRow } from './features.ts';
 import { defaultPrefixBytes, FrozenPrefix } from './frozen-prefix.ts';
 import { headGradientSum, quantizeWithBias, type OwnUnit } from './head-gradient.ts';
-import { chunks, tokenBatch } from './row-batches.ts';
+import type { PooledCache } from './pooled-cache.ts';
+import { chunks } from './row-batches.ts';
 import type { FeatureSettings, TokenizedUnit, Trainer } from './trainer.ts';
-
-/** Rows of one engine call: enough to fill a micro-batch of short notes, few enough that progress and pauses stay smooth. */
-const rowsAtATime = 16;
 
 export interface TrainerOptions {
   /** Most bytes of cached frozen outputs. */
   readonly prefixBytes?: number;
+  /** Where frozen features outlive the trainer; without it they are computed anew for every run. */
+  readonly pooledCache?: PooledCache;
 }
 
 /** A trainer over an engine of this thread: the whole of it in Node, and what a browser's trainer worker holds. */
-export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes }: TrainerOptions = {}): Trainer {
+export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes, pooledCache }: TrainerOptions = {}): Trainer {
   const { shape } = engine;
   const prefix = new FrozenPrefix(engine, prefixBytes);
   let units: readonly OwnUnit[] = [];
@@ -36,19 +37,6 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
     invariant(settings !== null, 'features are prepared before they are used');
     return settings.layers.length * shape.width;
   };
-
-  async function featuresOf(wanted: readonly Int32Array[], by: FeatureSettings, onRows: (done: number) => void): Promise<Float32Array> {
-    const length = by.layers.length * shape.width;
-    const all = new Float32Array(wanted.length * length);
-    let done = 0;
-    for (const part of chunks(wanted, rowsAtATime)) {
-      const pooled = await engine.encode(tokenBatch(part), by.layers);
-      all.set(joinLayers(pooled, part.length, shape.width, by), done * length);
-      done += part.length;
-      onRows(done);
-    }
-    return all;
-  }
 
   /** The units among `wanted` that this trainer owns, in its own order. */
   function owned(wanted: readonly number[]): readonly OwnUnit[] {
@@ -108,14 +96,15 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       settings = null;
     },
 
-    async prepareFeatures(by, onRows) {
-      features = await featuresOf(rows, by, onRows);
-      heldOutFeatures = await featuresOf(heldOut, by, (done) => onRows(rows.length + done));
+    async prepareFeatures(by, onRows, isLasting = false) {
+      const cache = isLasting ? (pooledCache ?? null) : null;
+      features = await encodeRows(engine, rows, by, cache, onRows);
+      heldOutFeatures = await encodeRows(engine, heldOut, by, cache, (done) => onRows(rows.length + done));
       settings = by;
       quantized = null;
     },
 
-    encode: (wanted, by) => featuresOf(wanted, by, () => undefined),
+    encode: (wanted, by) => encodeRows(engine, wanted, by, null, () => undefined),
 
     async featureSum() {
       const accumulator = createGradientAccumulator({ length: featureLength(), clipNorm: 1 });

@@ -2,7 +2,7 @@ import { joinRows } from './distribute.ts';
 import type { SessionRun } from './session-run.ts';
 import type { FeatureSettings, HeadParameters } from './trainer.ts';
 
-/** Every trainer computes the frozen features of its rows; progress counts rows of all. */
+/** Every trainer computes the frozen features of its rows, or finds them in its cache; progress counts rows of all. */
 export async function prepareFeatures(run: SessionRun, features: FeatureSettings): Promise<void> {
   const { training, heldOut } = run.input;
   const total = [...training, ...heldOut].reduce((rows, unit) => rows + unit.rows.length, 0);
@@ -12,7 +12,7 @@ export async function prepareFeatures(run: SessionRun, features: FeatureSettings
     trainer.prepareFeatures(features, (rows) => {
       done[index] = rows;
       run.reportPhase('features', done.reduce((sum, value) => sum + value, 0), total);
-    }),
+    }, true),
   );
 }
 

@@ -58,8 +58,11 @@ export interface Trainer {
   /** Takes over these held-out rows, which are scored and never trained on; replaces any earlier ones. */
   assignHeldOut(rows: readonly Int32Array[]): Promise<void>;
 
-  /** Computes and keeps frozen features of the assigned and the held-out rows; `onRows` counts rows done. */
-  prepareFeatures(features: FeatureSettings, onRows: (done: number) => void): Promise<void>;
+  /**
+   * Computes and keeps frozen features of the assigned and the held-out rows, all of them, before anything is drawn; `onRows` counts rows done.
+   * With `isLasting` they are notes of a run, and may be read from and written to a cache that outlives it.
+   */
+  prepareFeatures(features: FeatureSettings, onRows: (done: number) => void, isLasting?: boolean): Promise<void>;
   /** Features of any rows, not centred: [rows, D]. For the label sentences and for predictions. */
   encode(rows: readonly Int32Array[], features: FeatureSettings): Promise<Float32Array>;
   /** Integer sum over units of the clipped feature (recipe R step 1), sensitivity 1 in feature units: [D]. */

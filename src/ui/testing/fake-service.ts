@@ -8,7 +8,7 @@ import { fakeColumns, fakeDataset, fakeLabels, fakeNote } from './fake-data.ts';
 import { fakeAlternatives, fakePlan as plan } from './fake-plans.ts';
 import { fakeResults, privateStatement, proportion } from './fake-results.ts';
 
-export const scenes = ['empty', 'fresh', 'done', 'interrupted', 'spent', 'few', 'broken-chain', 'mixed-units'] as const;
+export const scenes = ['empty', 'fresh', 'done', 'interrupted', 'spent', 'few', 'broken-chain', 'mixed-units', 'copy', 'empty-copy'] as const;
 export type Scene = (typeof scenes)[number];
 export const isScene = (name: string): name is Scene => scenes.some((scene) => scene === name);
 
@@ -79,7 +79,13 @@ export class FakeService implements BedsideService {
   }
 
   #budget(): BudgetReport {
-    return { epsilonLimit: this.#limit, delta: 1e-5, epsilonSpent: this.#spent, epsilonHeldOut: this.#spent > 0 ? 1 : 0, isUnitMixed: this.#options.scene === 'mixed-units', isChainIntact: this.#options.scene !== 'broken-chain' };
+    return { epsilonLimit: this.#limit, delta: 1e-5, epsilonSpent: this.#spent, epsilonHeldOut: this.#spent > 0 ? 1 : 0, isUnitMixed: this.#options.scene === 'mixed-units', allowance: this.#allowance, isChainIntact: this.#options.scene !== 'broken-chain' };
+  }
+
+  /** A copy that brought some budget along, or none. */
+  get #allowance(): BudgetReport['allowance'] {
+    const { scene } = this.#options;
+    return scene === 'copy' ? { epsilon: 1, epsilonSpent: 0.4 } : scene === 'empty-copy' ? { epsilon: 0, epsilonSpent: 0 } : null;
   }
 
   async #answer<T>(value: () => T): Promise<T> {
@@ -122,7 +128,11 @@ export class FakeService implements BedsideService {
   renameProject = (id: string, name: string) => this.#answer(() => { this.#projects.set(id, { ...this.#project(id), name }); });
   duplicateProject = (id: string) => this.#answer(() => this.#add(`${this.#project(id).name}, copy`, this.#project(id).dataset?.noteCount ?? 0, this.#isSynthetic.has(id), []));
   deleteProject = (id: string) => this.#answer(() => { this.#projects.delete(id); });
-  exportProject = () => this.#answer(() => new Blob([new Uint8Array(1_300_000)]));
+  shareable = () => this.#answer(() => ({ epsilon: Math.max(0, Math.min(this.#limit - this.#spent, this.#allowance ? this.#allowance.epsilon - this.#allowance.epsilonSpent : Infinity)), delta: 5e-6 }));
+  exportProject = (_id: string, epsilon = 0) => this.#answer(() => {
+    this.#limit -= epsilon;
+    return new Blob([new Uint8Array(1_300_000)]);
+  });
   importProject = () => this.#answer(() => this.#add('falls-clinic-2024', 2318, false, []));
 
   readFile = async (file: File, onProgress: (progress: { done: number; total: number }) => void, signal: AbortSignal) => {
@@ -176,9 +186,10 @@ export class FakeService implements BedsideService {
     const isPrivate = used.kind === 'full-batch-head' || used.kind === 'dp-sgd';
     const cost = used.kind === 'label-sentences' ? 0.2 : used.kind === 'dp-sgd' || used.kind === 'plain-lora' ? 3 : 1;
     const after = isPrivate ? this.#spent + used.epsilon : null;
+    const allowanceAfter = isPrivate && this.#allowance ? this.#allowance.epsilonSpent + used.epsilon : null;
     return {
       seconds: { low: 1300 * cost, central: 1860 * cost, high: 2700 * cost }, energyWh: { low: 3.8 * cost, central: 8.6 * cost, high: 19 * cost }, carbonGrams: { low: 0.9 * cost, central: 2 * cost, high: 4.6 * cost },
-      epsilonRun: isPrivate ? used.epsilon : null, epsilonAfter: after, fitsBudget: after === null || after <= this.#limit, statement: this.#statement(used),
+      epsilonRun: isPrivate ? used.epsilon : null, epsilonAfter: after, allowanceAfter, fitsBudget: (after === null || after <= this.#limit) && (allowanceAfter ?? 0) <= (this.#allowance?.epsilon ?? Infinity), statement: this.#statement(used),
     };
   });
   budget = () => this.#answer(() => this.#budget());
@@ -295,8 +306,9 @@ export class FakeService implements BedsideService {
   });
   eraseLedger = () => this.#answer(() => { this.#spent = 0; });
 
-  storage = () => this.#answer(() => ({ usedBytes: 212e6, quotaBytes: 400e6, isPersistent: true, parts: [{ part: 'models' as const, bytes: 27e6, count: 1 }, { part: 'projects' as const, bytes: 81e6, count: 2 }, { part: 'caches' as const, bytes: 103e6, count: 2 }, { part: 'ledger' as const, bytes: 1e6, count: 131 }] }));
+  storage = () => this.#answer(() => ({ usedBytes: 212e6, quotaBytes: 400e6, isPersistent: true, parts: [{ part: 'models' as const, bytes: 27e6, count: 1 }, { part: 'projects' as const, bytes: 81e6, count: 2 }, { part: 'features' as const, bytes: 9e6, count: 2 }, { part: 'caches' as const, bytes: 94e6, count: 2 }, { part: 'ledger' as const, bytes: 1e6, count: 131 }] }));
   clearCaches = () => this.#answer(() => undefined);
+  clearFeatures = () => this.#answer(() => undefined);
   silence = () => this.#answer((): SilenceReport => ({
     requests: [
       { atMs: this.#options.nowMs - 140_000, what: './', receivedBytes: 1900 }, { atMs: this.#options.nowMs - 139_800, what: './assets/index.js', receivedBytes: 212_000 },

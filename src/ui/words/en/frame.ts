@@ -67,7 +67,7 @@ export const frame = {
     saveTitle: (name: string) => `Save “${name}” with its notes to a file?`,
     saveBody: 'The file holds the notes, the models and the ledger events of this project. Whoever has the file can read the notes. It takes its share of the privacy budget along.',
     deleteTitle: (name: string) => `Delete “${name}”?`,
-    deleteBody: 'Its notes, cached layers and models go, and cannot be brought back.',
+    deleteBody: 'Its notes, their cached features and its models go, and cannot be brought back.',
     deleteKeeps: 'What was spent stays: the ledger keeps its events and salted hashes, so that the same notes never get a fresh budget. They hold no text. Erasing the ledger is a separate act, in Settings.',
     keep: 'Keep it',
     deleted: (name: string) => `${name} deleted. Its ledger events stay.`,

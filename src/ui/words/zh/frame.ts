@@ -64,7 +64,7 @@ export const frame: Words['frame'] = {
     saveTitle: (name) => `将“${name}”连同病历存为文件？`,
     saveBody: '文件包含此项目的病历、模型和账本记录。拿到文件的人可以读到病历。它会带走相应的一份隐私预算。',
     deleteTitle: (name) => `删除“${name}”？`,
-    deleteBody: '病历、缓存层和模型都会删除，无法恢复。',
+    deleteBody: '病历、病历特征缓存和模型都会删除，无法恢复。',
     deleteKeeps: '已用的隐私不会消失：账本保留其记录和加盐哈希，使同一批病历不会获得新的预算。它们不含任何文字。清除账本是另一项操作，在设置中。',
     keep: '保留',
     deleted: (name) => `${name} 已删除，其账本记录保留。`,
