@@ -7,8 +7,10 @@
  * by hash, it may be in either part, and the worse is taken.
  */
 import { checkInteger } from '../ground/check.ts';
+import { Allowances, covers, type Allowance, type AllowanceBalance } from './allowance.ts';
+import { chargesIn, countCharge, type ChargeTally } from './charge-tally.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
-import type { BudgetEvent, CohortEvent, DataPart, LedgerEvent, Mechanism, PrivacyUnit } from './events.ts';
+import type { AllowanceEvent, BudgetEvent, CohortEvent, DataPart, LedgerEvent, Mechanism, PrivacyUnit } from './events.ts';
 
 interface Cohort {
   readonly cohortId: string;
@@ -23,7 +25,7 @@ interface Cohort {
   lastGrown: number;
   /** Position of the last declaration that it is about people other than those of all that came before; -1 without one. */
   declaredAt: number;
-  readonly charges: Map<string, { readonly mechanism: Mechanism; count: number }>;
+  readonly charges: ChargeTally;
 }
 
 interface Split {
@@ -48,7 +50,21 @@ export interface Balance {
   readonly epsilonHeldOut: number;
   /** Some charges that count protect rows where this data set protects persons, and how many rows a person has is not known there. */
   readonly isUnitMixed: boolean;
+  /** What these notes brought along as a copy, if they are one: it binds beside the limit. The one that leaves least, where there are several. */
+  readonly allowance: Pick<AllowanceBalance, 'epsilon' | 'epsilonSpent'> | null;
   readonly isChainIntact: boolean;
+}
+
+/** Limits are kept to this relative slack: a plan calibrated to spend exactly its limit must not fail on the last bit of its last step. */
+const LIMIT_SLACK = 1e-9;
+
+export function isWithin(spent: number, limit: number): boolean {
+  return spent <= limit * (1 + LIMIT_SLACK);
+}
+
+/** Whether what is spent is within the limit, and within what was brought along. */
+export function isWithinBudget({ epsilonSpent, epsilonLimit, allowance }: Balance): boolean {
+  return isWithin(epsilonSpent, epsilonLimit) && (allowance === null || isWithin(allowance.epsilonSpent, allowance.epsilon));
 }
 
 /** Past this many ways to place a unit among other splits, all their parts are added up instead: more, and quickly so. */
@@ -58,6 +74,8 @@ export class LedgerState {
   readonly #cohorts = new Map<string, Cohort>();
   readonly #splits = new Map<string, Split>();
   readonly #budgets: BudgetEvent[] = [];
+  readonly #allowances = new Allowances();
+  #inForce: readonly Allowance[] | null = null;
   readonly #ids = new Map<string, LedgerEvent>();
   #patterns = new Map<string, readonly Pattern[]>();
   #relations = new Map<string, boolean>();
@@ -114,6 +132,11 @@ export class LedgerState {
       const cohort = this.#cohorts.get(event.cohortId);
       if (cohort) countCharge(cohort.charges, event.mechanism);
       else this.#hasLooseEnds = true;
+      if (!event.isFromFile) this.#allowances.count(event.cohortId, event.mechanism);
+    } else if (event.kind === 'allowance') {
+      if (!event.cohortIds.every((id) => this.#cohorts.has(id))) this.#hasLooseEnds = true;
+      this.#allowances.add(event);
+      this.#inForce = null;
     }
   }
 
@@ -135,6 +158,7 @@ export class LedgerState {
     if (event.isDeclaredDisjoint) cohort.declaredAt = position;
     this.#patterns = new Map();
     this.#relations = new Map();
+    this.#inForce = null;
   }
 
   /** Limit and delta of a split: the last limit set, the least delta set; null where none was. */
@@ -165,19 +189,21 @@ export class LedgerState {
 
   /**
    * What a data set's units have spent, and would have after `extra` charges to the parts of `extraSplitId` (itself unless named).
-   * Null where no budget is set, for delta is then unknown.
+   * Null where no budget is set, for delta is then unknown. `largestDelta`: what it comes to at a smaller delta than the ledger's.
    */
-  balance(splitId: string, extra: ExtraCharges = {}, extraSplitId = splitId): Balance | null {
+  balance(splitId: string, extra: ExtraCharges = {}, extraSplitId = splitId, largestDelta = Infinity): Balance | null {
     const budget = this.budget(splitId);
     const split = this.#splits.get(splitId);
     if (!budget || !split) return null;
     // One delta for all that counts: the least of theirs.
-    const delta = Math.min(budget.delta, ...this.affectedBy(splitId).map((other) => this.budget(other)?.delta ?? Infinity));
+    const allowances = this.allowances(splitId, extra, largestDelta, extraSplitId);
+    const delta = Math.min(budget.delta, largestDelta, ...this.affectedBy(splitId).map((other) => this.budget(other)?.delta ?? Infinity), ...allowances.map((one) => one.delta));
     const epsilonOf = (part: DataPart) => {
       const patterns = split.cohorts.filter((cohort) => cohort.part === part).flatMap((cohort) => this.#patternsOf(cohort));
       if (this.#hasLooseEnds) return Infinity;
       return patterns.reduce((worst, pattern) => Math.max(worst, composedEpsilon(chargesOf(pattern, split.unit, extra, extraSplitId), delta).epsilon), 0);
     };
+    const [allowance = null] = [...allowances].sort((a, b) => a.epsilon - a.epsilonSpent - (b.epsilon - b.epsilonSpent));
     const epsilonTraining = epsilonOf('training');
     const epsilonHeldOut = epsilonOf('held-out');
     const counting = this.affectedBy(splitId).flatMap((other) => this.#splits.get(other)?.cohorts ?? []);
@@ -188,8 +214,35 @@ export class LedgerState {
       epsilonTraining,
       epsilonHeldOut,
       isUnitMixed: split.unit === 'person' && counting.some((cohort) => cohort.unit === 'row' && cohort.maximumRowsPerPerson === null && cohort.charges.size > 0),
+      allowance: allowance && { epsilon: allowance.epsilon, epsilonSpent: allowance.epsilonSpent },
       isChainIntact: true,
     };
+  }
+
+  /** The allowances that a charge to this split counts against, and what they would have spent after `extra` charges to the parts of `extraSplitId`. */
+  allowances(splitId: string, extra: ExtraCharges = {}, largestDelta = Infinity, extraSplitId = splitId): readonly AllowanceBalance[] {
+    this.#inForce ??= this.#allowances.inForce((cohortIds) => this.#hashesOf(cohortIds));
+    return this.#inForce
+      .map((allowance) => ({ allowance, cohorts: [...allowance.cohortIds].flatMap((id) => this.#cohorts.get(id) ?? []) }))
+      .filter(({ cohorts }) => cohorts.some((cohort) => this.counts(splitId, cohort.splitId)))
+      .map(({ allowance, cohorts }) => {
+        const { allowanceId, cohortIds, givenBy, epsilon, charges } = allowance;
+        const delta = Math.min(allowance.delta, largestDelta);
+        const spentBy = (pattern: Pattern, unit: PrivacyUnit) => composedEpsilon(chargesOf(pattern, unit, extra, extraSplitId, charges), delta).epsilon;
+        const spent = this.#hasLooseEnds ? Infinity : cohorts.reduce((worst, cohort) => this.#patternsOf(cohort).reduce((most, pattern) => Math.max(most, spentBy(pattern, cohort.unit)), worst), 0);
+        return { allowanceId, cohortIds, givenBy, epsilon, delta, epsilonSpent: spent };
+      });
+  }
+
+  /** Whether an allowance that is held already covers the units of another and has at least as much left: to take the other up would win nothing. */
+  holdsAsMuchAs({ cohortIds, epsilon }: AllowanceEvent): boolean {
+    const [first] = cohortIds;
+    const units = this.#hashesOf(new Set(cohortIds));
+    return this.allowances(this.splitOf(first ?? '') ?? '').some((held) => held.epsilon - held.epsilonSpent >= epsilon && covers(this.#hashesOf(held.cohortIds), units));
+  }
+
+  #hashesOf(cohortIds: ReadonlySet<string>): ReadonlySet<string> {
+    return new Set([...cohortIds].flatMap((id) => [...(this.#cohorts.get(id)?.hashes ?? [])]));
   }
 
   /** Every distinct set of cohorts that a unit of `cohort` may pay for, `cohort` first. */
@@ -247,18 +300,12 @@ function sharesHash(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return false;
 }
 
-function countCharge(tally: Cohort['charges'], mechanism: Mechanism): void {
-  const name = `${mechanism.kind}/${mechanism.noiseMultiplier}/${mechanism.kind === 'poisson-gaussian' ? mechanism.samplingRate : 1}`;
-  const known = tally.get(name);
-  if (known) known.count++;
-  else tally.set(name, { mechanism, count: 1 });
-}
-
-function chargesOf(pattern: Pattern, unit: PrivacyUnit, extra: ExtraCharges, extraSplitId: string): Charge[] {
+/** Charges to the cohorts of a pattern: all of them, or those of `since` alone. */
+function chargesOf(pattern: Pattern, unit: PrivacyUnit, extra: ExtraCharges, extraSplitId: string, since?: ReadonlyMap<string, ChargeTally>): Charge[] {
   // Rows whose persons were not known are taken to be shared out among persons as the rows of the unit's own data set are.
   const [own] = pattern;
   return pattern.flatMap((cohort) => {
-    const charges: Charge[] = [...cohort.charges.values()];
+    const charges: Charge[] = [...chargesIn(since ? since.get(cohort.cohortId) : cohort.charges)];
     if (cohort.splitId === extraSplitId) charges.push(...(extra[cohort.part] ?? []));
     const rows = unit === 'person' && cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? own?.maximumRowsPerPerson ?? 1) : 1;
     return rows === 1 ? charges : charges.map(({ mechanism, count }) => ({ mechanism: forSeveralRows(mechanism, rows), count }));

@@ -22,6 +22,13 @@ export interface CohortEvent {
   readonly maximumRowsPerPerson: number | null;
   /** Names the secret key of `hashes`, so that hashes of another installation are never taken for different people. */
   readonly keyId: string;
+  /** Keyed hash of the normalised header of the column that names the persons; null where none does. Data sets of one naming mean the same by a person; where it is null or absent, nobody knows. */
+  readonly personNaming?: string | null;
+  /** Some rows name nobody: each is a person of its own here, and may be anybody's elsewhere. */
+  readonly hasUnnamedRows?: boolean;
+  /** Keyed hashes of the rows' normalised texts, and of the persons' normalised ids; sorted, so that they keep no order. Hex, 32 digits. */
+  readonly rowHashes?: readonly string[];
+  readonly personHashes?: readonly string[];
   /** Keyed hashes of normalised text, and of person ids where there are any; sorted, so that they keep no order. Hex, 32 digits. */
   readonly hashes: readonly string[];
   /** The person declared these to be about people other than those of every earlier data set. Honoured only where no hash matches. */
@@ -35,6 +42,23 @@ export interface BudgetEvent {
   readonly cohortIds: readonly string[];
   readonly epsilonLimit: number;
   readonly delta: number;
+  /** Where the limit fell because a share of the budget left with a copy of the notes. It is the origin's loss and does not travel. */
+  readonly share?: { readonly id: string; readonly epsilon: number };
+}
+
+/**
+ * What a copy of notes brought along: charges made here after it, to the units of its cohorts, compose to at most `epsilon` at `delta`.
+ * A second event of the same `allowanceId` lowers it.
+ */
+export interface AllowanceEvent {
+  readonly kind: 'allowance';
+  readonly id: string;
+  readonly allowanceId: string;
+  readonly cohortIds: readonly string[];
+  readonly epsilon: number;
+  readonly delta: number;
+  /** Key ids of the installations in whose books the share was given up: their own limits bind them, the allowance does not. */
+  readonly givenBy: readonly string[];
 }
 
 /** One release, charged before it is made. */
@@ -46,6 +70,8 @@ export interface ChargeEvent {
   readonly step: number;
   readonly purpose: Purpose;
   readonly mechanism: Mechanism;
+  /** Charged by another copy and read from its file: it is spent, but not out of what this copy brought along. Set by `merge` alone. */
+  readonly isFromFile?: true;
 }
 
 /** A run's beginning and end, for the table of runs; spends nothing. */
@@ -56,7 +82,7 @@ export interface RunEvent {
   readonly state: 'started' | 'resumed' | 'finished' | 'stopped' | 'failed';
 }
 
-export type LedgerEvent = CohortEvent | BudgetEvent | ChargeEvent | RunEvent;
+export type LedgerEvent = CohortEvent | BudgetEvent | AllowanceEvent | ChargeEvent | RunEvent;
 
 /** An event in the chain: `hash` = SHA-256 over previous hash, sequence number and canonical JSON of the event. */
 export interface LedgerEntry {

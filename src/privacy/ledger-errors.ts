@@ -6,6 +6,13 @@ export function budgetExhausted(after: number, limit: number): BedsideError {
   return new BedsideError('budget/exhausted', 'budget', `This step would bring the most exposed unit to epsilon ${round(after)}; the limit is ${round(limit)}. Nothing was charged or released.`, 'Keep the model as it is, or raise the limit in the knowledge of what that gives up.', { after: round(after), limit: round(limit) });
 }
 
+/** The copy's own limit: what went along when its file was saved. */
+export function allowanceExhausted(after: number, allowance: number): BedsideError {
+  const values = { after: round(after), allowance: round(allowance) };
+  if (allowance === 0) return new BedsideError('budget/no-allowance', 'budget', 'These notes came in a project file that brought no privacy budget with it, so they cannot be trained on privately here. Nothing was charged or released.', 'Train where the file came from, or have it saved there again with a share of the budget.', values);
+  return new BedsideError('budget/allowance-exhausted', 'budget', `These notes came with a share of the privacy budget, epsilon ${round(allowance)}, and this step would bring what was spent of it to ${round(after)}. Nothing was charged or released.`, 'Keep the model as it is, choose a smaller epsilon, or have the file saved again with a further share where it came from.', values);
+}
+
 export function ledgerBroken(): BedsideError {
   return new BedsideError('budget/ledger-broken', 'budget', 'The ledger of privacy spending is damaged or incomplete, so everything counts as spent. Nothing was charged or released.', 'Restore the storage from a backup, or erase the ledger in the settings after reading what that gives up.');
 }

@@ -1,13 +1,12 @@
 import { checkNonNegative, checkPositive } from '../ground/check.ts';
 import type { BedsideError } from '../ground/errors.ts';
-import { LedgerState, type Balance, type ExtraCharges } from './balance.ts';
+import { isWithin, LedgerState, type Balance, type ExtraCharges } from './balance.ts';
+import { shareEvents } from './budget-share.ts';
 import { canonicalJson, chainEvents, headOf, isChainIntact } from './chain.ts';
 import { checkMechanism, type Charge } from './composition.ts';
 import type { ChargeEvent, LedgerEntry, LedgerEvent, LedgerHead, LedgerStore } from './events.ts';
-import { alreadyCharged, budgetExhausted, budgetNotSet, deltaRises, eventInvalid, importConflict, ledgerBroken } from './ledger-errors.ts';
+import { allowanceExhausted, alreadyCharged, budgetExhausted, budgetNotSet, deltaRises, eventInvalid, importConflict, ledgerBroken } from './ledger-errors.ts';
 
-/** A limit is kept to this relative slack: a plan calibrated to spend exactly its limit must not fail on the last bit of its last step. */
-const LIMIT_SLACK = 1e-9;
 /** How often an append is tried anew after somebody else's came between. */
 const LARGEST_RETRIES = 3;
 
@@ -61,7 +60,7 @@ export class Ledger {
   balanceAfter(splitId: string, extra: ExtraCharges): Balance | null {
     if (this.#isChainIntact) return this.#state.balance(splitId, extra);
     const budget = this.#state.budget(splitId) ?? { epsilonLimit: 0, delta: 0 };
-    return { ...budget, epsilonSpent: Infinity, epsilonTraining: Infinity, epsilonHeldOut: Infinity, isUnitMixed: false, isChainIntact: false };
+    return { ...budget, epsilonSpent: Infinity, epsilonTraining: Infinity, epsilonHeldOut: Infinity, isUnitMixed: false, allowance: null, isChainIntact: false };
   }
 
   /**
@@ -87,7 +86,10 @@ export class Ledger {
       this.#write(() => {
         if (!this.#isChainIntact) throw ledgerBroken();
         const fresh = this.#unknown(events);
-        for (const event of fresh) if (event.kind === 'charge') throw eventInvalid('charge', 'charges to go through charge()');
+        for (const event of fresh) {
+          if (event.kind === 'charge') throw eventInvalid('charge', 'charges to go through charge()');
+          if (event.kind === 'allowance') throw eventInvalid('allowance', 'allowances to come with a file, or to fall by share()');
+        }
         this.#check(fresh);
         const state = this.preview(fresh.filter((event) => event.kind !== 'budget'));
         for (const event of fresh) if (event.kind === 'budget') this.#checkDelta(event.delta, event.cohortIds, state);
@@ -106,6 +108,7 @@ export class Ledger {
       this.#write(() => {
         if (!this.#isChainIntact) throw ledgerBroken();
         if (this.#state.event(event.id)) throw alreadyCharged(event.id);
+        if (event.isFromFile) throw eventInvalid('charge', 'a charge that is made here');
         this.#check([event]);
         this.#checkLimits(event);
         return [event];
@@ -114,9 +117,33 @@ export class Ledger {
   }
 
   /**
+   * Takes a share of the budget away from a data set, and from all that may hold its people, in one durable append: only after this has resolved may
+   * a copy leave that brings the share along. What is left is looked up within the append, so that no other tab can spend it in between.
+   * `first` are events that come before where the ledger does not know them yet: the data set's cohorts and its first budget.
+   * Guarantee: see `budget-share.ts`. Resolves with the delta that the share is counted at.
+   * @throws settings/share-too-large where less is left; family `budget` where the chain is broken. Where the store fails it is not known whether the
+   * share was lost: no file may be written then.
+   */
+  async share(splitId: string, share: { readonly id: string; readonly epsilon: number }, first: readonly LedgerEvent[]): Promise<number> {
+    let delta = 0;
+    await this.#inTurn(() =>
+      this.#write(() => {
+        if (!this.#isChainIntact) throw ledgerBroken();
+        const fresh = this.#unknown(first);
+        const loss = shareEvents(this.preview(fresh), splitId, share);
+        delta = loss.delta;
+        this.#check([...fresh, ...loss.events]);
+        return [...fresh, ...loss.events];
+      }),
+    );
+    return delta;
+  }
+
+  /**
    * Takes in the events of a project file: those whose id is unknown, re-chained at the end. Spending never goes down by it.
    * Hashes must have been recomputed under this installation's key where the notes are at hand. A declaration that a data set is about different
-   * people is kept only if every data set known here came before it there: it was never said of the others.
+   * people is kept only if every data set known here came before it there: it was never said of the others. Charges are marked as made elsewhere.
+   * An allowance is taken up unless one that is held covers the same units and has as much left: what was given twice would else be lost.
    */
   merge(events: readonly LedgerEvent[]): Promise<void> {
     return this.#inTurn(() =>
@@ -124,6 +151,7 @@ export class Ledger {
         if (!this.#isChainIntact) throw ledgerBroken();
         const seen = new Set<string>();
         const incoming = events.map((event) => {
+          if (event.kind === 'charge') return { ...event, isFromFile: true as const };
           if (event.kind !== 'cohort') return event;
           const isHeardByAll = this.#state.cohortIds.every((id) => seen.has(id));
           seen.add(event.cohortId);
@@ -135,7 +163,9 @@ export class Ledger {
         }
         const fresh = this.#unknown(incoming);
         this.#check(fresh);
-        return fresh;
+        if (!fresh.some(({ kind }) => kind === 'allowance')) return fresh;
+        const state = this.preview(fresh.filter(({ kind }) => kind !== 'allowance'));
+        return fresh.filter((event) => event.kind !== 'allowance' || !state.holdsAsMuchAs(event));
       }),
     );
   }
@@ -158,7 +188,7 @@ export class Ledger {
         if (!state.fits(event)) throw eventInvalid('cohort', 'the same split, part and unit as before');
         state.add(event);
       }
-      const ids = event.kind === 'budget' ? event.cohortIds : event.kind === 'charge' ? [event.cohortId] : [];
+      const ids = event.kind === 'budget' || event.kind === 'allowance' ? event.cohortIds : event.kind === 'charge' ? [event.cohortId] : [];
       if (!ids.every((id) => state.splitOf(id) !== undefined)) throw eventInvalid(event.kind, 'a cohort that is in the ledger');
     }
   }
@@ -176,10 +206,13 @@ export class Ledger {
     if (splitId === undefined || part === undefined) throw eventInvalid('charge', 'a cohort that is in the ledger');
     if (!this.#state.budget(splitId)) throw budgetNotSet();
     const extra = { [part]: [{ mechanism: event.mechanism, count: 1 }] };
+    for (const { epsilon, epsilonSpent } of this.#state.allowances(splitId, extra)) {
+      if (!isWithin(epsilonSpent, epsilon)) throw allowanceExhausted(epsilonSpent, epsilon);
+    }
     for (const affected of this.#state.affectedBy(splitId)) {
       const after = this.#state.balance(affected, extra, splitId);
       // A data set without a budget was never released from; its own first budget will find these charges.
-      if (after && !(after.epsilonSpent <= after.epsilonLimit * (1 + LIMIT_SLACK))) throw budgetExhausted(after.epsilonSpent, after.epsilonLimit);
+      if (after && !isWithin(after.epsilonSpent, after.epsilonLimit)) throw budgetExhausted(after.epsilonSpent, after.epsilonLimit);
     }
   }
 
@@ -237,8 +270,12 @@ export class Ledger {
 /** An event without what may rightly differ between installations. */
 function comparable(event: LedgerEvent): string {
   if (event.kind === 'cohort') return canonicalJson({ ...event, hashes: [], keyId: '', isDeclaredDisjoint: false });
+  if (event.kind === 'charge') {
+    const { isFromFile: _, ...charge } = event;
+    return canonicalJson(charge);
+  }
   // A file names those cohorts of a budget alone that it carries.
-  return canonicalJson(event.kind === 'budget' ? { ...event, cohortIds: [] } : event);
+  return canonicalJson(event.kind === 'budget' || event.kind === 'allowance' ? { ...event, cohortIds: [] } : event);
 }
 
 function checkEvent(event: LedgerEvent): void {
@@ -254,6 +291,12 @@ function checkEvent(event: LedgerEvent): void {
       checkPositive('delta', event.delta);
       if (event.delta >= 1 || event.cohortIds.length === 0) throw eventInvalid('budget', 'delta below 1 and at least one cohort');
       break;
+    case 'allowance':
+      checkNonNegative('epsilon of an allowance', event.epsilon);
+      checkPositive('delta', event.delta);
+      if (event.delta >= 1 || event.cohortIds.length === 0) throw eventInvalid('allowance', 'delta below 1 and at least one cohort');
+      if (typeof event.allowanceId !== 'string' || event.allowanceId.length === 0 || !event.givenBy.every((keyId) => typeof keyId === 'string')) throw eventInvalid('allowance', 'an identifier and who gave it');
+      break;
     case 'charge':
       checkMechanism(event.mechanism);
       checkPositive('noise multiplier', event.mechanism.noiseMultiplier);
@@ -261,6 +304,6 @@ function checkEvent(event: LedgerEvent): void {
     case 'run':
       break;
     default:
-      throw eventInvalid('unknown', 'cohort, budget, charge or run');
+      throw eventInvalid('unknown', 'cohort, budget, allowance, charge or run');
   }
 }

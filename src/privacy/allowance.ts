@@ -1,0 +1,69 @@
+import { countCharge, type ChargeTally } from './charge-tally.ts';
+import type { AllowanceEvent, Mechanism } from './events.ts';
+
+/** What a copy of notes brought along, and what was charged here since. */
+export interface Allowance {
+  readonly allowanceId: string;
+  readonly cohortIds: ReadonlySet<string>;
+  readonly givenBy: readonly string[];
+  epsilon: number;
+  delta: number;
+  /** Charges made here after it came, by cohort. */
+  readonly charges: Map<string, ChargeTally>;
+}
+
+/** An allowance that still binds, at the delta that it is counted at. */
+export interface AllowanceBalance {
+  readonly allowanceId: string;
+  readonly cohortIds: ReadonlySet<string>;
+  readonly givenBy: readonly string[];
+  readonly epsilon: number;
+  readonly delta: number;
+  /** Of the most exposed unit of its cohorts, charges made here since it came alone; Infinity where that cannot be said. */
+  readonly epsilonSpent: number;
+}
+
+/**
+ * The allowances of a ledger in the order in which they came.
+ * An allowance binds every charge after it until another one comes that covers all its units: then what was left of the first is given up. Each
+ * charge so counts against one allowance that somebody gave up budget for, and the sums of what was given compose (see `budget-share.ts`).
+ */
+export class Allowances {
+  readonly #list: Allowance[] = [];
+
+  get all(): readonly Allowance[] {
+    return this.#list;
+  }
+
+  /** A second event of the same allowance only lowers it. */
+  add({ allowanceId, cohortIds, givenBy, epsilon, delta }: AllowanceEvent): void {
+    const known = this.#list.find((one) => one.allowanceId === allowanceId);
+    if (known) {
+      known.epsilon = Math.min(known.epsilon, epsilon);
+      known.delta = Math.min(known.delta, delta);
+    } else {
+      this.#list.push({ allowanceId, cohortIds: new Set(cohortIds), givenBy, epsilon, delta, charges: new Map() });
+    }
+  }
+
+  count(cohortId: string, mechanism: Mechanism): void {
+    for (const { charges } of this.#list) {
+      let tally = charges.get(cohortId);
+      if (!tally) charges.set(cohortId, (tally = new Map()));
+      countCharge(tally, mechanism);
+    }
+  }
+
+  /** Those that no later one covers; `hashesOf` gives the hashes of all rows and persons of some cohorts. */
+  inForce(hashesOf: (cohortIds: ReadonlySet<string>) => ReadonlySet<string>): readonly Allowance[] {
+    const hashes = this.#list.map(({ cohortIds }) => hashesOf(cohortIds));
+    return this.#list.filter((_, index) => !hashes.some((later, other) => other > index && covers(later, hashes[index]!)));
+  }
+}
+
+/** Whether one set of units holds all of another; of no known units at all, that cannot be said. */
+export function covers(units: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+  if (others.size === 0 || units.size < others.size) return false;
+  for (const hash of others) if (!units.has(hash)) return false;
+  return true;
+}
