@@ -131,7 +131,7 @@ describe('the service, over real workers and the nano model', () => {
     expect(silence.sentBytes).toBe(0);
     expect(silence.requests.length).toBeGreaterThan(0);
     const storage = await service.storage();
-    expect(storage.parts.map(({ part }) => part).sort()).toEqual(['caches', 'ledger', 'models', 'projects']);
+    expect(storage.parts.map(({ part }) => part).sort()).toEqual(['caches', 'features', 'ledger', 'models', 'projects']);
     expect(storage.parts.find(({ part }) => part === 'ledger')!.count).toBeGreaterThan(0);
   });
 

@@ -1,4 +1,4 @@
-import { deleteDB } from 'idb';
+import { deleteDB, openDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildDataset } from '../data/dataset.ts';
 import type { RawTable } from '../data/table.ts';
@@ -54,6 +54,27 @@ describe('projects', () => {
     expect(project).toMatchObject({ name: 'Clinic', fileName: 'notes.csv', columnRoles: roles, sentences: { cardiology: 'About the heart.' } });
     expect(project.dataset).toMatchObject({ noteCount: 2, personCount: 2, problemCount: 1, problemCounts: [{ code: 'empty-text', count: 1 }], labels: ['cardiology', 'dermatology'] });
     expect(await readTable(database, id)).toEqual(table);
+  });
+
+  it('takes over what the first version of the database held', async () => {
+    const old = `projects-test-${crypto.randomUUID()}`;
+    const first = await openDB(old, 1, {
+      upgrade(made) {
+        made.createObjectStore('projects', { keyPath: 'id' });
+        made.createObjectStore('settings');
+        for (const store of ['tables', 'datasets', 'hashes']) made.createObjectStore(store, { keyPath: 'projectId' });
+        for (const store of ['runs']) made.createObjectStore(store, { keyPath: 'id' }).createIndex('projectId', 'projectId');
+        for (const store of ['checkpoints', 'models', 'results']) made.createObjectStore(store, { keyPath: 'runId' }).createIndex('projectId', 'projectId');
+      },
+    });
+    await first.put('projects', { id: 'p', name: 'Kept', columnRoles: {} });
+    first.close();
+    const upgraded = await openBedsideDatabase(old);
+    expect((await upgraded.get('projects', 'p'))!.name).toBe('Kept');
+    expect([...upgraded.objectStoreNames].sort()).toEqual([...database.objectStoreNames].sort());
+    await deleteProject(upgraded, 'p');
+    upgraded.close();
+    await deleteDB(old);
   });
 
   it('does not delete a project while somebody works on one of its runs', async () => {
