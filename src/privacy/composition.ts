@@ -34,13 +34,14 @@ export function checkMechanism(mechanism: Mechanism): void {
 }
 
 /** What all that matters of a list of charges comes to; in an order of its own, so that sums do not depend on the list's. */
-interface Tally {
+export interface Tally {
   /** Sum of count / sigma^2 over full-batch releases. */
   readonly muSquared: number;
   readonly samples: readonly { readonly samplingRate: number; readonly noiseMultiplier: number; readonly count: number }[];
 }
 
-function tallyOf(charges: readonly Charge[]): Tally {
+/** Joins releases of one mechanism; refuses what means nothing. */
+export function tallyOf(charges: readonly Charge[]): Tally {
   const gaussians = new Map<number, number>();
   const samples = new Map<string, { samplingRate: number; noiseMultiplier: number; count: number }>();
   for (const { mechanism, count } of charges) {
@@ -153,18 +154,18 @@ export function calibrateNoiseMultiplier(target: Target & { readonly steps: numb
  * The crossing of a falling curve with `target`, from the side where it is not above: regula falsi in logarithms, where the curve is nearly
  * straight; a bisection follows whenever a step shortens the bracket by less than half.
  */
-function leastNoise(low: number, high: number, target: number, epsilonAt: (noiseMultiplier: number) => number): number {
+export function leastNoise(low: number, high: number, target: number, epsilonAt: (noiseMultiplier: number) => number, tolerance = 1e-10): number {
   // An epsilon of Infinity or 0 has no logarithm; a large finite stand-in only makes the first guess worse.
   const logOf = (epsilon: number) => Math.log(Math.min(1e9, Math.max(1e-9, epsilon)));
   const goal = logOf(target);
   let logLow = logOf(epsilonAt(low));
   let logHigh = logOf(epsilonAt(high));
   let isBisection = false;
-  for (let evaluations = 0; high / low - 1 > 1e-10 && evaluations < 200; evaluations++) {
+  for (let evaluations = 0; high / low - 1 > tolerance && evaluations < 200; evaluations++) {
     const width = Math.log(high / low);
     const straight = logLow > logHigh ? (logLow - goal) / (logLow - logHigh) : 0.5;
     // A nudge beyond the estimated crossing makes both ends close in.
-    const nudge = Math.min(0.01, 2e-11 / width) * (straight < 0.5 ? 1 : -1);
+    const nudge = Math.min(0.01, (0.2 * tolerance) / width) * (straight < 0.5 ? 1 : -1);
     const share = isBisection ? 0.5 : Math.min(0.999, Math.max(0.001, straight + nudge));
     const middle = low * Math.exp(width * share);
     if (middle <= low || middle >= high) break;
