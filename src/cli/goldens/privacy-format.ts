@@ -7,14 +7,9 @@ import { singleStepDelta } from '../../privacy/single-step.ts';
 import { replaceOneEpsilon } from '../../privacy/statement.ts';
 import type { Compare } from './compare.ts';
 import { entriesByKey, listOf, notImplemented, numberOf, recordedOf, textOf, type Family, type Format, type JsonObject } from './format.ts';
+import { privacyNoiseFamilies } from './privacy-noise-format.ts';
+import { dpAccountingOrders, opacusOrders } from './privacy-orders.ts';
 import { privacyRules } from './rules.ts';
-
-const range = (count: number, value: (index: number) => number) => Array.from({ length: count }, (_, index) => value(index));
-const brokenOrders = range(99, (index) => (index + 11) / 10);
-/** RDPAccountant.DEFAULT_ALPHAS of Opacus 1.5.4. */
-const opacusOrders = [...brokenOrders, ...range(52, (index) => index + 12)];
-/** Default orders of dp_accounting 0.6.0. */
-const dpAccountingOrders = [...brokenOrders, ...range(53, (index) => index + 11), 128, 256, 512, 1024];
 
 type Phase = readonly [sigma: number, q: number, steps: number];
 
@@ -167,7 +162,8 @@ const families: readonly Family[] = [
       compare('pld_eps_1e-5', composedEpsilon(chargesOf([phaseOf(entry)]), 1e-5).epsilon, recordedOf(entry, 'pld_eps_1e-5'));
     },
   },
-  ...['prv_subset', 'laplace', 'pure_dp_composition', 'randomized_response_k_ary_replace_one', 'mixed_composition', 'truncated_poisson', 'repeat_and_select_rdp', 'one_run_audit', 'discrete_mechanisms'].map(notImplemented),
+  ...privacyNoiseFamilies,
+  ...['prv_subset', 'mixed_composition', 'truncated_poisson', 'repeat_and_select_rdp'].map(notImplemented),
 ];
 
 export const privacyFormat: Format = { name: 'privacy', isFormat: (json) => 'dpsgd' in json, families, entriesOf: entriesByKey() };

@@ -1,17 +1,17 @@
 /** The table of fields: for each family of reference values, what each recorded field is held to, and why. */
 import type { FieldTable, Rule } from './compare.ts';
 
-const input: Rule = { kind: 'input' };
+export const input: Rule = { kind: 'input' };
 const later: Rule = { kind: 'later' };
-const information = (why: string): Rule => ({ kind: 'information', why });
-const equal = (absolute: number, relative: number, why: string): Rule => ({ kind: 'equal', absolute, relative, why });
-const upper = (absolute: number, relative: number, why: string): Rule => ({ kind: 'upper bound', absolute, relative, why });
+export const information = (why: string): Rule => ({ kind: 'information', why });
+export const equal = (absolute: number, relative: number, why: string): Rule => ({ kind: 'equal', absolute, relative, why });
+export const upper = (absolute: number, relative: number, why: string): Rule => ({ kind: 'upper bound', absolute, relative, why });
 const lower = (absolute: number, relative: number, why: string): Rule => ({ kind: 'lower bound', absolute, relative, why });
 
 const opacusRdp = equal(1e-6, 1e-6, 'same orders, same conversion without clamp; Opacus sums a signed series to about 1e-9');
 const looseRdp = upper(1e-6, 1e-6, 'dp_accounting drops the signs of binomials at broken orders: an upper bound of the exact value');
 const pldBelow = lower(1e-4, 2e-4, 'PLD composition is tighter than RDP; its discretisation overstates by this much at most');
-const note = information('a note');
+export const note = information('a note');
 
 export const privacyRules = {
   dpsgd: {
