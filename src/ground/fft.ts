@@ -28,24 +28,37 @@ interface Twiddles {
 function makeTwiddles(n: number): Twiddles {
   const cos = new Float64Array(n);
   const sin = new Float64Array(n);
-  const eighth = n / 8;
-  for (let k = 0; k < n; k++) {
-    const octant = Math.floor(k / eighth);
-    const within = k - octant * eighth;
-    const angle = (2 * Math.PI * (octant % 2 === 0 ? within : eighth - within)) / n;
-    const [c, s] = [Math.cos(angle), Math.sin(angle)];
-    const [x, y] = octant % 4 === 1 || octant % 4 === 2 ? [s, c] : [c, s];
-    cos[k] = octant >= 2 && octant <= 5 ? -x : x;
-    sin[k] = octant >= 4 ? y : -y;
+  const quarter = n / 4;
+  for (let k = 0; k <= n / 8; k++) {
+    const c = Math.cos((2 * Math.PI * k) / n);
+    const s = Math.sin((2 * Math.PI * k) / n);
+    // Eight places with these two numbers: k and quarter - k of each quarter turn.
+    cos[k] = cos[(n - k) % n] = c;
+    sin[(n - k) % n] = s;
+    sin[k] = -s;
+    cos[2 * quarter + k] = cos[2 * quarter - k] = -c;
+    sin[2 * quarter + k] = s;
+    sin[2 * quarter - k] = -s;
+    cos[quarter - k] = cos[3 * quarter + k] = s;
+    cos[quarter + k] = cos[3 * quarter - k] = -s;
+    sin[quarter - k] = sin[quarter + k] = -c;
+    sin[3 * quarter - k] = sin[3 * quarter + k] = c;
   }
   return { cos, sin };
 }
 
-let known: { readonly n: number; readonly twiddles: Twiddles } | null = null;
+/** The last few tables: two directions of one composition may need two lengths. */
+const tables = new Map<number, Twiddles>();
+const KEPT_TABLES = 3;
 
 function twiddlesOf(n: number): Twiddles {
-  if (known?.n !== n) known = { n, twiddles: makeTwiddles(n) };
-  return known.twiddles;
+  const known = tables.get(n);
+  if (known) return known;
+  const made = makeTwiddles(n);
+  const oldest = tables.keys().next();
+  if (tables.size >= KEPT_TABLES && !oldest.done) tables.delete(oldest.value);
+  tables.set(n, made);
+  return made;
 }
 
 type Complex = readonly [re: Float64Array<ArrayBuffer>, im: Float64Array<ArrayBuffer>];

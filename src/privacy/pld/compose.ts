@@ -30,6 +30,8 @@ const OUTSIDE_WINDOW = 1e-11;
 const MASS_ERROR = 2e-12;
 /** Rounding of one loss relative to the largest. */
 const LOSS_ERROR = 64 * 2 ** -53;
+/** ln of a magnitude that is left out: the bound on errors holds it as one, of 1e-304. */
+const NOTHING = -700;
 /** The highest losses are cut so that this share of delta is lost to them. */
 const CUT_SHARE = 1e-8;
 
@@ -75,10 +77,11 @@ function convolve(parts: readonly PairCount[], theta: number, n: number): { read
   for (const { pair, count } of parts) {
     const { re, im } = realFft(tiltedCircle(pair, theta, n));
     for (let k = 0; k <= half; k++) {
-      const magnitude = Math.hypot(re[k]!, im[k]!);
+      // At most 1 in size: no square overflows, and one that underflows is no share of anything.
+      const magnitude = Math.sqrt(re[k]! * re[k]! + im[k]! * im[k]!);
       logMagnitude[k]! += count * Math.log(magnitude);
       logLargest[k]! += count * Math.log(magnitude + share);
-      phase[k]! += count * Math.atan2(im[k]!, re[k]!);
+      if (logMagnitude[k]! > NOTHING) phase[k]! += count * Math.atan2(im[k]!, re[k]!);
     }
   }
   const re = new Float64Array(half + 1);
@@ -86,13 +89,14 @@ function convolve(parts: readonly PairCount[], theta: number, n: number): { read
   let error = 0;
   let total = 0;
   for (let k = 0; k <= half; k++) {
-    const magnitude = Math.exp(logMagnitude[k]!);
-    re[k] = magnitude * Math.cos(phase[k]!);
-    im[k] = magnitude * Math.sin(phase[k]!);
     // |prod (F + e)^T - prod F^T| <= prod (|F| + |e|)^T - prod |F|^T, term by term of the expanded powers.
     const multiplicity = k === 0 || k === half ? 1 : 2;
     const largest = Math.exp(logLargest[k]!);
     if (largest > 0) error -= multiplicity * largest * Math.expm1(logMagnitude[k]! - logLargest[k]!);
+    if (!(logMagnitude[k]! > NOTHING)) continue;
+    const magnitude = Math.exp(logMagnitude[k]!);
+    re[k] = magnitude * Math.cos(phase[k]!);
+    im[k] = magnitude * Math.sin(phase[k]!);
     total += multiplicity * magnitude;
   }
   const masses = inverseRealFft({ re, im });
