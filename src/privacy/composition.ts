@@ -66,15 +66,19 @@ export function tallyOf(charges: readonly Charge[]): Tally {
   };
 }
 
-/** The last few curves: a run asks for the same one at every step. */
+/** The curves used last: a run asks for its own at every step, and for those of every other data set of its ledger. A few megabytes at most. */
 const curves = new Map<string, readonly number[]>();
-const LARGEST_CURVE_COUNT = 32;
+const LARGEST_CURVE_COUNT = 2048;
 
 function curveOf(samplingRate: number, noiseMultiplier: number, orders: readonly number[]): readonly number[] {
   if (orders !== defaultOrders) return orders.map((order) => rdpOfPoissonGaussian(samplingRate, noiseMultiplier, order));
   const name = `${noiseMultiplier}/${samplingRate}`;
   const known = curves.get(name);
-  if (known) return known;
+  if (known) {
+    curves.delete(name);
+    curves.set(name, known);
+    return known;
+  }
   const curve = orders.map((order) => rdpOfPoissonGaussian(samplingRate, noiseMultiplier, order));
   const oldest = curves.keys().next();
   if (curves.size >= LARGEST_CURVE_COUNT && !oldest.done) curves.delete(oldest.value);
