@@ -119,6 +119,7 @@ const globalNames = ['document', 'window', 'navigator', 'localStorage', 'indexed
 const exceptions: Readonly<Record<string, readonly string[]>> = {
   'engine/webgpu/device.ts': ['navigator', 'globalThis', 'self'],
   'engine/wasm/module.ts': ['WebAssembly', 'globalThis'],
+  'federation/transport.ts': ['fetch'],
 };
 
 /** Free names of a module that are browser or Node globals. */

@@ -1,5 +1,5 @@
 /** What a person can do about an error decides its family. */
-export type ErrorFamily = 'input' | 'settings' | 'budget' | 'device' | 'storage' | 'model' | 'internal';
+export type ErrorFamily = 'input' | 'settings' | 'budget' | 'device' | 'storage' | 'model' | 'network' | 'internal';
 
 /**
  * The one error class of Bedside: what was expected, what was found, what to do.

@@ -1,0 +1,143 @@
+import { bytesToHex } from '../ground/bytes.ts';
+import { BedsideError } from '../ground/errors.ts';
+import { decode } from './codec/decode.ts';
+import { encode } from './codec/encode.ts';
+import type { Endpoint } from './endpoints.ts';
+import { malformed, notAuthorised, serverBusy, serverRefused, tooLarge, wrongContentType } from './errors.ts';
+import { readJsonObject } from './json-body.ts';
+import { isoTimestamp, parseHttpDate } from './server-time.ts';
+import { signedHeaders, type Sha256, type SigningKey } from './signing.ts';
+
+export const PROTOBUF = 'application/protobuf';
+
+export interface TransportRequest {
+  /** From the origin's root, e.g. `/v1/fleet/pull-messages`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** Reading stops here, with `federation/too-large`. */
+  readonly maximumAnswerBytes: number;
+}
+
+export interface TransportAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  /** The `Date` header as it came; empty where there is none. */
+  readonly date: string;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** Carries one POST. Throws `federation/unreachable` where no answer came. */
+export interface Transport {
+  post(request: TransportRequest): Promise<TransportAnswer>;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  nowMs(): number;
+}
+
+/** What went over the wire in one call, for the list that the person can read. */
+export interface Exchange {
+  readonly endpoint: string;
+  readonly atMs: number;
+  readonly status: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** SHA-256 of the body that was sent, hexadecimal. */
+  readonly sentHash: string;
+}
+
+export interface FleetParts {
+  readonly transport: Transport;
+  readonly key: SigningKey;
+  readonly clock: Clock;
+  readonly sha256: Sha256;
+  readonly onExchange: (exchange: Exchange) => void;
+}
+
+/** Below this the device's clock is not what the server minds. */
+const CLOCK_TOLERANCE_MS = 2000;
+
+/** Makes signed calls. Keeps nothing but how far the server's clock is from the device's. */
+export class FleetClient {
+  readonly #parts: FleetParts;
+  #serverAheadMs = 0;
+
+  constructor(parts: FleetParts) {
+    this.#parts = parts;
+  }
+
+  /** Now, by the server's clock as far as it is known. */
+  nowMs(): number {
+    return this.#parts.clock.nowMs() + this.#serverAheadMs;
+  }
+
+  /**
+   * One call. A 401 is taken for a wrong clock once, if the server's `Date` says so, and tried again.
+   * @throws `federation/unreachable`, `busy`, `content-type`, `malformed`, `too-large` (worth another try), `not-authorised`, `refused` (not).
+   */
+  async call<Request extends object, Answer extends object>(endpoint: Endpoint<Request, Answer>, request: Request): Promise<Answer> {
+    const body = encode(endpoint.request, request);
+    if (body.length > endpoint.maximumRequestBytes) throw tooLarge(`bytes of ${endpoint.name}`, endpoint.maximumRequestBytes, body.length);
+    let answer = await this.#send(endpoint, body);
+    if (answer.status === 401 && this.#setClock(answer.date)) answer = await this.#send(endpoint, body);
+    if (answer.status !== 200) throw refusalOf(endpoint.name, answer);
+    if (answer.body.length > 0 && answer.contentType.split(';')[0]!.trim().toLowerCase() !== PROTOBUF) throw wrongContentType(endpoint.name, answer.contentType.slice(0, 80));
+    return decode(endpoint.answer, answer.body, endpoint.maximumAnswerBytes);
+  }
+
+  async #send(endpoint: { readonly name: string; readonly maximumAnswerBytes: number }, body: Uint8Array<ArrayBuffer>): Promise<TransportAnswer> {
+    const { transport, key, sha256, clock, onExchange } = this.#parts;
+    const headers = { 'content-type': PROTOBUF, accept: PROTOBUF, ...(await signedHeaders(key, isoTimestamp(this.nowMs()))) };
+    const sentHash = bytesToHex(await sha256(body));
+    const base = { endpoint: endpoint.name, atMs: clock.nowMs(), sentBytes: body.length, sentHash };
+    try {
+      const answer = await transport.post({ path: `/v1/fleet/${endpoint.name}`, headers, body, maximumAnswerBytes: endpoint.maximumAnswerBytes });
+      onExchange({ ...base, status: answer.status, receivedBytes: answer.body.length });
+      return answer;
+    } catch (error) {
+      // It may have arrived all the same: what was sent is listed.
+      onExchange({ ...base, status: 0, receivedBytes: 0 });
+      throw error;
+    }
+  }
+
+  /** Whether the server's clock is elsewhere than was thought. */
+  #setClock(date: string): boolean {
+    const serverMs = parseHttpDate(date);
+    if (serverMs === null) return false;
+    const isNews = Math.abs(serverMs - this.nowMs()) > CLOCK_TOLERANCE_MS;
+    if (isNews) this.#serverAheadMs = serverMs - this.#parts.clock.nowMs();
+    return isNews;
+  }
+}
+
+function refusalOf(endpoint: string, { status, body }: TransportAnswer): BedsideError {
+  if (status === 401) return notAuthorised(endpoint);
+  if (status === 408 || status === 425 || status === 429 || status >= 500) return serverBusy(endpoint, status);
+  if (status < 400) return malformed(`status 200 from ${endpoint}`, `status ${status}`);
+  return serverRefused(endpoint, status, codeOf(body));
+}
+
+/** Flower's number in a refusal; 0 where there is none to be read. */
+function codeOf(body: Uint8Array): number {
+  try {
+    const { code } = readJsonObject(body, 'a refusal');
+    return typeof code === 'number' && Number.isInteger(code) ? code : 0;
+  } catch {
+    return 0;
+  }
+}
+
+const worthAnotherTry: ReadonlySet<string> = new Set(['federation/unreachable', 'federation/busy', 'federation/content-type', 'federation/malformed', 'federation/too-large']);
+
+/** Whether the same call may go better later. */
+export function isPassing(error: unknown): error is BedsideError {
+  return error instanceof BedsideError && worthAnotherTry.has(error.code);
+}
+
+/** Flower's number where the server refused, else null. */
+export function refusalCode(error: unknown): number | null {
+  return error instanceof BedsideError && error.code === 'federation/refused' ? Number(error.values['serverCode']) : null;
+}
