@@ -1,4 +1,4 @@
-import { countCharge, type ChargeTally } from './charge-tally.ts';
+import { copyOfTally, countCharge, type ChargeTally } from './charge-tally.ts';
 import type { AllowanceEvent, Mechanism } from './events.ts';
 
 /** What a copy of notes brought along, and what was charged here since. */
@@ -29,7 +29,11 @@ export interface AllowanceBalance {
  * charge so counts against one allowance that somebody gave up budget for, and the sums of what was given compose (see `budget-share.ts`).
  */
 export class Allowances {
-  readonly #list: Allowance[] = [];
+  readonly #list: Allowance[];
+
+  constructor(from?: Allowances) {
+    this.#list = (from?.all ?? []).map((one) => ({ ...one, charges: new Map([...one.charges].map(([cohortId, tally]) => [cohortId, copyOfTally(tally)])) }));
+  }
 
   get all(): readonly Allowance[] {
     return this.#list;

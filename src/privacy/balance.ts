@@ -1,41 +1,15 @@
 /**
- * What the events of a ledger come to: a plain function of them, recomputed whenever it is asked for.
+ * What the events of a ledger come to: a plain function of them, kept up to date with each.
  *
- * A unit (row or person) pays every charge to the cohorts that it is in. Which those are is known by hash within a data set and, where a hash
- * matches, across data sets. A data set of other texts may still be about the same people; so every split counts against every other unless the
- * later one was declared to be about different people, under the same hash key, and no hash matches. Where it counts and the unit is not found in it
- * by hash, it may be in either part, and the worse is taken.
+ * A unit (row or person) pays every charge to the cohorts that it may be in, as often as it may be in them; `data-sets.ts` says which those are. Where
+ * there is a choice, the worst is taken.
  */
-import { checkInteger } from '../ground/check.ts';
 import { Allowances, covers, type Allowance, type AllowanceBalance } from './allowance.ts';
-import { chargesIn, countCharge, type ChargeTally } from './charge-tally.ts';
+import { chargesIn, copyOfTally, countCharge, type ChargeTally } from './charge-tally.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
-import type { AllowanceEvent, BudgetEvent, CohortEvent, DataPart, LedgerEvent, Mechanism, PrivacyUnit } from './events.ts';
-
-interface Cohort {
-  readonly cohortId: string;
-  readonly splitId: string;
-  readonly part: DataPart;
-  readonly unit: PrivacyUnit;
-  /** Keys of its hashes; more than one where it was imported in pieces. */
-  readonly keyIds: Set<string>;
-  maximumRowsPerPerson: number | null;
-  readonly hashes: Set<string>;
-  /** Position of the last event that added hashes. */
-  lastGrown: number;
-  /** Position of the last declaration that it is about people other than those of all that came before; -1 without one. */
-  declaredAt: number;
-  readonly charges: ChargeTally;
-}
-
-interface Split {
-  readonly splitId: string;
-  readonly unit: PrivacyUnit;
-  readonly cohorts: Cohort[];
-}
-
-/** A unit's way through the ledger: the cohorts whose charges it pays. */
-type Pattern = readonly Cohort[];
+import { DataSets, hashesOf, hasOneNaming, type Cohort } from './data-sets.ts';
+import type { AllowanceEvent, BudgetEvent, CohortEvent, DataPart, LedgerEvent } from './events.ts';
+import { chargesAt, worstEpsilon, type ChargesTo } from './exposure.ts';
 
 /** Charges that are not in the ledger yet, by part. */
 export type ExtraCharges = Readonly<Partial<Record<DataPart, readonly Charge[]>>>;
@@ -48,12 +22,15 @@ export interface Balance {
   /** Of the most exposed unit of each part. */
   readonly epsilonTraining: number;
   readonly epsilonHeldOut: number;
-  /** Some charges that count protect rows where this data set protects persons, and how many rows a person has is not known there. */
+  /** Some charges that count protect rows, or persons by another column, where this data set protects persons, and how many of those a person is was not known. */
   readonly isUnitMixed: boolean;
   /** What these notes brought along as a copy, if they are one: it binds beside the limit. The one that leaves least, where there are several. */
   readonly allowance: Pick<AllowanceBalance, 'epsilon' | 'epsilonSpent'> | null;
   readonly isChainIntact: boolean;
 }
+
+/** Why charges would be refused: a data set that may hold the same people would pass its limit, or a copy what it brought along. */
+export type Refusal = { readonly kind: 'limit'; readonly splitId: string; readonly epsilonAfter: number; readonly epsilonLimit: number } | { readonly kind: 'allowance'; readonly epsilonAfter: number; readonly epsilonLimit: number };
 
 /** Limits are kept to this relative slack: a plan calibrated to spend exactly its limit must not fail on the last bit of its last step. */
 const LIMIT_SLACK = 1e-9;
@@ -67,22 +44,42 @@ export function isWithinBudget({ epsilonSpent, epsilonLimit, allowance }: Balanc
   return isWithin(epsilonSpent, epsilonLimit) && (allowance === null || isWithin(allowance.epsilonSpent, allowance.epsilon));
 }
 
-/** Past this many ways to place a unit among other splits, all their parts are added up instead: more, and quickly so. */
-const LARGEST_PLACEMENTS = 64;
+interface Limit {
+  readonly epsilonLimit: number;
+  /** The least that was set. */
+  readonly delta: number;
+  /** Position of the event that set the limit. */
+  readonly setAt: number;
+}
+
+interface Budget {
+  readonly epsilonLimit: number;
+  readonly delta: number;
+}
 
 export class LedgerState {
-  readonly #cohorts = new Map<string, Cohort>();
-  readonly #splits = new Map<string, Split>();
-  readonly #budgets: BudgetEvent[] = [];
-  readonly #allowances = new Allowances();
+  readonly #sets: DataSets;
+  readonly #charges: Map<string, ChargeTally>;
+  /** By cohort. */
+  readonly #limits: Map<string, Limit>;
+  readonly #allowances: Allowances;
+  readonly #ids: Map<string, LedgerEvent>;
   #inForce: readonly Allowance[] | null = null;
-  readonly #ids = new Map<string, LedgerEvent>();
-  #patterns = new Map<string, readonly Pattern[]>();
-  #relations = new Map<string, boolean>();
-  #position = 0;
-  #hasLooseEnds = false;
+  #budgets = new Map<string, Budget | null>();
+  /** The least delta of all data sets that count, by split. */
+  #deltas = new Map<string, number>();
+  #position: number;
+  #hasLooseEnds: boolean;
 
-  constructor(events: Iterable<LedgerEvent> = []) {
+  /** The state that events lead to, from nothing or from a state that itself stays as it is. */
+  constructor(events: Iterable<LedgerEvent> = [], from?: LedgerState) {
+    this.#sets = new DataSets(from ? from.#sets : undefined);
+    this.#charges = new Map([...(from ? from.#charges : [])].map(([cohortId, tally]) => [cohortId, copyOfTally(tally)]));
+    this.#limits = new Map(from ? from.#limits : []);
+    this.#allowances = new Allowances(from ? from.#allowances : undefined);
+    this.#ids = new Map(from ? from.#ids : []);
+    this.#position = from ? from.#position : 0;
+    this.#hasLooseEnds = from ? from.#hasLooseEnds : false;
     for (const event of events) this.add(event);
   }
 
@@ -97,25 +94,29 @@ export class LedgerState {
   }
 
   get cohortIds(): readonly string[] {
-    return [...this.#cohorts.keys()];
+    return this.#sets.cohortIds;
   }
 
   splitOf(cohortId: string): string | undefined {
-    return this.#cohorts.get(cohortId)?.splitId;
+    return this.#sets.cohort(cohortId)?.splitId;
   }
 
   partOf(cohortId: string): DataPart | undefined {
-    return this.#cohorts.get(cohortId)?.part;
+    return this.#sets.cohort(cohortId)?.part;
+  }
+
+  cohortIdsOf(splitId: string): readonly string[] {
+    return this.#sets.split(splitId)?.cohorts.map(({ cohortId }) => cohortId) ?? [];
   }
 
   /** Whether an event of this cohort fits what is known of it: same split, part and unit. */
   fits(event: CohortEvent): boolean {
-    const known = this.#cohorts.get(event.cohortId);
-    const split = this.#splits.get(event.splitId);
-    return (
-      (known === undefined || (known.splitId === event.splitId && known.part === event.part)) &&
-      (split === undefined || (split.unit === event.unit && split.cohorts.every((cohort) => cohort.cohortId === event.cohortId || cohort.part !== event.part)))
-    );
+    return this.#sets.fits(event);
+  }
+
+  /** The splits that hold these rows and no others, however they were dealt and whatever names their persons. */
+  splitsOfRows(rows: ReadonlySet<string>): readonly string[] {
+    return this.#sets.splitsOfRows(rows);
   }
 
   /** Takes in an event; an id that is known already changes nothing. */
@@ -123,68 +124,69 @@ export class LedgerState {
     const position = this.#position++;
     if (this.#ids.has(event.id)) return;
     this.#ids.set(event.id, event);
-    if (event.kind === 'cohort') {
-      if (this.fits(event)) this.#addCohort(event, position);
-      else this.#hasLooseEnds = true;
-    } else if (event.kind === 'budget') {
-      this.#budgets.push(event);
-    } else if (event.kind === 'charge') {
-      const cohort = this.#cohorts.get(event.cohortId);
-      if (cohort) countCharge(cohort.charges, event.mechanism);
-      else this.#hasLooseEnds = true;
-      if (!event.isFromFile) this.#allowances.count(event.cohortId, event.mechanism);
-    } else if (event.kind === 'allowance') {
-      if (!event.cohortIds.every((id) => this.#cohorts.has(id))) this.#hasLooseEnds = true;
-      this.#allowances.add(event);
-      this.#inForce = null;
+    switch (event.kind) {
+      case 'cohort':
+        if (this.#sets.fits(event)) this.#sets.add(event, position);
+        else this.#hasLooseEnds = true;
+        this.#forget();
+        break;
+      case 'budget':
+        this.#setLimit(event, position);
+        this.#forget();
+        break;
+      case 'charge':
+        if (!this.#sets.cohort(event.cohortId)) this.#hasLooseEnds = true;
+        else countCharge(this.#tallyOf(event.cohortId), event.mechanism);
+        if (!event.isFromFile) this.#allowances.count(event.cohortId, event.mechanism);
+        break;
+      case 'allowance':
+        if (!event.cohortIds.every((id) => this.#sets.cohort(id))) this.#hasLooseEnds = true;
+        this.#allowances.add(event);
+        this.#forget();
+        break;
     }
   }
 
-  #addCohort(event: CohortEvent, position: number): void {
-    const { cohortId, splitId, part, unit, keyId } = event;
-    let split = this.#splits.get(splitId);
-    if (!split) this.#splits.set(splitId, (split = { splitId, unit, cohorts: [] }));
-    let cohort = this.#cohorts.get(cohortId);
-    if (!cohort) {
-      cohort = { cohortId, splitId, part, unit, keyIds: new Set(), maximumRowsPerPerson: event.maximumRowsPerPerson, hashes: new Set(), lastGrown: position, declaredAt: -1, charges: new Map() };
-      this.#cohorts.set(cohortId, cohort);
-      split.cohorts.push(cohort);
-    }
-    cohort.maximumRowsPerPerson = cohort.maximumRowsPerPerson === null || event.maximumRowsPerPerson === null ? null : Math.max(cohort.maximumRowsPerPerson, event.maximumRowsPerPerson);
-    cohort.keyIds.add(keyId);
-    const before = cohort.hashes.size;
-    for (const hash of event.hashes) cohort.hashes.add(hash);
-    if (cohort.hashes.size > before) cohort.lastGrown = position;
-    if (event.isDeclaredDisjoint) cohort.declaredAt = position;
-    this.#patterns = new Map();
-    this.#relations = new Map();
+  /** What follows from cohorts, limits and allowances is worked out anew. Charges change none of it. */
+  #forget(): void {
     this.#inForce = null;
+    this.#budgets = new Map();
+    this.#deltas = new Map();
+  }
+
+  #setLimit({ cohortIds, epsilonLimit, delta }: BudgetEvent, setAt: number): void {
+    for (const id of cohortIds) this.#limits.set(id, { epsilonLimit, delta: Math.min(delta, this.#limits.get(id)?.delta ?? Infinity), setAt });
+  }
+
+  #tallyOf(cohortId: string): ChargeTally {
+    let tally = this.#charges.get(cohortId);
+    if (!tally) this.#charges.set(cohortId, (tally = new Map()));
+    return tally;
   }
 
   /** Limit and delta of a split: the last limit set, the least delta set; null where none was. */
-  budget(splitId: string): { readonly epsilonLimit: number; readonly delta: number } | null {
-    const ids = new Set(this.#splits.get(splitId)?.cohorts.map((cohort) => cohort.cohortId));
-    const own = this.#budgets.filter((event) => event.cohortIds.some((id) => ids.has(id)));
-    const last = own.at(-1);
-    return last ? { epsilonLimit: last.epsilonLimit, delta: Math.min(...own.map((event) => event.delta)) } : null;
+  budget(splitId: string): Budget | null {
+    let budget = this.#budgets.get(splitId);
+    if (budget === undefined) this.#budgets.set(splitId, (budget = this.#budgetOf(splitId)));
+    return budget;
+  }
+
+  #budgetOf(splitId: string): Budget | null {
+    const limits = this.cohortIdsOf(splitId).flatMap((id) => this.#limits.get(id) ?? []);
+    const [first, ...rest] = limits;
+    if (!first) return null;
+    const last = rest.reduce((latest, limit) => (limit.setAt > latest.setAt ? limit : latest), first);
+    return { epsilonLimit: last.epsilonLimit, delta: Math.min(...limits.map(({ delta }) => delta)) };
   }
 
   /** Whether one split's charges count against another's units. */
   counts(a: string, b: string): boolean {
-    const first = this.#splits.get(a);
-    const second = this.#splits.get(b);
-    if (!first || !second) return false;
-    const name = a < b ? `${a} ${b}` : `${b} ${a}`;
-    const known = this.#relations.get(name);
-    if (known !== undefined) return known;
-    const found = first === second || !isIndependent(first, second);
-    this.#relations.set(name, found);
-    return found;
+    return this.#sets.counts(a, b);
   }
 
   /** The splits whose units a charge to this split's units counts against; itself among them. */
   affectedBy(splitId: string): readonly string[] {
-    return [...this.#splits.keys()].filter((other) => this.counts(splitId, other));
+    return this.#sets.affectedBy(splitId);
   }
 
   /**
@@ -193,133 +195,107 @@ export class LedgerState {
    */
   balance(splitId: string, extra: ExtraCharges = {}, extraSplitId = splitId, largestDelta = Infinity): Balance | null {
     const budget = this.budget(splitId);
-    const split = this.#splits.get(splitId);
+    const split = this.#sets.split(splitId);
     if (!budget || !split) return null;
-    // One delta for all that counts: the least of theirs.
     const allowances = this.allowances(splitId, extra, largestDelta, extraSplitId);
-    const delta = Math.min(budget.delta, largestDelta, ...this.affectedBy(splitId).map((other) => this.budget(other)?.delta ?? Infinity), ...allowances.map((one) => one.delta));
-    const epsilonOf = (part: DataPart) => {
-      const patterns = split.cohorts.filter((cohort) => cohort.part === part).flatMap((cohort) => this.#patternsOf(cohort));
-      if (this.#hasLooseEnds) return Infinity;
-      return patterns.reduce((worst, pattern) => Math.max(worst, composedEpsilon(chargesOf(pattern, split.unit, extra, extraSplitId), delta).epsilon), 0);
-    };
+    const delta = Math.min(this.#deltaOf(splitId), largestDelta, ...allowances.map((one) => one.delta));
+    const chargesTo = this.#chargesTo(extra, extraSplitId);
+    const epsilonOf = (part: DataPart) => split.cohorts.filter((cohort) => cohort.part === part).reduce((worst, cohort) => Math.max(worst, this.#epsilonOf(cohort, chargesTo, delta)), 0);
     const [allowance = null] = [...allowances].sort((a, b) => a.epsilon - a.epsilonSpent - (b.epsilon - b.epsilonSpent));
     const epsilonTraining = epsilonOf('training');
     const epsilonHeldOut = epsilonOf('held-out');
-    const counting = this.affectedBy(splitId).flatMap((other) => this.#splits.get(other)?.cohorts ?? []);
     return {
       ...budget,
       delta,
       epsilonSpent: Math.max(epsilonTraining, epsilonHeldOut),
       epsilonTraining,
       epsilonHeldOut,
-      isUnitMixed: split.unit === 'person' && counting.some((cohort) => cohort.unit === 'row' && cohort.maximumRowsPerPerson === null && cohort.charges.size > 0),
+      isUnitMixed: this.#isUnitMixed(splitId),
       allowance: allowance && { epsilon: allowance.epsilon, epsilonSpent: allowance.epsilonSpent },
       isChainIntact: true,
     };
   }
 
+  /** One delta for all that counts: the least of theirs. */
+  #deltaOf(splitId: string): number {
+    let delta = this.#deltas.get(splitId);
+    if (delta === undefined) this.#deltas.set(splitId, (delta = Math.min(...this.affectedBy(splitId).map((other) => this.budget(other)?.delta ?? Infinity))));
+    return delta;
+  }
+
+  #chargesTo(extra: ExtraCharges, extraSplitId: string, tallies: ReadonlyMap<string, ChargeTally> = this.#charges): ChargesTo {
+    return ({ cohortId, splitId, part }) => [...chargesIn(tallies.get(cohortId)), ...(splitId === extraSplitId ? (extra[part] ?? []) : [])];
+  }
+
+  #epsilonOf(cohort: Cohort, chargesTo: ChargesTo, delta: number): number {
+    return this.#hasLooseEnds ? Infinity : worstEpsilon(this.#sets.waysOf(cohort), chargesTo, delta);
+  }
+
+  #isUnitMixed(splitId: string): boolean {
+    const split = this.#sets.split(splitId);
+    if (split?.unit !== 'person') return false;
+    const others = this.affectedBy(splitId).flatMap((id) => (id === splitId ? [] : (this.#sets.split(id) ?? [])));
+    return others.some((other) => other.cohorts.some(({ cohortId, unit, maximumRowsPerPerson }) => this.#charges.has(cohortId) && ((unit === 'row' && maximumRowsPerPerson === null) || !hasOneNaming(split, other))));
+  }
+
+  /**
+   * Whether charges to this split's parts would be refused, and why; null where they would not. It is what a charge is held to and what a forecast asks.
+   * A data set without a budget was never released from; its own first budget will find these charges.
+   */
+  refusal(splitId: string, extra: ExtraCharges): Refusal | null {
+    for (const { epsilon, epsilonSpent } of this.allowances(splitId, extra)) {
+      if (!isWithin(epsilonSpent, epsilon)) return { kind: 'allowance', epsilonAfter: epsilonSpent, epsilonLimit: epsilon };
+    }
+    const chargesTo = this.#chargesTo(extra, splitId);
+    // Most data sets add up with the same ones: a unit that pays for everything is composed once for all of them.
+    const ceilings = new Map<string, number>();
+    for (const other of [splitId, ...this.affectedBy(splitId).filter((id) => id !== splitId)]) {
+      const budget = this.budget(other);
+      if (!budget) continue;
+      const delta = Math.min(this.#deltaOf(other), ...this.allowances(other, extra, Infinity, splitId).map((one) => one.delta));
+      const { name, stops } = this.#sets.everyStopOf(other);
+      const key = `${delta} ${name}`;
+      const ceiling = ceilings.get(key) ?? (this.#hasLooseEnds ? Infinity : composedEpsilon(chargesAt(stops, chargesTo), delta).epsilon);
+      ceilings.set(key, ceiling);
+      if (isWithin(ceiling, budget.epsilonLimit)) continue;
+      const after = this.balance(other, extra, splitId);
+      if (after && !isWithin(after.epsilonSpent, after.epsilonLimit)) return { kind: 'limit', splitId: other, epsilonAfter: after.epsilonSpent, epsilonLimit: after.epsilonLimit };
+    }
+    return null;
+  }
+
+  /** Another data set with a limit that a charge to this one counts against, and that has less of it left; null where none has. */
+  tighterThan(splitId: string): string | null {
+    const left = (id: string) => {
+      const balance = this.balance(id);
+      return balance ? balance.epsilonLimit - balance.epsilonSpent : Infinity;
+    };
+    const own = left(splitId);
+    return this.affectedBy(splitId).find((other) => other !== splitId && left(other) < own) ?? null;
+  }
+
   /** The allowances that a charge to this split counts against, and what they would have spent after `extra` charges to the parts of `extraSplitId`. */
   allowances(splitId: string, extra: ExtraCharges = {}, largestDelta = Infinity, extraSplitId = splitId): readonly AllowanceBalance[] {
-    this.#inForce ??= this.#allowances.inForce((cohortIds) => this.#hashesOf(cohortIds));
+    this.#inForce ??= this.#allowances.inForce((cohortIds) => hashesOf(this.#cohortsOf(cohortIds)));
     return this.#inForce
-      .map((allowance) => ({ allowance, cohorts: [...allowance.cohortIds].flatMap((id) => this.#cohorts.get(id) ?? []) }))
+      .map((allowance) => ({ allowance, cohorts: this.#cohortsOf(allowance.cohortIds) }))
       .filter(({ cohorts }) => cohorts.some((cohort) => this.counts(splitId, cohort.splitId)))
       .map(({ allowance, cohorts }) => {
         const { allowanceId, cohortIds, givenBy, epsilon, charges } = allowance;
         const delta = Math.min(allowance.delta, largestDelta);
-        const spentBy = (pattern: Pattern, unit: PrivacyUnit) => composedEpsilon(chargesOf(pattern, unit, extra, extraSplitId, charges), delta).epsilon;
-        const spent = this.#hasLooseEnds ? Infinity : cohorts.reduce((worst, cohort) => this.#patternsOf(cohort).reduce((most, pattern) => Math.max(most, spentBy(pattern, cohort.unit)), worst), 0);
-        return { allowanceId, cohortIds, givenBy, epsilon, delta, epsilonSpent: spent };
+        const chargesTo = this.#chargesTo(extra, extraSplitId, charges);
+        return { allowanceId, cohortIds, givenBy, epsilon, delta, epsilonSpent: cohorts.reduce((worst, cohort) => Math.max(worst, this.#epsilonOf(cohort, chargesTo, delta)), 0) };
       });
   }
 
   /** Whether an allowance that is held already covers the units of another and has at least as much left: to take the other up would win nothing. */
   holdsAsMuchAs({ cohortIds, epsilon }: AllowanceEvent): boolean {
     const [first] = cohortIds;
-    const units = this.#hashesOf(new Set(cohortIds));
-    return this.allowances(this.splitOf(first ?? '') ?? '').some((held) => held.epsilon - held.epsilonSpent >= epsilon && covers(this.#hashesOf(held.cohortIds), units));
+    const units = hashesOf(this.#cohortsOf(new Set(cohortIds)));
+    return this.allowances(this.splitOf(first ?? '') ?? '').some((held) => held.epsilon - held.epsilonSpent >= epsilon && covers(hashesOf(this.#cohortsOf(held.cohortIds)), units));
   }
 
-  #hashesOf(cohortIds: ReadonlySet<string>): ReadonlySet<string> {
-    return new Set([...cohortIds].flatMap((id) => [...(this.#cohorts.get(id)?.hashes ?? [])]));
+  #cohortsOf(cohortIds: ReadonlySet<string>): readonly Cohort[] {
+    return [...cohortIds].flatMap((id) => this.#sets.cohort(id) ?? []);
   }
-
-  /** Every distinct set of cohorts that a unit of `cohort` may pay for, `cohort` first. */
-  #patternsOf(cohort: Cohort): readonly Pattern[] {
-    const known = this.#patterns.get(cohort.cohortId);
-    if (known) return known;
-    const others = [...this.#splits.values()].filter((split) => split.splitId !== cohort.splitId && this.counts(split.splitId, cohort.splitId));
-    const patterns = new Map<string, Pattern>();
-    // null stands for a unit that no other data set knows by hash.
-    const signatures = new Map<string, readonly (readonly Cohort[])[]>();
-    for (const hash of [null, ...cohort.hashes]) {
-      const found = others.map((split) => (hash === null ? [] : split.cohorts.filter(({ hashes }) => hashes.has(hash))));
-      signatures.set(found.map((cohorts) => cohorts.map(({ cohortId }) => cohortId).join('+')).join('|'), found);
-    }
-    for (const found of signatures.values()) {
-      const choices = found.map((matched, index) => (matched.length > 0 ? [matched] : placements(others[index]!, cohort.unit)));
-      for (const placed of combinations(choices)) patterns.set(placed.map(({ cohortId }) => cohortId).join('|'), [cohort, ...placed]);
-    }
-    const list = [...patterns.values()];
-    this.#patterns.set(cohort.cohortId, list);
-    return list;
-  }
-}
-
-/** Where a unit that is not found by hash may be in another split: in one part, or, as a person whose rows may have been dealt one by one, in all. */
-function placements(split: Split, unit: PrivacyUnit): readonly (readonly Cohort[])[] {
-  const [first, second] = split.cohorts;
-  const mayStraddle = unit === 'person' && split.unit === 'row' && (split.cohorts.some((cohort) => cohort.maximumRowsPerPerson === null) || (first !== undefined && second !== undefined && sharesHash(first.hashes, second.hashes)));
-  return mayStraddle ? [split.cohorts] : split.cohorts.map((cohort) => [cohort]);
-}
-
-/** One choice of each, joined; everything joined where the choices are too many. */
-function combinations(choices: readonly (readonly (readonly Cohort[])[])[]): readonly Cohort[][] {
-  const count = choices.reduce((product, options) => product * Math.max(1, options.length), 1);
-  if (count > LARGEST_PLACEMENTS) return [choices.flatMap((options) => [...new Set(options.flat())])];
-  return choices.reduce<Cohort[][]>((joined, options) => joined.flatMap((before) => options.map((option) => [...before, ...option])), [[]]);
-}
-
-function isIndependent(a: Split, b: Split): boolean {
-  const grown = (split: Split) => Math.max(...split.cohorts.map((cohort) => cohort.lastGrown));
-  const declared = (split: Split) => Math.min(...split.cohorts.map((cohort) => cohort.declaredAt));
-  const isDeclared = declared(a) > grown(b) || declared(b) > grown(a);
-  if (!isDeclared) return false;
-  return a.cohorts.every((first) => b.cohorts.every((second) => haveOneKey(first, second) && !sharesHash(first.hashes, second.hashes)));
-}
-
-/** Whether every hash of both was made under one and the same key: others cannot be compared. */
-function haveOneKey(a: Cohort, b: Cohort): boolean {
-  return new Set([...a.keyIds, ...b.keyIds]).size === 1;
-}
-
-function sharesHash(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  const [few, many] = a.size < b.size ? [a, b] : [b, a];
-  for (const hash of few) if (many.has(hash)) return true;
-  return false;
-}
-
-/** Charges to the cohorts of a pattern: all of them, or those of `since` alone. */
-function chargesOf(pattern: Pattern, unit: PrivacyUnit, extra: ExtraCharges, extraSplitId: string, since?: ReadonlyMap<string, ChargeTally>): Charge[] {
-  // Rows whose persons were not known are taken to be shared out among persons as the rows of the unit's own data set are.
-  const [own] = pattern;
-  return pattern.flatMap((cohort) => {
-    const charges: Charge[] = [...chargesIn(since ? since.get(cohort.cohortId) : cohort.charges)];
-    if (cohort.splitId === extraSplitId) charges.push(...(extra[cohort.part] ?? []));
-    const rows = unit === 'person' && cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? own?.maximumRowsPerPerson ?? 1) : 1;
-    return rows === 1 ? charges : charges.map(({ mechanism, count }) => ({ mechanism: forSeveralRows(mechanism, rows), count }));
-  });
-}
-
-/**
- * What a mechanism that protects one row is to a person with `rows` of them: sensitivity `rows` times as large, and a sample of which at least one
- * row is part with probability 1 - (1 - q)^rows. By joint convexity of the hockey-stick divergence the mixture over how many rows were drawn is
- * dominated by that of none or all.
- */
-export function forSeveralRows(mechanism: Mechanism, rows: number): Mechanism {
-  checkInteger('rows of a person', rows, 1);
-  const noiseMultiplier = mechanism.noiseMultiplier / rows;
-  if (mechanism.kind === 'gaussian') return { kind: 'gaussian', noiseMultiplier };
-  return { kind: 'poisson-gaussian', noiseMultiplier, samplingRate: Math.min(1, -Math.expm1(rows * Math.log1p(-mechanism.samplingRate))) };
 }

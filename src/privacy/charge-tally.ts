@@ -11,6 +11,10 @@ export function countCharge(tally: ChargeTally, mechanism: Mechanism): void {
   else tally.set(name, { mechanism, count: 1 });
 }
 
+export function copyOfTally(tally: ChargeTally): ChargeTally {
+  return new Map([...tally].map(([name, entry]) => [name, { ...entry }]));
+}
+
 export function chargesIn(tally: ChargeTally | undefined): readonly Charge[] {
   return tally ? [...tally.values()] : [];
 }

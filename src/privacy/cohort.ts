@@ -19,29 +19,42 @@ export function cohortsOf(dataSet: {
   readonly heldOut: readonly HashedRow[];
   /** A new identifier where the person declares this to be about people other than those of every data set so far; null where not. */
   readonly declarationId: string | null;
+  /** `personNamingOf` the column that names the persons; null where there is none or it is not known. */
+  readonly personNaming?: string | null;
 }): { readonly splitId: string; readonly events: readonly [CohortEvent, CohortEvent] } {
   const { unit, keyId, declarationId } = dataSet;
-  const training = sortedHashes(dataSet.training);
-  const heldOut = sortedHashes(dataSet.heldOut);
-  const splitId = bytesToHex(sha256(utf8ToBytes([unit, keyId, training.join(), heldOut.join()].join('\n'))).subarray(0, 16));
-  const event = (part: DataPart, hashes: readonly string[], rows: readonly HashedRow[]): CohortEvent => ({
+  const rows = [...dataSet.training, ...dataSet.heldOut];
+  const personNaming = rows.some(({ person }) => person !== null) ? (dataSet.personNaming ?? null) : null;
+  const splitId = digest([unit, keyId, sortedHashes(dataSet.training).join(), sortedHashes(dataSet.heldOut).join()].join('\n'));
+  const event = (part: DataPart, own: readonly HashedRow[]): CohortEvent => ({
     kind: 'cohort',
-    // The same texts may come to be more rows of a person, by another label: that is news.
-    id: `${declarationId ?? 'cohort'}/${splitId}/${part}/${maximumRowsPerPerson(rows) ?? 'unknown'}`,
+    // The same texts may come to be more rows of a person, by another label, and the same names may come from another column: that is news.
+    id: [declarationId ?? 'cohort', splitId, part, maximumRowsPerPerson(own) ?? 'unknown', ...(personNaming === null ? [] : [digest(`${splitId} ${personNaming}`).slice(0, 8)])].join('/'),
     cohortId: `${splitId}/${part}`,
     splitId,
     part,
     unit,
-    maximumRowsPerPerson: maximumRowsPerPerson(rows),
+    maximumRowsPerPerson: maximumRowsPerPerson(own),
+    personNaming,
+    hasUnnamedRows: own.some(({ person }) => person === null),
     keyId,
-    hashes,
+    rowHashes: sorted(own.map(({ row }) => row)),
+    personHashes: sorted(own.flatMap(({ person }) => person ?? [])),
     isDeclaredDisjoint: declarationId !== null,
   });
-  return { splitId, events: [event('training', training, dataSet.training), event('held-out', heldOut, dataSet.heldOut)] };
+  return { splitId, events: [event('training', dataSet.training), event('held-out', dataSet.heldOut)] };
+}
+
+function digest(text: string): string {
+  return bytesToHex(sha256(utf8ToBytes(text)).subarray(0, 16));
+}
+
+function sorted(hashes: readonly string[]): string[] {
+  return [...new Set(hashes)].sort();
 }
 
 function sortedHashes(rows: readonly HashedRow[]): string[] {
-  return [...new Set(rows.flatMap(({ row, person }) => (person === null ? [row] : [row, person])))].sort();
+  return sorted(rows.flatMap(({ row, person }) => (person === null ? [row] : [row, person])));
 }
 
 /** Null where no row names its person. Among rows that do, one that does not is a person of its own. */

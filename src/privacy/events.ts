@@ -20,7 +20,7 @@ export interface CohortEvent {
   readonly unit: PrivacyUnit;
   /** Most rows of one person, where any is named; null where none is. A charge for rows weighs this much more for persons. */
   readonly maximumRowsPerPerson: number | null;
-  /** Names the secret key of `hashes`, so that hashes of another installation are never taken for different people. */
+  /** Names the secret key of the hashes, so that hashes of another installation are never taken for different people. */
   readonly keyId: string;
   /** Keyed hash of the normalised header of the column that names the persons; null where none does. Data sets of one naming mean the same by a person; where it is null or absent, nobody knows. */
   readonly personNaming?: string | null;
@@ -29,8 +29,8 @@ export interface CohortEvent {
   /** Keyed hashes of the rows' normalised texts, and of the persons' normalised ids; sorted, so that they keep no order. Hex, 32 digits. */
   readonly rowHashes?: readonly string[];
   readonly personHashes?: readonly string[];
-  /** Keyed hashes of normalised text, and of person ids where there are any; sorted, so that they keep no order. Hex, 32 digits. */
-  readonly hashes: readonly string[];
+  /** Hashes of rows and persons in one list, in events of before the two were told apart: each may be of either. */
+  readonly hashes?: readonly string[];
   /** The person declared these to be about people other than those of every earlier data set. Honoured only where no hash matches. */
   readonly isDeclaredDisjoint: boolean;
 }

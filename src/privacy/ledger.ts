@@ -1,6 +1,6 @@
 import { checkNonNegative, checkPositive } from '../ground/check.ts';
 import type { BedsideError } from '../ground/errors.ts';
-import { isWithin, LedgerState, type Balance, type ExtraCharges } from './balance.ts';
+import { LedgerState, type Balance, type ExtraCharges } from './balance.ts';
 import { shareEvents } from './budget-share.ts';
 import { canonicalJson, chainEvents, headOf, isChainIntact } from './chain.ts';
 import { checkMechanism, type Charge } from './composition.ts';
@@ -77,7 +77,7 @@ export class Ledger {
 
   /** The state that further events would lead to, for a forecast; nothing is written. */
   preview(events: readonly LedgerEvent[]): LedgerState {
-    return new LedgerState([...this.#entries.map(({ event }) => event), ...events]);
+    return new LedgerState(events, this.#state);
   }
 
   /** Appends cohorts, budgets and runs; events whose id is known are left out. Spending goes through `charge` alone. */
@@ -205,15 +205,9 @@ export class Ledger {
     const part = this.#state.partOf(event.cohortId);
     if (splitId === undefined || part === undefined) throw eventInvalid('charge', 'a cohort that is in the ledger');
     if (!this.#state.budget(splitId)) throw budgetNotSet();
-    const extra = { [part]: [{ mechanism: event.mechanism, count: 1 }] };
-    for (const { epsilon, epsilonSpent } of this.#state.allowances(splitId, extra)) {
-      if (!isWithin(epsilonSpent, epsilon)) throw allowanceExhausted(epsilonSpent, epsilon);
-    }
-    for (const affected of this.#state.affectedBy(splitId)) {
-      const after = this.#state.balance(affected, extra, splitId);
-      // A data set without a budget was never released from; its own first budget will find these charges.
-      if (after && !isWithin(after.epsilonSpent, after.epsilonLimit)) throw budgetExhausted(after.epsilonSpent, after.epsilonLimit);
-    }
+    const refusal = this.#state.refusal(splitId, { [part]: [{ mechanism: event.mechanism, count: 1 }] });
+    if (refusal?.kind === 'allowance') throw allowanceExhausted(refusal.epsilonAfter, refusal.epsilonLimit);
+    if (refusal) throw budgetExhausted(refusal.epsilonAfter, refusal.epsilonLimit, refusal.splitId !== splitId);
   }
 
   /** One call after the other, whether the one before succeeded or not. */
@@ -269,7 +263,7 @@ export class Ledger {
 
 /** An event without what may rightly differ between installations. */
 function comparable(event: LedgerEvent): string {
-  if (event.kind === 'cohort') return canonicalJson({ ...event, hashes: [], keyId: '', isDeclaredDisjoint: false });
+  if (event.kind === 'cohort') return canonicalJson({ ...event, hashes: [], rowHashes: [], personHashes: [], personNaming: null, hasUnnamedRows: false, keyId: '', isDeclaredDisjoint: false });
   if (event.kind === 'charge') {
     const { isFromFile: _, ...charge } = event;
     return canonicalJson(charge);
@@ -282,7 +276,7 @@ function checkEvent(event: LedgerEvent): void {
   if (typeof event.id !== 'string' || event.id.length === 0) throw eventInvalid(event.kind, 'an identifier');
   switch (event.kind) {
     case 'cohort':
-      if (!event.hashes.every((hash) => /^[0-9a-f]{32}$/.test(hash))) throw eventInvalid('cohort', 'hashes of 32 hexadecimal digits');
+      if (![event.rowHashes, event.personHashes, event.hashes].every((hashes) => (hashes ?? []).every((hash) => /^[0-9a-f]{32}$/.test(hash)))) throw eventInvalid('cohort', 'hashes of 32 hexadecimal digits');
       if (event.maximumRowsPerPerson !== null && !(Number.isInteger(event.maximumRowsPerPerson) && event.maximumRowsPerPerson >= 1)) throw eventInvalid('cohort', 'a whole number of rows a person, or null');
       if ((event.part !== 'training' && event.part !== 'held-out') || (event.unit !== 'row' && event.unit !== 'person')) throw eventInvalid('cohort', 'a known part and unit');
       break;

@@ -4,7 +4,7 @@ import { checkProbability, invariant } from '../ground/check.ts';
 import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
 
 /** A separate function per purpose: a hash of one can never be read as a hash of another. */
-type Purpose = 'row' | 'person' | 'split' | 'key';
+type Purpose = 'row' | 'person' | 'person-column' | 'split' | 'key';
 
 /** Keyed hashes of one purpose, 32 bytes in an array that the next call writes over. The key is taken in once, whatever is hashed afterwards. */
 function keyedHasher(key: Uint8Array, purpose: Purpose): (text: string) => Uint8Array {
@@ -53,6 +53,11 @@ export function normaliseText(text: string): string {
  */
 export function unitHash(key: Uint8Array, kind: 'row' | 'person', normalisedText: string): string {
   return bytesToHex(keyedHasher(key, kind)(normalisedText).subarray(0, 16));
+}
+
+/** What names the persons of a data set, by the header of their column: two data sets of one naming mean the same by a person. 32 hex digits. */
+export function personNamingOf(key: Uint8Array, header: string): string {
+  return bytesToHex(keyedHasher(key, 'person-column')(normaliseText(header)).subarray(0, 16));
 }
 
 /** Names a key without telling it. */

@@ -4,10 +4,12 @@ import type { LedgerEvent } from '../privacy/events.ts';
 import { Ledger } from '../privacy/ledger.ts';
 import { createMemoryLedgerStore } from '../privacy/memory-ledger-store.ts';
 import { keyIdOf, unitHash } from '../privacy/unit-hash.ts';
-import { eventsOfShare, shareLedger } from './ledger-share.ts';
+import { eventsOfShare, olderAllowance, shareLedger, type SharedAllowance, type SharedLedger } from './ledger-share.ts';
 
 const texts = ['one', 'two', 'three', 'four', 'five'];
 const persons = ['a', 'a', 'b', 'b', 'c'];
+const namingHere = 'a'.repeat(32);
+const namingThere = 'b'.repeat(32);
 const [here, there] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
 
 function hashed(key: Uint8Array): HashedRow[] {
@@ -15,7 +17,7 @@ function hashed(key: Uint8Array): HashedRow[] {
 }
 
 function cohorts(key: Uint8Array, rows: readonly HashedRow[]) {
-  return cohortsOf({ unit: 'person', keyId: keyIdOf(key), training: rows.slice(0, 4), heldOut: rows.slice(4), declarationId: null });
+  return cohortsOf({ unit: 'person', keyId: keyIdOf(key), training: rows.slice(0, 4), heldOut: rows.slice(4), declarationId: null, personNaming: key === here ? namingHere : namingThere });
 }
 
 async function spentLedger(): Promise<{ ledger: Ledger; splitId: string }> {
@@ -28,8 +30,8 @@ async function spentLedger(): Promise<{ ledger: Ledger; splitId: string }> {
   return { ledger, splitId };
 }
 
-function share(ledger: Ledger) {
-  return shareLedger(ledger.entries, new Set(ledger.cohortIds), hashed(here));
+function share(ledger: Ledger, allowance: SharedAllowance | null = null): SharedLedger {
+  return { ...shareLedger(ledger.entries.map(({ event }) => event), new Set(ledger.cohortIds), hashed(here), namingHere), allowance };
 }
 
 describe('a ledger that travels with its notes', () => {
@@ -40,17 +42,29 @@ describe('a ledger that travels with its notes', () => {
       expect(text).not.toContain(row);
       expect(text).not.toContain(person);
     }
+    expect(text).not.toContain(namingHere);
   });
 
   it('spends elsewhere what was spent here, on the same notes dealt anew', async () => {
     const { ledger, splitId } = await spentLedger();
     const elsewhere = await Ledger.open(createMemoryLedgerStore(), () => 0);
-    await elsewhere.merge(eventsOfShare(share(ledger), hashed(there), keyIdOf(there)));
+    await elsewhere.merge(eventsOfShare(share(ledger), hashed(there), keyIdOf(there), namingThere));
     const dealt = cohorts(there, hashed(there));
     const budget: LedgerEvent = { kind: 'budget', id: 'budget-2', cohortIds: dealt.events.map(({ cohortId }) => cohortId), epsilonLimit: 4, delta: 1e-5 };
     const balance = elsewhere.preview([...dealt.events, budget]).balance(dealt.splitId);
     expect(balance?.epsilonSpent).toBe(ledger.balance(splitId)?.epsilonSpent);
     expect(balance!.epsilonSpent).toBeGreaterThan(0);
+  });
+
+  it('counts as persons of another naming where nobody says that it is the same', async () => {
+    const { ledger, splitId } = await spentLedger();
+    const { cohorts: shared, ...rest } = share(ledger);
+    const older = { ...rest, cohorts: shared.map(({ isNamedAlike: _, ...cohort }) => cohort) };
+    const elsewhere = await Ledger.open(createMemoryLedgerStore(), () => 0);
+    await elsewhere.merge(eventsOfShare(older, hashed(there), keyIdOf(there), namingThere));
+    const dealt = cohorts(there, hashed(there));
+    const budget: LedgerEvent = { kind: 'budget', id: 'budget-2', cohortIds: dealt.events.map(({ cohortId }) => cohortId), epsilonLimit: 4, delta: 1e-5 };
+    expect(elsewhere.preview([...dealt.events, budget]).balance(dealt.splitId)!.epsilonSpent).toBeGreaterThan(ledger.balance(splitId)!.epsilonSpent);
   });
 
   it('changes nothing where it came from, and nothing when it comes twice', async () => {
@@ -59,6 +73,30 @@ describe('a ledger that travels with its notes', () => {
     await ledger.merge(eventsOfShare(share(ledger), hashed(here), keyIdOf(here)));
     expect(ledger.entries).toHaveLength(count);
     expect(ledger.balance(splitId)).toEqual(before);
+  });
+
+  it('brings its allowance to the notes at hand, and none to an installation that gave it', async () => {
+    const { ledger } = await spentLedger();
+    const allowance = { id: 'share-1', epsilon: 1, delta: 5e-6, givenBy: [keyIdOf(here)] };
+    const arrived = (key: Uint8Array) => eventsOfShare(share(ledger, allowance), hashed(key), keyIdOf(key)).filter(({ kind }) => kind === 'allowance');
+    expect(arrived(there)).toEqual([{ kind: 'allowance', ...allowance, allowanceId: 'share-1', cohortIds: cohorts(here, hashed(here)).events.map(({ cohortId }) => cohortId) }]);
+    expect(arrived(here)).toEqual([]);
+  });
+
+  it('leaves at home what was given away and what was brought along', async () => {
+    const { ledger, splitId } = await spentLedger();
+    await ledger.share(splitId, { id: 'share-1', epsilon: 1 }, []);
+    await ledger.merge([{ kind: 'allowance', id: 'from-elsewhere', allowanceId: 'from-elsewhere', cohortIds: ledger.cohortIds, epsilon: 1, delta: 1e-6, givenBy: ['k'] }]);
+    const budgets = share(ledger).events.filter(({ kind }) => kind === 'budget' || kind === 'allowance');
+    expect(budgets.map(({ id }) => id)).toEqual(['budget-1']);
+  });
+
+  it('takes a file of the first version for a copy that brought nothing, known at home by its key', async () => {
+    const { ledger } = await spentLedger();
+    const older = olderAllowance(share(ledger));
+    expect(older).toMatchObject({ epsilon: 0, delta: 1e-5, givenBy: [keyIdOf(here)] });
+    expect(olderAllowance(share(ledger))).toEqual(older);
+    expect(olderAllowance({ cohorts: [], events: [] })).toBeNull();
   });
 
   it('adds what was spent elsewhere to what was spent here', async () => {

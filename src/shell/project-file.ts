@@ -1,4 +1,6 @@
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
+import { checkNonNegative } from '../ground/check.ts';
+import { BedsideError } from '../ground/errors.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
@@ -8,16 +10,29 @@ import type { ProjectRecord, RunRecord } from './records.ts';
 import { recordMissing } from './storage-errors.ts';
 import { toTaggedJson } from './tagged-json.ts';
 import { inTransaction } from './transaction.ts';
-import { hashesOfNotes } from './unit-hashes.ts';
+import { hashesOfNotes, namingOf } from './unit-hashes.ts';
 
 /** A file that unpacks to more is refused before it is unpacked. */
 const largestPartBytes = 1_000_000_000;
 
+/** The share was given up before the file could not be written: it is not given back, because nobody can tell whether a file has left. */
+function shareLost(epsilon: number, reason: string): BedsideError {
+  const lost = Number(epsilon.toPrecision(4));
+  return new BedsideError('storage/share-lost', 'storage', `The project file could not be written, and the share of the privacy budget that was to go along, epsilon ${lost}, is lost: ${reason}`, 'The notes and models are unharmed. Save the file again, with a smaller share or none; a new share is taken from what is left.', { epsilon: lost, reason });
+}
+
+function packed(file: ProjectFile): Blob {
+  const entries = Object.fromEntries(projectFileParts.map((part) => [`${part}.json`, strToU8(toTaggedJson(file[part]))]));
+  return new Blob([new Uint8Array(zipSync(entries, { level: 6 }))], { type: 'application/zip' });
+}
+
 /**
  * A project as one zip: notes, columns, sentences, ended runs with models and results, and the ledger events that count for its notes.
  * The installation's hash key and every hash stay behind: membership of a cohort goes by the position of the note.
+ * The copy may spend `epsilon` of the privacy budget, which is gone from here before the file is written; 0 for a copy that trains nothing privately.
+ * @throws settings/share-too-large where less is left; storage/share-lost where the file could not be made afterwards.
  */
-export async function exportProject(database: BedsideDatabase, ledger: LedgerKeeper, id: string): Promise<Blob> {
+export async function exportProject(database: BedsideDatabase, ledger: LedgerKeeper, id: string, epsilon = 0, pack: (file: ProjectFile) => Blob = packed): Promise<Blob> {
   const stored = await inTransaction(database, ['projects', 'tables', 'runs', 'models', 'results'], 'readonly', async (transaction) => {
     const [project, table, runs, models, results] = await Promise.all([
       transaction.objectStore('projects').get(id),
@@ -37,10 +52,14 @@ export async function exportProject(database: BedsideDatabase, ledger: LedgerKee
     runs: stored.runs.filter(({ state }) => state === 'finished' || state === 'stopped' || state === 'failed'),
     models: stored.models,
     results: stored.results,
-    ledger: await ledger.share(stored.project),
+    ledger: await ledger.share(stored.project, checkNonNegative('share of the budget', epsilon)),
   };
-  const entries = Object.fromEntries(projectFileParts.map((part) => [`${part}.json`, strToU8(toTaggedJson(file[part]))]));
-  return new Blob([new Uint8Array(zipSync(entries, { level: 6 }))], { type: 'application/zip' });
+  try {
+    return pack(file);
+  } catch (error) {
+    if (epsilon > 0) throw shareLost(epsilon, error instanceof Error ? error.message : 'it is not known why');
+    throw error;
+  }
 }
 
 async function unzip(file: Blob): Promise<ReadonlyMap<string, string>> {
@@ -71,7 +90,7 @@ export async function importProject(database: BedsideDatabase, ledger: LedgerKee
   const dataset = datasetOf(table, project.columnRoles);
   if (dataset) {
     const key = await ledger.key();
-    await (await ledger.ledger()).merge(eventsOfShare(shared, await hashesOfNotes(dataset, key), keyIdOf(key)));
+    await (await ledger.ledger()).merge(eventsOfShare(shared, await hashesOfNotes(dataset, key), keyIdOf(key), namingOf(dataset, key)));
   }
   const now = Date.now();
   const { name, fileName, isSynthetic, columnRoles, sentences, epsilonLimit, runsStarted } = project;

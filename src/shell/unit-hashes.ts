@@ -1,8 +1,9 @@
 import type { Dataset } from '../data/table.ts';
 import { cohortsOf, type HashedRow } from '../privacy/cohort.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
-import { createUnitHasher, keyIdOf, normaliseText } from '../privacy/unit-hash.ts';
+import { createUnitHasher, keyIdOf, normaliseText, personNamingOf } from '../privacy/unit-hash.ts';
 import { splitNotes, type Split } from '../training/split.ts';
+import { countUnits } from '../training/units.ts';
 import type { BedsideDatabase } from './database.ts';
 import { SharedWork, type Follower } from './shared-work.ts';
 import { inTransaction } from './transaction.ts';
@@ -87,16 +88,28 @@ export function splitByHash(dataset: Pick<Dataset, 'notes'>, rows: readonly Hash
   return { split, ...parts };
 }
 
-/** A data set dealt under one unit and one share, and what the ledger calls its parts. */
-export type DealtNotes = ReturnType<typeof cohortsOf> & { readonly split: Split };
+/** A data set dealt under one unit and one share, what the ledger calls its parts, and its units: all of them, and those of the training part. */
+export type DealtNotes = ReturnType<typeof cohortsOf> & { readonly split: Split; readonly units: number; readonly trainingUnits: number };
+
+export interface Deal {
+  readonly unit: PrivacyUnit;
+  readonly heldOutShare: number;
+  /** See `cohortsOf`. */
+  readonly declarationId: string | null;
+}
+
+/** What names a data set's persons; null where no column does. */
+export function namingOf({ personColumn }: Pick<Dataset, 'personColumn'>, key: Uint8Array): string | null {
+  return personColumn === null ? null : personNamingOf(key, personColumn);
+}
 
 const mostDeals = 4;
 /** Deals by hashes, unit and share: a plan asks for the same one over and over. Kept for as long as the hashes are. */
 const deals = new WeakMap<readonly HashedRow[], Map<string, DealtNotes>>();
 
-export function dealtNotes(dataset: Pick<Dataset, 'notes'>, rows: readonly HashedRow[], key: Uint8Array, unit: PrivacyUnit, heldOutShare: number): DealtNotes {
+export function dealtNotes(dataset: Pick<Dataset, 'notes' | 'personColumn'>, rows: readonly HashedRow[], key: Uint8Array, { unit, heldOutShare, declarationId }: Deal): DealtNotes {
   const keyId = keyIdOf(key);
-  const name = `${keyId} ${unit} ${heldOutShare}`;
+  const name = JSON.stringify([keyId, unit, heldOutShare, declarationId]);
   const known = deals.get(rows) ?? new Map<string, DealtNotes>();
   deals.set(rows, known);
   let dealt = known.get(name);
@@ -104,7 +117,7 @@ export function dealtNotes(dataset: Pick<Dataset, 'notes'>, rows: readonly Hashe
     const { split, training, heldOut } = splitByHash(dataset, rows, key, heldOutShare);
     // Somebody may try one share after the other.
     if (known.size >= mostDeals) known.clear();
-    known.set(name, (dealt = { split, ...cohortsOf({ unit, keyId, training, heldOut, declarationId: null }) }));
+    known.set(name, (dealt = { split, units: countUnits(dataset.notes, unit), trainingUnits: countUnits(split.training, unit), ...cohortsOf({ unit, keyId, training, heldOut, declarationId, personNaming: namingOf(dataset, key) }) }));
   }
   return dealt;
 }

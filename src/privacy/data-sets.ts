@@ -1,0 +1,230 @@
+/**
+ * Which data sets a ledger knows, which of them count against which, and where a unit of one may be in another.
+ *
+ * A data set of other texts may still be about the same people; so every split counts against every other unless the later one was declared to be
+ * about different people, under the same hash key, and no hash matches. Where it counts, a unit is in one of its parts only if both data sets mean the
+ * same by a person: they name persons by one column, every row there names its person, and no unit is found in both parts. Else a person here may be
+ * several persons there (a patient, and her encounters) and lie in both parts.
+ */
+import type { CohortEvent, DataPart, PrivacyUnit } from './events.ts';
+import { commonUnits, hashesIn, noUnits, sharesUnit, withUnitsOf, type UnitSets } from './unit-sets.ts';
+
+export interface Cohort {
+  readonly cohortId: string;
+  readonly splitId: string;
+  readonly part: DataPart;
+  readonly unit: PrivacyUnit;
+  /** Keys of its hashes; more than one where it was imported in pieces. */
+  readonly keyIds: ReadonlySet<string>;
+  readonly maximumRowsPerPerson: number | null;
+  /** What names its persons; null where nobody knows. */
+  readonly personNaming: string | null;
+  readonly hasUnnamedRows: boolean;
+  readonly units: UnitSets;
+  /** Position of the last event that added hashes. */
+  readonly lastGrown: number;
+  /** Position of the last declaration that it is about people other than those of all that came before; -1 without one. */
+  readonly declaredAt: number;
+}
+
+/** A data set as it was dealt: its two parts. A value, as cohorts are: what follows from some of them is kept by identity. */
+export interface Split {
+  readonly splitId: string;
+  readonly unit: PrivacyUnit;
+  readonly cohorts: readonly Cohort[];
+}
+
+/** A cohort that a unit may be in, as how many of that cohort's own units. */
+export interface Stop {
+  readonly cohort: Cohort;
+  readonly count: number;
+}
+
+/** The ways of a cohort's units through the ledger: the cohort itself, and for every other split that counts the places where a unit may be in it. */
+export interface Ways {
+  readonly own: Cohort;
+  readonly others: readonly (readonly (readonly Stop[])[])[];
+}
+
+/** Every stop of every unit of a split. Of two splits with the same stops the name is the same. */
+export interface EveryStop {
+  readonly name: string;
+  readonly stops: readonly Stop[];
+}
+
+export class DataSets {
+  readonly #cohorts: Map<string, Cohort>;
+  readonly #splits: Map<string, Split>;
+  #affected = new Map<string, readonly string[]>();
+  #ways = new Map<string, Ways>();
+  #everyStop = new Map<string, EveryStop>();
+
+  constructor(known?: DataSets) {
+    this.#cohorts = new Map(known ? known.#cohorts : []);
+    this.#splits = new Map(known ? known.#splits : []);
+  }
+
+  get cohortIds(): readonly string[] {
+    return [...this.#cohorts.keys()];
+  }
+  get splits(): readonly Split[] {
+    return [...this.#splits.values()];
+  }
+  cohort(cohortId: string): Cohort | undefined {
+    return this.#cohorts.get(cohortId);
+  }
+  split(splitId: string): Split | undefined {
+    return this.#splits.get(splitId);
+  }
+
+  /** Whether an event of this cohort fits what is known of it: same split, part and unit. */
+  fits(event: CohortEvent): boolean {
+    const known = this.#cohorts.get(event.cohortId);
+    const split = this.#splits.get(event.splitId);
+    return (
+      (known === undefined || (known.splitId === event.splitId && known.part === event.part)) &&
+      (split === undefined || (split.unit === event.unit && split.cohorts.every((cohort) => cohort.cohortId === event.cohortId || cohort.part !== event.part)))
+    );
+  }
+
+  /** Takes in an event that fits. */
+  add(event: CohortEvent, position: number): void {
+    const { cohortId, splitId, unit } = event;
+    const cohort = grown(this.#cohorts.get(cohortId), event, position);
+    const split = this.#splits.get(splitId);
+    const cohorts = split?.cohorts.some((one) => one.cohortId === cohortId) ? split.cohorts.map((one) => (one.cohortId === cohortId ? cohort : one)) : [...(split?.cohorts ?? []), cohort];
+    this.#cohorts.set(cohortId, cohort);
+    this.#splits.set(splitId, { splitId, unit, cohorts });
+    this.#affected = new Map();
+    this.#ways = new Map();
+    this.#everyStop = new Map();
+  }
+
+  /** Whether one split's charges count against another's units. */
+  counts(a: string, b: string): boolean {
+    const [first, second] = [this.#splits.get(a), this.#splits.get(b)];
+    return first !== undefined && second !== undefined && (first === second || !isIndependent(first, second));
+  }
+
+  /** The splits whose units a charge to this split's units counts against; itself among them. */
+  affectedBy(splitId: string): readonly string[] {
+    let affected = this.#affected.get(splitId);
+    if (!affected) this.#affected.set(splitId, (affected = [...this.#splits.keys()].filter((other) => this.counts(splitId, other))));
+    return affected;
+  }
+
+  waysOf(cohort: Cohort): Ways {
+    let ways = this.#ways.get(cohort.cohortId);
+    if (!ways) {
+      const own = this.#splits.get(cohort.splitId);
+      const others = this.affectedBy(cohort.splitId).flatMap((id) => (id === cohort.splitId || !own ? [] : (this.#splits.get(id) ?? [])));
+      this.#ways.set(cohort.cohortId, (ways = { own: cohort, others: own ? others.map((other) => placesIn(other, own, cohort)) : [] }));
+    }
+    return ways;
+  }
+
+  everyStopOf(splitId: string): EveryStop {
+    let every = this.#everyStop.get(splitId);
+    if (!every) {
+      const counts = new Map<string, number>();
+      for (const own of this.#splits.get(splitId)?.cohorts ?? []) {
+        for (const { cohort, count } of [{ cohort: own, count: 1 }, ...this.waysOf(own).others.flat(2)]) counts.set(cohort.cohortId, Math.max(counts.get(cohort.cohortId) ?? 1, count));
+      }
+      const list = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+      this.#everyStop.set(splitId, (every = { name: list.map(([id, count]) => `${id} ${count}`).join(), stops: list.flatMap(([id, count]) => {
+        const cohort = this.#cohorts.get(id);
+        return cohort ? [{ cohort, count }] : [];
+      }) }));
+    }
+    return every;
+  }
+
+  /** The splits that hold these rows and no others, however they were dealt. */
+  splitsOfRows(rows: ReadonlySet<string>): readonly string[] {
+    return this.splits.filter(({ cohorts }) => {
+      const own = cohorts.flatMap(({ units }) => [...units.rows, ...units.either]);
+      return own.every((hash) => rows.has(hash)) && new Set(own).size === rows.size && rows.size > 0;
+    }).map(({ splitId }) => splitId);
+  }
+}
+
+function grown(known: Cohort | undefined, event: CohortEvent, position: number): Cohort {
+  const { cohortId, splitId, part, unit, keyId, maximumRowsPerPerson, isDeclaredDisjoint } = event;
+  const personNaming = event.personNaming ?? null;
+  const units = withUnitsOf(known?.units ?? noUnits, event);
+  return {
+    cohortId, splitId, part, unit, units, personNaming: !known || known.personNaming === personNaming ? personNaming : null,
+    keyIds: new Set([...(known?.keyIds ?? []), keyId]),
+    maximumRowsPerPerson: !known ? maximumRowsPerPerson : known.maximumRowsPerPerson === null || maximumRowsPerPerson === null ? null : Math.max(known.maximumRowsPerPerson, maximumRowsPerPerson),
+    hasUnnamedRows: (known?.hasUnnamedRows ?? false) || (event.hasUnnamedRows ?? true),
+    lastGrown: known && units === known.units ? known.lastGrown : position,
+    declaredAt: isDeclaredDisjoint ? position : (known?.declaredAt ?? -1),
+  };
+}
+
+/** Where a unit of `cohort` may be in another split. */
+function placesIn(other: Split, split: Split, cohort: Cohort): readonly (readonly Stop[])[] {
+  const stops = other.cohorts.map((one): Stop => ({ cohort: one, count: unitsIn(one, other, split, cohort) }));
+  return mayStraddle(cohort, split, other) ? [stops] : stops.map((stop) => [stop]);
+}
+
+function mayStraddle(cohort: Cohort, split: Split, other: Split): boolean {
+  if (!hasOneNaming(split, other) || other.cohorts.some(({ hasUnnamedRows }) => hasUnnamedRows)) return true;
+  const twice = unitsInBothParts(other);
+  if (twice.persons.size > 0 || twice.either.size > 0) return true;
+  // A text that lies in both parts is of two persons; whose notes are told apart by their texts may be the one that lies there twice.
+  return twice.rows.size > 0 && ((cohort.unit === 'person' && other.unit === 'row') || sharesUnit(twice, cohort.units));
+}
+
+/** How many units of a cohort elsewhere one unit of `own` may be: the rows of a person, or the persons there that are one person here. */
+function unitsIn(cohort: Cohort, other: Split, split: Split, own: Cohort): number {
+  if (own.unit === 'row') return 1;
+  // Where nobody knows, those of a person are taken to be as many as the person's rows in the unit's own data set.
+  const rowsHere = own.maximumRowsPerPerson ?? 1;
+  if (hasOneNaming(split, other)) return cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? rowsHere) : 1;
+  return Math.max(rowsHere, cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? 1) : 1);
+}
+
+/** Whether two data sets name persons by one and the same column. */
+export function hasOneNaming(a: Split, b: Split): boolean {
+  const namings = new Set([...a.cohorts, ...b.cohorts].map(({ personNaming }) => personNaming));
+  return namings.size === 1 && !namings.has(null);
+}
+
+/** What follows from two values alone is worked out once for all states of a ledger that hold them. */
+const independence = new WeakMap<Split, WeakMap<Split, boolean>>();
+const inBothParts = new WeakMap<Split, UnitSets>();
+
+function unitsInBothParts(split: Split): UnitSets {
+  let twice = inBothParts.get(split);
+  if (!twice) {
+    const [first, second] = split.cohorts;
+    inBothParts.set(split, (twice = first && second ? commonUnits(first.units, second.units) : noUnits));
+  }
+  return twice;
+}
+
+function isIndependent(a: Split, b: Split): boolean {
+  let known = independence.get(a);
+  if (!known) independence.set(a, (known = new WeakMap()));
+  let found = known.get(b);
+  if (found === undefined) known.set(b, (found = independence.get(b)?.get(a) ?? isDeclaredIndependent(a, b)));
+  return found;
+}
+
+function isDeclaredIndependent(a: Split, b: Split): boolean {
+  const grownAt = (split: Split) => Math.max(...split.cohorts.map((cohort) => cohort.lastGrown));
+  const declaredAt = (split: Split) => Math.min(...split.cohorts.map((cohort) => cohort.declaredAt));
+  if (!(declaredAt(a) > grownAt(b) || declaredAt(b) > grownAt(a))) return false;
+  return a.cohorts.every((first) => b.cohorts.every((second) => haveOneKey(first, second) && !sharesUnit(first.units, second.units)));
+}
+
+/** Whether every hash of both was made under one and the same key: others cannot be compared. */
+function haveOneKey(a: Cohort, b: Cohort): boolean {
+  return new Set([...a.keyIds, ...b.keyIds]).size === 1;
+}
+
+/** Hashes of all rows and persons of some cohorts. */
+export function hashesOf(cohorts: readonly Cohort[]): ReadonlySet<string> {
+  return new Set(cohorts.flatMap(({ units }) => [...hashesIn(units)]));
+}
