@@ -1,4 +1,5 @@
-import type { BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { Shareable } from '../privacy/budget-share.ts';
 import type { Plan } from '../training/plan.ts';
 import type { EncoderSource } from './encoder-source.ts';
 import type { Living } from './remote.ts';
@@ -21,7 +22,8 @@ export interface GuardService extends Living {
   budget(id: string): Promise<BudgetReport | null>;
   setBudget(id: string, epsilonLimit: number): Promise<BudgetReport>;
   declareDisjoint(id: string): Promise<BudgetReport>;
-  proposePlan(id: string): Promise<PlanProposal>;
+  /** Calls that can be ended name themselves: `cancel` takes the name. */
+  proposePlan(id: string, callId: string, onProgress: (progress: Progress) => void): Promise<PlanProposal>;
   forecast(id: string, plan: Plan): Promise<CostForecast>;
 
   /** Resolves with the run's id once it is recorded; everything after comes as messages. */
@@ -35,12 +37,16 @@ export interface GuardService extends Living {
 
   results(id: string, runId: string): Promise<RunResults>;
   classify(id: string, runId: string, text: string): Promise<Prediction>;
-  classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void): Promise<Blob>;
-  /** Ends the classification of a file after the rows in hand. */
-  cancelClassify(): Promise<void>;
+  classifyFile(id: string, runId: string, file: File, callId: string, onProgress: (progress: Progress) => void): Promise<LabelledFile>;
+  /** Ends a call that goes on; one that is over is let be. */
+  cancel(callId: string): Promise<void>;
+  /** Lets go of a project's notes, which have been deleted. */
+  forget(id: string): Promise<void>;
   exportModel(id: string, runId: string): Promise<Blob>;
 
-  exportProject(id: string): Promise<Blob>;
+  /** What of the budget could go along with a copy; null where no columns are confirmed. */
+  shareable(id: string): Promise<Shareable | null>;
+  exportProject(id: string, epsilon: number): Promise<Blob>;
   importProject(file: Blob): Promise<string>;
 
   ledger(): ReturnType<BedsideService['ledger']>;

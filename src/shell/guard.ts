@@ -1,7 +1,8 @@
 import { BedsideError } from '../ground/errors.ts';
+import type { Shareable } from '../privacy/budget-share.ts';
 import { isPrivate, type Plan } from '../training/plan.ts';
 import { plannedSteps } from '../training/planned-charges.ts';
-import type { BudgetReport, CostForecast, EnergyReport, EnergySettings, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
 import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import type { BedsideDatabase } from './database.ts';
 import { encoderReport, loadEncoder, type EncoderFacts } from './encoder.ts';
@@ -12,9 +13,9 @@ import { exportedModel } from './exported-model.ts';
 import { GuardedRun } from './guarded-run.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import { runLockName, trainingLockName } from './live-runs.ts';
-import { Planner } from './planner.ts';
+import { Planner, type ProposalFollower } from './planner.ts';
 import { exportProject, importProject } from './project-file.ts';
-import { readDataset, readProject } from './projects.ts';
+import { forgetDataset, readDataset, readProject } from './projects.ts';
 import type { RunRecord } from './records.ts';
 import type { TrainerPort } from './remote-trainer.ts';
 import { RunKeeper } from './run-keeper.ts';
@@ -43,7 +44,6 @@ export class Guard {
   readonly #planner: Planner;
   #encoder: Promise<EncoderFacts> | null = null;
   #active: GuardedRun | null = null;
-  #isClassifyCancelled = false;
 
   constructor(database: BedsideDatabase, ledger: LedgerKeeper, source: EncoderSource, bringTrainers: () => Promise<void>) {
     this.#database = database;
@@ -99,8 +99,8 @@ export class Guard {
     return this.#ledger.declareDisjoint(await readProject(this.#database, id));
   }
 
-  proposePlan(id: string): Promise<PlanProposal> {
-    return this.#planner.propose(id);
+  proposePlan(id: string, follower?: ProposalFollower): Promise<PlanProposal> {
+    return this.#planner.propose(id, follower);
   }
 
   forecast(id: string, plan: Plan): Promise<CostForecast> {
@@ -111,7 +111,10 @@ export class Guard {
 
   async startRun(id: string, plan: Plan, onMessage: (message: RunMessage) => void): Promise<string> {
     return this.#whileLocked(async () => {
-      const { split } = await this.#ledger.subject(await readProject(this.#database, id), plan);
+      const project = await readProject(this.#database, id);
+      if (isPrivate(plan)) await this.#ledger.checkAllowance(project, plan);
+      await this.#planner.checkMemory(id, plan);
+      const { split } = await this.#ledger.subject(project, plan);
       return this.#begin(await createRun(this.#database, id, plan, plannedSteps(plan, split.training.length)), onMessage, 'started');
     });
   }
@@ -155,7 +158,7 @@ export class Guard {
       this.#active = null;
     });
     // Once the locks are gone: the run is over. A resumed one has read its notes twice, and a forecast is worth no error.
-    void isOver.then(() => (how === 'started' && keeper.run.state === 'finished' ? this.#planner.learn(keeper.run) : undefined)).catch(() => undefined);
+    void isOver.then(() => (how === 'started' && guarded.hasReadAllNotes && keeper.run.state === 'finished' ? this.#planner.learn(keeper.run) : undefined)).catch(() => undefined);
     return { run: guarded, isOver };
   }
 
@@ -185,15 +188,10 @@ export class Guard {
     return classifyText(await this.#classifier(runId), text);
   }
 
-  async classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void): Promise<Blob> {
-    this.#isClassifyCancelled = false;
+  async classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<LabelledFile> {
     const [classifier, project] = await Promise.all([this.#classifier(runId), readProject(this.#database, id)]);
     const trainedName = Object.entries(project.columnRoles).find(([, role]) => role === 'text')?.[0] ?? null;
-    return classifyTable(classifier, file, trainedName, () => this.#isClassifyCancelled, onProgress);
-  }
-
-  cancelClassify(): void {
-    this.#isClassifyCancelled = true;
+    return classifyTable(classifier, file, trainedName, signal, onProgress);
   }
 
   async #classifier(runId: string): Promise<Classifier> {
@@ -209,8 +207,19 @@ export class Guard {
 
   // ---- projects and ledger ----------------------------------------------------------------------
 
-  exportProject(id: string): Promise<Blob> {
-    return exportProject(this.#database, this.#ledger, id);
+  async shareable(id: string): Promise<Shareable | null> {
+    const project = await readProject(this.#database, id);
+    return project.noteCount === null ? null : this.#ledger.shareable(project);
+  }
+
+  exportProject(id: string, epsilon: number): Promise<Blob> {
+    return exportProject(this.#database, this.#ledger, id, epsilon);
+  }
+
+  /** Lets go of a project's notes, which have been deleted. */
+  forget(id: string): void {
+    forgetDataset(this.#database, id);
+    this.#planner.forget(id);
   }
 
   importProject(file: Blob): Promise<string> {

@@ -12,6 +12,19 @@ logRequests();
 
 let guard: Guard | null = null;
 
+/** Calls that go on and can be ended, by the name that they came with. */
+const calls = new Map<string, AbortController>();
+
+async function cancellable<Result>(callId: string, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  const call = new AbortController();
+  calls.set(callId, call);
+  try {
+    return await work(call.signal);
+  } finally {
+    calls.delete(callId);
+  }
+}
+
 function opened(): Guard {
   if (!guard) throw new BedsideError('internal/not-open', 'internal', 'The guard was asked before it was opened.', 'Reload the page; nothing that was saved is lost.');
   return guard;
@@ -31,7 +44,7 @@ const service: GuardService = {
   budget: async (id) => opened().budget(id),
   setBudget: async (id, epsilonLimit) => opened().setBudget(id, epsilonLimit),
   declareDisjoint: async (id) => opened().declareDisjoint(id),
-  proposePlan: async (id) => opened().proposePlan(id),
+  proposePlan: async (id, callId, onProgress) => cancellable(callId, (signal) => opened().proposePlan(id, { onProgress, signal })),
   forecast: async (id, plan) => opened().forecast(id, plan),
   startRun: async (id, plan, onMessage) => opened().startRun(id, plan, onMessage),
   resumeRun: async (id, runId, onMessage) => opened().resumeRun(id, runId, onMessage),
@@ -41,10 +54,12 @@ const service: GuardService = {
   resumeEpsilons: async (id) => opened().resumeEpsilons(id),
   results: async (id, runId) => opened().results(id, runId),
   classify: async (id, runId, text) => opened().classify(id, runId, text),
-  classifyFile: async (id, runId, file, onProgress) => opened().classifyFile(id, runId, file, onProgress),
-  cancelClassify: async () => opened().cancelClassify(),
+  classifyFile: async (id, runId, file, callId, onProgress) => cancellable(callId, (signal) => opened().classifyFile(id, runId, file, onProgress, signal)),
+  cancel: async (callId) => calls.get(callId)?.abort(),
+  forget: async (id) => opened().forget(id),
   exportModel: async (id, runId) => opened().exportModel(id, runId),
-  exportProject: async (id) => opened().exportProject(id),
+  shareable: async (id) => opened().shareable(id),
+  exportProject: async (id, epsilon) => opened().exportProject(id, epsilon),
   importProject: async (file) => opened().importProject(file),
   ledger: async () => opened().ledger(),
   eraseLedger: async () => opened().eraseLedger(),

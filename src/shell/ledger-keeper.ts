@@ -1,11 +1,12 @@
 import { checkPositive } from '../ground/check.ts';
 import type { Dataset } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
-import { cohortsOf } from '../privacy/cohort.ts';
-import type { Balance, ExtraCharges } from '../privacy/balance.ts';
+import { isWithinBudget, type Balance, type ExtraCharges } from '../privacy/balance.ts';
+import { shareable, shareTooLarge, type Shareable } from '../privacy/budget-share.ts';
 import type { Charge } from '../privacy/composition.ts';
 import type { CohortEvent, LedgerEntry, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
+import { allowanceExhausted } from '../privacy/ledger-errors.ts';
 import { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import { plannedCharges } from '../training/planned-charges.ts';
@@ -13,16 +14,16 @@ import type { PrivatePlan } from '../training/plan.ts';
 import { defaultDelta, defaultHeldOutShare } from '../training/propose.ts';
 import type { ChargePort } from '../training/session-input.ts';
 import type { Split } from '../training/split.ts';
-import { countUnits } from '../training/units.ts';
 import type { BedsideService, BudgetReport } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { DurableLedgerStore } from './ledger-store.ts';
 import { shareLedger, type SharedLedger } from './ledger-share.ts';
 import { changeProject, readDataset } from './projects.ts';
 import type { ProjectRecord } from './records.ts';
+import type { Follower } from './shared-work.ts';
 import { sizeOf } from './stored-bytes.ts';
 import { inTransaction } from './transaction.ts';
-import { hashedRows, splitByHash } from './unit-hashes.ts';
+import { dealtNotes, hashedRows, namingOf } from './unit-hashes.ts';
 
 function dataChanged(): BedsideError {
   return new BedsideError('training/data-changed', 'input', 'The notes or their columns were changed since this run began, so it cannot go on.', 'Put the columns back as they were, or start a new run.');
@@ -82,13 +83,12 @@ export class LedgerKeeper {
   }
 
   /** Rows of a project dealt and hashed. Without a plan: under the unit and share that a proposal takes. */
-  async subject(project: ProjectRecord, plan: { readonly unit: PrivacyUnit; readonly heldOutShare: number } | null = null, known?: Dataset, declarationId: string | null = null): Promise<LedgerSubject> {
+  async subject(project: ProjectRecord, plan: { readonly unit: PrivacyUnit; readonly heldOutShare: number } | null = null, known?: Dataset, declarationId: string | null = null, follower?: Follower): Promise<LedgerSubject> {
     const [dataset, key] = await Promise.all([known ?? readDataset(this.#database, project.id), this.key()]);
     const unit = plan?.unit ?? (dataset.personColumn === null ? 'row' : 'person');
-    const rows = await hashedRows(this.#database, project.id, dataset, key);
-    const { split, training, heldOut } = splitByHash(dataset, rows, key, plan?.heldOutShare ?? defaultHeldOutShare);
-    const { splitId, events } = cohortsOf({ unit, keyId: keyIdOf(key), training, heldOut, declarationId });
-    return { project, split, splitId, cohorts: events, units: countUnits(dataset.notes, unit), trainingUnits: countUnits(split.training, unit), classes: dataset.labels.length };
+    const rows = await hashedRows(this.#database, project.id, dataset, key, follower);
+    const { split, splitId, events, units, trainingUnits } = dealtNotes(dataset, rows, key, { unit, heldOutShare: plan?.heldOutShare ?? defaultHeldOutShare, declarationId });
+    return { project, split, splitId, cohorts: events, units, trainingUnits, classes: dataset.labels.length };
   }
 
   async budgetOf(project: ProjectRecord): Promise<BudgetReport> {
@@ -101,7 +101,7 @@ export class LedgerKeeper {
     const known = ledger.balanceAfter(subject.splitId, extra);
     if (known) return known;
     const balance = ledger.preview([...subject.cohorts, budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))]).balance(subject.splitId, extra);
-    return balance ?? { epsilonLimit: subject.project.epsilonLimit, delta: defaultDelta(subject.units), epsilonSpent: Infinity, epsilonTraining: Infinity, epsilonHeldOut: Infinity, isUnitMixed: false, isChainIntact: ledger.isChainIntact };
+    return balance ?? { epsilonLimit: subject.project.epsilonLimit, delta: defaultDelta(subject.units), epsilonSpent: Infinity, epsilonTraining: Infinity, epsilonHeldOut: Infinity, isUnitMixed: false, allowance: null, isChainIntact: ledger.isChainIntact };
   }
 
   /** Sets the limit of a data set for good; delta stays what it was. */
@@ -129,8 +129,7 @@ export class LedgerKeeper {
     const subject = await this.subject(project);
     const { epsilonLimit, delta } = await this.#balance(subject, {});
     const fits = async (epsilon: number) => {
-      const { epsilonSpent } = await this.#balance(subject, { training: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 1 / gaussianMu(epsilon, delta) }, count: 1 }] });
-      return epsilonSpent <= epsilonLimit;
+      return isWithinBudget(await this.#balance(subject, { training: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 1 / gaussianMu(epsilon, delta) }, count: 1 }] }));
     };
     if (await fits(epsilonLimit)) return epsilonLimit;
     let [low, high] = [0, epsilonLimit];
@@ -143,12 +142,12 @@ export class LedgerKeeper {
   }
 
   /** What the most exposed unit will have spent once a run of this plan has ended. */
-  async afterRun(project: ProjectRecord, plan: PrivatePlan): Promise<{ readonly epsilonAfter: number; readonly fitsBudget: boolean }> {
+  async afterRun(project: ProjectRecord, plan: PrivatePlan): Promise<{ readonly epsilonAfter: number; readonly allowanceAfter: number | null; readonly fitsBudget: boolean }> {
     const subject = await this.subject(project, plan);
     const training = plannedCharges(plan, subject.trainingUnits, subject.classes);
     // A validation that no longer fits is left out by the run, so it is no reason to refuse the run.
     const after = await this.#balance(subject, { training });
-    return { epsilonAfter: after.epsilonSpent, fitsBudget: after.epsilonSpent <= after.epsilonLimit * (1 + 1e-9) };
+    return { epsilonAfter: after.epsilonSpent, allowanceAfter: after.allowance?.epsilonSpent ?? null, fitsBudget: isWithinBudget(after) };
   }
 
   /** What charging an interrupted step again adds. */
@@ -199,14 +198,48 @@ export class LedgerKeeper {
     };
   }
 
-  /** The events that count for a project's notes, for a file that leaves: spending of data sets that were not declared to be about others goes along. */
-  async share(project: ProjectRecord): Promise<SharedLedger> {
-    if (project.noteCount === null) return { cohorts: [], events: [] };
+  /** Refuses a private run of notes that came without any budget, before the run is recorded. */
+  async checkAllowance(project: ProjectRecord, plan: PrivatePlan): Promise<void> {
+    const { allowance } = await this.#balance(await this.subject(project, plan), {});
+    if (allowance?.epsilon === 0) throw allowanceExhausted(0, 0);
+  }
+
+  /** What of the budget of a project's notes could go along with a copy of them. */
+  async shareable(project: ProjectRecord): Promise<Shareable> {
+    const [subject, ledger] = [await this.subject(project), await this.ledger()];
+    if (!ledger.isChainIntact) return { epsilon: 0, delta: defaultDelta(subject.units) };
+    const known = ledger.preview([...subject.cohorts, ...this.#firstBudget(subject, ledger)]);
+    return shareable(known, subject.splitId) ?? { epsilon: 0, delta: defaultDelta(subject.units) };
+  }
+
+  /**
+   * The events that count for a project's notes, for a file that leaves, and what its copy may spend: `epsilon` of the budget, which is lost here once
+   * this has resolved. Spending of data sets that were not declared to be about others goes along.
+   */
+  async share(project: ProjectRecord, epsilon: number): Promise<SharedLedger> {
+    if (project.noteCount === null) {
+      if (epsilon > 0) throw shareTooLarge(epsilon, 0);
+      return { cohorts: [], events: [], allowance: null };
+    }
     const [subject, ledger, dataset, key] = [await this.subject(project), await this.ledger(), await readDataset(this.#database, project.id), await this.key()];
+    const first = [...subject.cohorts, ...this.#firstBudget(subject, ledger)];
+    const notes = await hashedRows(this.#database, project.id, dataset, key);
+    const id = crypto.randomUUID();
+    const { delta } = await this.#balance(subject, {});
+    const halved = epsilon > 0 ? await ledger.share(subject.splitId, { id, epsilon }, first) : null;
+    // A share that a project gives away is gone from the limit that its next splits begin with.
+    if (halved !== null) await changeProject(this.#database, project.id, (record) => ({ ...record, epsilonLimit: Math.max(0, record.epsilonLimit - epsilon) })).catch(() => undefined);
     const state = ledger.preview(subject.cohorts);
     const splits = new Set(state.affectedBy(subject.splitId));
-    const counting = new Set(ledger.cohortIds.filter((id) => splits.has(state.splitOf(id) ?? '')));
-    return shareLedger(ledger.entries, counting, await hashedRows(this.#database, project.id, dataset, key));
+    const counting = new Set(state.cohortIds.filter((cohortId) => splits.has(state.splitOf(cohortId) ?? '')));
+    const givenBy = new Set([keyIdOf(key), ...state.allowances(subject.splitId).flatMap((one) => one.givenBy)]);
+    const events = [...ledger.entries.map(({ event }) => event), ...subject.cohorts.filter((cohort) => ledger.entries.every(({ event }) => event.id !== cohort.id))];
+    return { ...shareLedger(events, counting, notes, namingOf(dataset, key)), allowance: { id, epsilon, delta: halved ?? delta, givenBy: [...givenBy] } };
+  }
+
+  /** The budget that a data set begins with, where it has none. */
+  #firstBudget(subject: LedgerSubject, ledger: Ledger): readonly LedgerEvent[] {
+    return ledger.balance(subject.splitId) ? [] : [budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))];
   }
 
   async entries(): ReturnType<BedsideService['ledger']> {
@@ -236,6 +269,6 @@ function runEvent(runId: string, state: RunEvent['state']): RunEvent {
   return { kind: 'run', id: crypto.randomUUID(), runId, state };
 }
 
-function reportOf({ epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, isChainIntact }: Balance): BudgetReport {
-  return { epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, isChainIntact };
+function reportOf({ epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, allowance, isChainIntact }: Balance): BudgetReport {
+  return { epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, allowance, isChainIntact };
 }

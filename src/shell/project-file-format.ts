@@ -1,12 +1,13 @@
 import { buildDataset } from '../data/dataset.ts';
 import type { ColumnRole, Dataset, RawTable } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
-import type { SharedLedger } from './ledger-share.ts';
+import { olderAllowance, type SharedLedger } from './ledger-share.ts';
 import type { ModelRecord, ProjectRecord, ResultsRecord, RunRecord } from './records.ts';
 import { fromTaggedJson } from './tagged-json.ts';
 
 export const projectFormat = 'bedside-project';
-export const projectFormatVersion = 1;
+/** Version 1 said nothing of the budget that a copy may spend. */
+export const projectFormatVersion = 2;
 
 /** What a project file holds, one entry of the zip each. Everything of a project but cached features and hashes. */
 export interface ProjectFile {
@@ -22,6 +23,10 @@ export const projectFileParts = ['project', 'table', 'runs', 'models', 'results'
 
 export function notAProjectFile(what: string): BedsideError {
   return new BedsideError('input/project-file', 'input', `This is no project file of Bedside: ${what}. Nothing was imported.`, 'Choose a file that was saved with "Export project".', { what });
+}
+
+function tooNew(version: number): BedsideError {
+  return new BedsideError('input/project-file-newer', 'input', `This project file is of version ${version}, and this Bedside reads versions up to ${projectFormatVersion}. Nothing was imported.`, 'Open it with the version of Bedside that saved it, or a newer one.', { version });
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -46,10 +51,25 @@ const checks: Readonly<Record<(typeof projectFileParts)[number], Check>> = {
   runs: listOf(has({ id: text, number, state: text, plan: has({ kind: text, unit: text, maximumLength: number, heldOutShare: number, seed: number }), startedAtMs: number, seconds: number, stepsDone: number, steps: number, energyWh: object, carbonGrams: object, points: listOf(object) })),
   models: listOf(has({ runId: text, encoderSha256: text, model: either(has({ kind: (value) => value === 'head', labels: listOf(text), weights: floats, maximumLength: number }), has({ kind: (value) => value === 'lora', labels: listOf(text), theta: floats, maximumLength: number })) })),
   results: listOf(has({ runId: text, results: has({ run: object, labels: listOf(text), classification: object, calibration: object, temperature: number, groups: listOf(object), statement: object }) })),
-  ledger: has({ cohorts: listOf(has({ event: has({ kind: (value) => value === 'cohort', id: text, cohortId: text, splitId: text, part: text, unit: text }), rows: listOf(number), persons: listOf(number) })), events: listOf(has({ kind: (value) => value === 'budget' || value === 'charge' || value === 'run', id: text })) }),
+  ledger: has({ cohorts: listOf(has({ event: has({ kind: (value) => value === 'cohort', id: text, cohortId: text, splitId: text, part: text, unit: text }), rows: listOf(number), persons: listOf(number) })), events: listOf(has({ kind: (value) => value === 'budget' || value === 'charge' || value === 'run', id: text })), allowance: either((value) => value === null, has({ id: text, epsilon: number, delta: number, givenBy: listOf(text) })) }),
 };
 
-/** Reads one entry and holds it to its shape; what goes deeper is held by the ledger and by `buildDataset`. */
+/** Brings a file of version 1 to the present form. */
+function upgraded(parts: Record<string, unknown>): Record<string, unknown> {
+  const { project, ledger } = parts;
+  if (!isRecord(project) || project.format !== projectFormat) return parts;
+  if (typeof project.version === 'number' && project.version > projectFormatVersion) throw tooNew(project.version);
+  if (project.version !== 1 || !isRecord(ledger)) return parts;
+  const older = { ...ledger, allowance: null };
+  if (!isSharedLedger(older)) return parts;
+  return { ...parts, project: { ...project, version: projectFormatVersion }, ledger: { ...older, allowance: olderAllowance(older) } };
+}
+
+function isSharedLedger(value: Record<string, unknown>): value is Record<string, unknown> & SharedLedger {
+  return checks.ledger(value);
+}
+
+/** Reads one entry; its shape is held afterwards, and what goes deeper is held by the ledger and by `buildDataset`. */
 function readPart(entries: ReadonlyMap<string, string>, part: (typeof projectFileParts)[number]): unknown {
   const content = entries.get(`${part}.json`);
   if (content === undefined) throw notAProjectFile(`it has no ${part}.json`);
@@ -59,7 +79,6 @@ function readPart(entries: ReadonlyMap<string, string>, part: (typeof projectFil
   } catch {
     throw notAProjectFile(`${part}.json is not JSON`);
   }
-  if (!checks[part](value)) throw notAProjectFile(`${part}.json does not have the expected form`);
   return value;
 }
 
@@ -69,7 +88,8 @@ function isProjectFile(value: Record<string, unknown>): value is Record<string, 
 
 /** Throws `input/project-file`, naming the part, where the file is not one of ours. */
 export function readProjectFile(entries: ReadonlyMap<string, string>): ProjectFile {
-  const parts = Object.fromEntries(projectFileParts.map((part) => [part, readPart(entries, part)]));
+  const parts = upgraded(Object.fromEntries(projectFileParts.map((part) => [part, readPart(entries, part)])));
+  for (const part of projectFileParts) if (!checks[part](parts[part])) throw notAProjectFile(`${part}.json does not have the expected form`);
   if (!isProjectFile(parts)) throw notAProjectFile('it does not have the expected form');
   const width = parts.table.header.length;
   if (!parts.table.rows.every(({ cells }) => cells.length === width)) throw notAProjectFile('a row of table.json does not fit its header');

@@ -54,6 +54,7 @@ export class AppState {
     try {
       const isTraining = this.#training?.id === id && this.#training.run.isActive;
       const project = isTraining ? this.#training! : new ProjectState(this.service, await this.service.openProject(id));
+      this.#project?.close();
       this.#project = project;
       this.settings.setLastProject(id);
       void project.loadBudget();
@@ -68,6 +69,7 @@ export class AppState {
   }
 
   close(): void {
+    this.#project?.close();
     this.#project = null;
     this.settings.setLastProject(null);
   }
@@ -110,6 +112,15 @@ export class AppState {
     const copy = await this.service.duplicateProject(id);
     await this.refreshProjects();
     return copy;
+  }
+
+  /** The project as a file. What of the budget goes along is gone from what is shown here. */
+  async exportProject(id: string, epsilon: number): Promise<Blob> {
+    try {
+      return await this.service.exportProject(id, epsilon);
+    } finally {
+      if (epsilon > 0) void Promise.all([this.refreshProjects(), this.#project?.loadBudget(), this.#project?.forecastAnew()]);
+    }
   }
 
   async remove(id: string): Promise<void> {

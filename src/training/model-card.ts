@@ -3,6 +3,7 @@ import type { Releasable } from '../privacy/doors.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { ReleasedAccuracy } from './charged-validation.ts';
 import type { Plan } from './plan.ts';
+import type { RunFacts } from './run-facts.ts';
 
 /** All that a model card may say: public facts and charged releases, nothing exact about private rows. */
 export interface ModelCardFacts {
@@ -12,8 +13,8 @@ export interface ModelCardFacts {
   readonly codeVersion: string;
   readonly isSynthetic: boolean;
   readonly labels: Releasable<readonly string[]>;
-  /** Counts that zero-out adjacency holds public; `persons` null where the unit is a row. */
-  readonly counts: Releasable<{ readonly trainingRows: number; readonly trainingUnits: number; readonly heldOutUnits: number }>;
+  /** Counts that zero-out adjacency holds public, as they were when the run began; null where an older version did not write them down. */
+  readonly counts: Releasable<Pick<RunFacts, 'trainingRows' | 'trainingUnits' | 'heldOutUnits'>> | null;
   readonly plan: Releasable<Plan>;
   readonly stepsDone: Releasable<number>;
   readonly statement: Releasable<PrivacyStatement>;
@@ -30,7 +31,7 @@ const publicWords: Readonly<Record<string, string>> = {
 const notCoveredWords: Readonly<Record<string, string>> = {
   'hyper-parameters': 'settings chosen after looking at scores', preprocessing: 'cleaning of the rows before training', 'held-out-scores': 'exact held-out scores shown to the owner (none is in this folder)',
   'held-out-people': 'the persons held out to measure with, but for the charged score', 'held-out': 'the notes held out to measure with, but for the charged score',
-  'side-channels': "what timing or power use could show to someone at the device; the energy figure here, one digit of it, follows the run's duration", 'other-copies': 'copies of the notes trained on elsewhere', 'cleared-data': 'what was spent before the ledger was erased, if it was',
+  'side-channels': "what timing or power use could show to someone at the device; the energy figure here, one digit of it, follows the run's duration", 'other-copies': 'what copies of the notes spend elsewhere (a project file takes its share out of this budget; a file opened on two devices spends it twice, a changed file may claim more, and copies made in other ways are not seen)', 'cleared-data': 'what was spent before the ledger was erased, if it was',
   'label-sentences': 'what the label sentences say', 'sampler-error': "the noise sampler's rounding, which delta leaves out: less than 1e-10 of it for the default plans up to epsilon 3",
 };
 
@@ -70,23 +71,28 @@ function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
   ];
 }
 
+function scoreLine({ accuracy, counts, statement: { value: statement } }: ModelCardFacts, unit: 'persons' | 'notes'): string {
+  if (accuracy) {
+    const { value, low, high, epsilon } = accuracy.value;
+    return `Accuracy ${percent(value)} (95 % interval ${percent(low)} to ${percent(high)}, noise included), charged validation on ${counts ? `${counts.value.heldOutUnits} ` : ''}held-out ${unit} at epsilon ${round(epsilon)}, which composes in parallel with training.`;
+  }
+  return statement.isPrivate && statement.validation ? `The held-out ${unit} were charged epsilon ${round(statement.validation.epsilon)} for a score that was not kept, so none is stated.` : 'No score was charged, so none is stated.';
+}
+
 /** The README.md of an exported model. Takes values that may leave, and no others. */
 export function modelCard(facts: ModelCardFacts): string {
   const { baseModel, counts, plan, statement, accuracy, energyWh } = facts;
-  const { trainingRows, trainingUnits, heldOutUnits } = counts.value;
-  const units = plan.value.unit === 'person' ? ` of ${trainingUnits} persons` : '';
-  const score = accuracy
-    ? `Accuracy ${percent(accuracy.value.value)} (95 % interval ${percent(accuracy.value.low)} to ${percent(accuracy.value.high)}, noise included), charged validation on ${heldOutUnits} held-out ${plan.value.unit === 'person' ? 'persons' : 'notes'} at epsilon ${round(accuracy.value.epsilon)}, which composes in parallel with training.`
-    : 'No score was charged, so none is stated.';
+  const unit = plan.value.unit === 'person' ? 'persons' : 'notes';
+  const data = counts ? `${counts.value.trainingRows} notes${plan.value.unit === 'person' ? ` of ${counts.value.trainingUnits} persons` : ''}` : 'The number of notes was not recorded with the run';
   return [
     '---', 'library_name: peft', `base_model: ${baseModel}`, 'pipeline_tag: text-classification', '---', '',
     `# A classifier of notes over ${baseModel}`, '',
     `Made with Bedside ${facts.codeVersion} on the owner's own device. Base model sha256 \`${facts.baseModelSha256}\`, licence ${facts.baseModelLicense}.`,
     ...(facts.isSynthetic ? ['', '**Trained on synthetic sample notes: a demonstration, of no clinical use.**'] : []), '',
-    '## Data', '', `${trainingRows} notes${units}; labels: ${facts.labels.value.join(', ')}. Notes are read up to ${plan.value.maximumLength} tokens.`, '',
+    '## Data', '', `${data}; labels: ${facts.labels.value.join(', ')}. Notes are read up to ${plan.value.maximumLength} tokens.`, '',
     '## Training', '', ...planLines(plan.value), ...(plan.value.kind === 'label-sentences' ? [] : [`Steps done: ${facts.stepsDone.value}.`]), '',
     '## Privacy', '', ...privacyLines(statement.value, plan.value), '',
-    '## Scores', '', score, '',
+    '## Scores', '', scoreLine(facts, unit), '',
     '## Energy', '', `${round(energyWh.value.low, 1)} to ${round(energyWh.value.high, 1)} Wh, central ${round(energyWh.value.central, 1)}: an estimate from the device class, not a measurement.`, '',
     '## Use', '', 'Not a medical device. `python predict.py BASE_MODEL_FOLDER "text"` reproduces a prediction; `adapter_*`, where present, load with PEFT.', '',
   ].join('\n');

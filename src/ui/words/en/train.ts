@@ -66,6 +66,12 @@ export const train = {
     unitMixed: 'Some of it was charged by runs that protected single notes and did not know whose they were: someone with several notes there may have spent more than is shown.',
     notFit: 'This plan does not fit the budget',
     notFitBody: (after: number, limit: number) => `It would bring ε to ${f.epsilon(after)}, over your limit of ${f.epsilon(limit)}. Choose a smaller ε, or raise the limit.`,
+    brought: (epsilon: number, spent: number) => (spent > 0 ? `This copy brought ${f.epsilon(epsilon)} of the budget with it; ${f.epsilon(spent)} of that is spent.` : `This copy brought ${f.epsilon(epsilon)} of the budget with it.`),
+    broughtNothing: 'This copy brought no privacy budget with it.',
+    notBroughtBody: (after: number, brought: number) => `This copy brought ${f.epsilon(brought)} of the privacy budget with it, and the plan would bring what is spent of that to ${f.epsilon(after)}. Choose a smaller ε, or have the file saved with a further share where it came from.`,
+    noneTitle: 'This copy cannot be trained privately',
+    noneBody: 'It came in a project file that brought no privacy budget with it. Train where it came from, or have it saved there again with a share of the budget. If these notes came from another file and are about other people, say so below.',
+    stopBrought: (brought: number) => `It would go over the ${f.epsilon(brought)} that this copy brought with it. The model so far is kept. More can come with a file that is saved again where it came from.`,
     raise: 'Raise the limit',
     raiseTitle: 'Raise the limit of these notes?',
     raiseBody: 'A higher limit promises less to everyone whose notes these are, for good. The ledger keeps the old and the new limit.',
@@ -144,6 +150,14 @@ export const train = {
     privacyNone: { value: 'no promise', range: 'this run is not private' },
     privacyFree: { value: 'ε 0', range: 'reads no label' },
     busy: 'Working out the cost',
+    memory: (gigabytes: number) => `up to ${f.short(gigabytes)} GB of memory`,
+    tooLarge: 'This plan does not fit into memory',
+    tooLargeBody: (needed: number, available: number) => `It needs about ${f.short(needed)} GB, and about ${f.short(available)} GB can be counted on in this browser.`,
+    tooLargeHint: {
+      notes: 'Split the file and open one part.',
+      features: 'Split the file and open one part, or train on a computer with more memory.',
+      gradients: 'Choose “last layer” as the way of training, or a smaller rank for the adapters.',
+    },
   },
 
   tooFew: {

@@ -61,16 +61,21 @@ export const errors: Words['codes']['errors'] = {
   'storage/not-durable': said('账本需要严格持久的存储，而浏览器不提供。', '请使用新版 Chrome、Edge、Firefox 或 Safari；在此之前不能私密训练。'),
   'storage/ledger-moved-on': said('另一个标签页写入了账本。这里没有写入任何内容。', '请关闭其他 Bedside 标签页，或等其运行结束后重试。'),
   'storage/other-tab': said('另有一次运行正在进行，在本标签页或另一个标签页中。', '请等它完成，或打开它的项目并在那里停止。'),
+  'storage/share-lost': (v) => ({ message: `无法写出项目文件，而要随它带走的隐私预算 ε ${text(v, 'epsilon')} 已经失去。`, hint: '病历和模型没有受损。请再次保存文件，少带或不带预算；新的一份从剩余中扣除。' }),
   'storage/run-goes-on': said('这个项目的一次运行仍在进行。没有删除任何内容。', '请先在训练页停止它，或等它结束。'),
   'storage/missing': said('保存的内容不在了。', '请回到起始页；它可能已在另一个标签页中删除。'),
 
   'settings/out-of-range': (v) => ({ message: `设置 ${text(v, 'name')} 超出范围，实际为 ${text(v, 'found')}。`, hint: '请更改该设置。' }),
+  'settings/share-too-large': (v) => ({ message: `这批病历最多还能带走 ε ${text(v, 'largest')}，输入为 ${text(v, 'found')}。没有带走任何预算，也没有写文件。`, hint: '请减少数值，或不带：不带预算的副本可以使用，但不能私密训练。' }),
   'settings/budget-not-set': said('此数据集尚未设定隐私预算。没有记账，也没有发布。', '请先设定上限。'),
   'settings/delta-rises': (v) => ({ message: `数据集的 δ 只能降低：当前为 ${text(v, 'current')}，输入为 ${text(v, 'found')}。`, hint: `请使用 ${text(v, 'current')} 或更小的值。` }),
 
   'budget/exhausted': (v) => ({ message: `这一步会使 ε 达到 ${text(v, 'after')}，上限为 ${text(v, 'limit')}。没有记账，也没有发布。`, hint: '请保留现有模型，或在了解代价后提高上限。' }),
+  'budget/no-allowance': said('这批病历来自一个没有带来隐私预算的项目文件，因此不能在这里私密训练。没有记账，也没有发布。', '请在文件来源处训练，或在那里再次保存并带上一份预算。'),
+  'budget/allowance-exhausted': (v) => ({ message: `这批病历带来的隐私预算为 ε ${text(v, 'allowance')}，这一步会使其中已用部分达到 ${text(v, 'after')}。没有记账，也没有发布。`, hint: '请保留现有模型，选择更小的 ε，或在来源处再次保存文件并带上更多预算。' }),
   'budget/ledger-broken': said('隐私账本已损坏或不完整，因此全部视为已用。没有记账，也没有发布。', '请从备份恢复，或在了解后果后到设置中清除账本。'),
 
+  'training/too-large': (v) => ({ message: `此方案约需 ${text(v, 'needed')} GB 内存，这里大约只能用 ${text(v, 'available')} GB。`, hint: '请只用一部分病历训练：拆分文件，打开其中一部分。' }),
   'training/one-class': said('训练至少需要两个标签。', '请选择另一列作为标签。'),
   'training/no-rows': said('留出一部分之后，没有剩下可训练的行。', '请增加行数，或降低留出比例。'),
   'training/sentences': said('标签描述的数量与标签不符。', '请为每个标签写一句描述；直接用标签名也可以。'),
@@ -102,6 +107,7 @@ export const errors: Words['codes']['errors'] = {
   'energy/unknown-country': said('没有此国家代码的碳强度数据。', '请从列表中选择国家，或使用世界平均值。'),
 
   'model/exported-folder': said('此模型文件夹不完整或不是 Bedside 导出的。', '请使用由 Bedside 保存的文件夹。'),
+  'input/project-file-newer': (v) => ({ message: `这个项目文件的版本为 ${text(v, 'version')}，比这份 Bedside 能读的更新。没有导入任何内容。`, hint: '请用保存它的版本或更新的 Bedside 打开。' }),
   'input/project-file': said('这不是 Bedside 的项目文件，或已损坏。', '请选择由 Bedside 保存的项目文件。'),
   'input/ledger-conflict': said('项目文件中的账本记录与这里的不符。没有导入任何内容。', '请使用未被改动的项目文件。'),
   'internal/unexpected': said('发生了不该发生的错误。', reload),

@@ -66,6 +66,12 @@ export const train: Words['train'] = {
     unitMixed: '其中一部分来自只保护单份病历、不知道病历属于谁的运行：在那里有多份病历的人，实际消耗可能高于所示。',
     notFit: '此计划超出预算',
     notFitBody: (after, limit) => `这将使 ε 达到 ${f.epsilon(after)}，超过上限 ${f.epsilon(limit)}。请选择更小的 ε，或提高上限。`,
+    brought: (epsilon, spent) => (spent > 0 ? `这份副本带来了 ${f.epsilon(epsilon)} 的预算，其中已用 ${f.epsilon(spent)}。` : `这份副本带来了 ${f.epsilon(epsilon)} 的预算。`),
+    broughtNothing: '这份副本没有带来隐私预算。',
+    notBroughtBody: (after, brought) => `这份副本带来了 ${f.epsilon(brought)} 的隐私预算，此计划将使其中已用部分达到 ${f.epsilon(after)}。请选择更小的 ε，或在来源处再次保存文件并带上一份预算。`,
+    noneTitle: '这份副本不能私密训练',
+    noneBody: '它来自一个没有带来隐私预算的项目文件。请在来源处训练，或在那里再次保存并带上一份预算。若这批病历来自别的文件且是另一批人，请在下方声明。',
+    stopBrought: (brought) => `这将超过这份副本带来的 ${f.epsilon(brought)}。已训练的模型会保留。在来源处再次保存文件可以带来更多。`,
     raise: '提高上限',
     raiseTitle: '提高这批病历的上限？',
     raiseBody: '上限越高，对病历主人的承诺越弱，且无法收回。账本会保留新旧两个上限。',
@@ -144,6 +150,14 @@ export const train: Words['train'] = {
     privacyNone: { value: '没有承诺', range: '本次运行不是私密的' },
     privacyFree: { value: 'ε 0', range: '不读取标签' },
     busy: '正在计算代价',
+    memory: (gigabytes) => `内存最多约 ${f.short(gigabytes)} GB`,
+    tooLarge: '此方案超出内存',
+    tooLargeBody: (needed, available) => `它约需 ${f.short(needed)} GB，而此浏览器中大约只能用 ${f.short(available)} GB。`,
+    tooLargeHint: {
+      notes: '请拆分文件，打开其中一部分。',
+      features: '请拆分文件并打开其中一部分，或换一台内存更大的电脑训练。',
+      gradients: '请选择“最后一层”的训练方式，或减小适配器的秩。',
+    },
   },
 
   tooFew: {
