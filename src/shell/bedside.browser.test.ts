@@ -175,12 +175,16 @@ describe('the service, over real workers and the nano model', () => {
 
   it('forecasts the next run from the last one that ended here', async () => {
     await service.eraseLedger();
+    await service.clearFeatures();
     const id = await sampleProject(service);
     const plan = { ...(await proposedPlan(service, id)), epsilon: 0.5, steps: 40 };
     const run = listen();
     const { runId } = await service.startRun(id, plan, run.onMessage);
     await run.end;
     const { seconds } = (await service.results(id, runId)).run;
+    // A run that finds its notes read takes less than one that does not, and teaches nothing of it.
+    expect((await service.forecast(id, plan)).seconds.central).toBeLessThan(seconds);
+    await service.clearFeatures();
     // What a run has taught is written once its results are out.
     await expect.poll(async () => (await service.forecast(id, plan)).seconds.central, { timeout: 10_000 }).toBeCloseTo(seconds, 6);
     const forecast = await service.forecast(id, plan);

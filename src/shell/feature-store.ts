@@ -2,9 +2,12 @@
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
+import type { Plan } from '../training/plan.ts';
 import type { BedsideDatabase } from './database.ts';
+import type { EncoderFacts } from './encoder.ts';
 import type { FeatureGrant } from './feature-cache.ts';
 import { featureRootName, openFeatureRoot, removeFolder, sizeOfFolder } from './feature-files.ts';
+import { segmentBytes } from './feature-segment.ts';
 import { textColumnsOf } from './projects.ts';
 import type { FeaturesRecord, ProjectRecord } from './records.ts';
 import { inTransaction } from './transaction.ts';
@@ -48,6 +51,27 @@ export interface FeatureUse {
   readonly bytes: number;
 }
 
+/** What a plan reads of so many notes; null for plans that read no pooled features. */
+export function featureUseOf(plan: Plan, noteCount: number, encoder: EncoderFacts, device: string): FeatureUse | null {
+  if (plan.kind === 'dp-sgd' || plan.kind === 'plain-lora') return null;
+  const layers = plan.kind === 'full-batch-head' ? plan.featureLayers.length : 1;
+  return { encoderSha256: encoder.report.sha256, device, maximumLength: plan.maximumLength, bytes: segmentBytes(noteCount * layers, encoder.shape.width) };
+}
+
+function prefixOf(secret: Uint8Array, { encoderSha256, device, maximumLength }: FeatureUse): string {
+  return bytesToHex(hmac(sha256, secret, utf8ToBytes(`bedside/features/use/${encoderSha256}/${device}/${maximumLength}`)).subarray(0, 4));
+}
+
+/** Whether a run would find nearly all its notes read: for forecasts, by the length of the files alone. */
+export async function areFeaturesCached(database: BedsideDatabase, projectId: string, use: FeatureUse): Promise<boolean> {
+  const [root, record] = await Promise.all([openFeatureRoot(featureRootName(database.name)), inTransaction(database, ['features'], 'readonly', (transaction) => transaction.objectStore('features').get(projectId))]);
+  const folder = record && (await root?.getDirectoryHandle(record.folder).catch(() => null));
+  if (!folder) return false;
+  const prefix = prefixOf(record.secret, use);
+  const { files } = await sizeOfFolder(folder);
+  return sum([...files].map(([name, bytes]) => (name.startsWith(prefix) ? bytes : 0))) >= 0.9 * use.bytes;
+}
+
 /**
  * Opens a project's cache for a run. Where there is not room for all of it, projects used longest ago give way, then files of the project's other devices and lengths.
  * Call it under the training lock, before any trainer of the run writes. Resolves to null where the browser has no place for it or anything fails.
@@ -61,7 +85,7 @@ export async function grantFeatures(database: BedsideDatabase, project: ProjectR
     const { folder, secret } = record;
     await sweepFeatures(database);
     const directory = await root.getDirectoryHandle(folder, { create: true });
-    const prefix = bytesToHex(hmac(sha256, secret, utf8ToBytes(`bedside/features/use/${use.encoderSha256}/${use.device}/${use.maximumLength}`)).subarray(0, 4));
+    const prefix = prefixOf(secret, use);
     const allowanceBytes = await makeRoom(database, root, directory, record, prefix, use.bytes);
     const { files } = await sizeOfFolder(directory);
     return { rootName, folder, secret, encoderSha256: use.encoderSha256, prefix, files: [...files.keys()], allowanceBytes };

@@ -12,8 +12,7 @@ import type { Progress } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import type { FeatureGrant } from './feature-cache.ts';
-import { segmentBytes } from './feature-segment.ts';
-import { grantFeatures } from './feature-store.ts';
+import { featureUseOf, grantFeatures } from './feature-store.ts';
 import { createKeyStream } from './key-stream.ts';
 import type { RunLedger } from './ledger-keeper.ts';
 import { whenThereIsRoom } from './patience.ts';
@@ -42,6 +41,7 @@ export class GuardedRun {
   readonly #parts: RunParts;
   readonly #keeper: RunKeeper;
   readonly #control = new SessionControl();
+  #hasReadAllNotes = true;
 
   constructor(parts: RunParts, keeper: RunKeeper) {
     this.#parts = parts;
@@ -50,6 +50,11 @@ export class GuardedRun {
 
   get runId(): string {
     return this.#keeper.run.id;
+  }
+
+  /** Whether every note was read anew: the time of a run that found some cached tells nothing of the next one on other notes. */
+  get hasReadAllNotes(): boolean {
+    return this.#hasReadAllNotes;
   }
 
   async pause(): Promise<void> {
@@ -101,12 +106,12 @@ export class GuardedRun {
   }
 
   /** The project's cached features; null for plans that read none. */
-  async #openFeatures({ report, shape }: EncoderFacts): Promise<FeatureGrant | null> {
+  async #openFeatures(encoder: EncoderFacts): Promise<FeatureGrant | null> {
     const { database, project, dataset, crew } = this.#parts;
-    const { plan } = this.#keeper.run;
-    if (plan.kind === 'dp-sgd' || plan.kind === 'plain-lora') return null;
-    const layers = plan.kind === 'full-batch-head' ? plan.featureLayers.length : 1;
-    return grantFeatures(database, project, { encoderSha256: report.sha256, device: crew.device, maximumLength: plan.maximumLength, bytes: segmentBytes(dataset.notes.length * layers, shape.width) });
+    const use = featureUseOf(this.#keeper.run.plan, dataset.notes.length, encoder, crew.device);
+    const grant = use && (await grantFeatures(database, project, use));
+    this.#hasReadAllNotes = grant === null || grant.files.length === 0;
+    return grant;
   }
 
   async #runSession(data: RunData): Promise<SessionOutcome> {

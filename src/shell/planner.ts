@@ -10,6 +10,7 @@ import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import { EnergyMeter } from './energy-meter.ts';
 import { readEnergySettings } from './energy-settings.ts';
+import { areFeaturesCached, featureUseOf } from './feature-store.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import { readDataset, readProject } from './projects.ts';
 import { keepLearnedSpeed, readLearnedSpeed, type SpeedPlace } from './learned-speed.ts';
@@ -67,8 +68,11 @@ export class Planner {
 
   async forecast(id: string, plan: Plan): Promise<CostForecast> {
     const { project, workload, trainingUnits, place } = await this.#workOf(id, plan);
-    const speed = (await readLearnedSpeed(this.#database, place)) ?? (await this.#measuredSpeed());
-    const seconds = forecastSeconds(plan, workload, speed);
+    const use = featureUseOf(plan, workload.trainingRows + workload.heldOutRows, await this.#encoder(), this.#crew.device);
+    const isRead = use !== null && (await areFeaturesCached(this.#database, id, use));
+    // What was learned is of runs that read their notes.
+    const speed = (isRead ? null : await readLearnedSpeed(this.#database, place)) ?? (await this.#measuredSpeed());
+    const seconds = forecastSeconds(plan, { ...workload, isRead }, speed);
     const statement = statementOf(plan, { unit: plan.unit, trainingUnits, classes: workload.classes });
     const drawn = new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction).between(seconds);
     if (!isPrivate(plan) || !statement.isPrivate) return { seconds, ...drawn, epsilonRun: null, epsilonAfter: null, fitsBudget: true, statement };
@@ -76,7 +80,7 @@ export class Planner {
     return { seconds, ...drawn, epsilonRun: statement.epsilon, epsilonAfter, fitsBudget, statement };
   }
 
-  /** Takes from a finished run how long such work lasts here, for the next forecast. */
+  /** Takes from a finished run that has read all its notes how long such work lasts here, for the next forecast. */
   async learn({ projectId, plan, seconds }: RunRecord): Promise<void> {
     const { workload, place } = await this.#workOf(projectId, plan);
     await keepLearnedSpeed(this.#database, place, learnedSpeed(plan, workload, await this.#measuredSpeed(), seconds));

@@ -41,6 +41,8 @@ export interface Workload {
   readonly meanTokens: number;
   readonly classes: number;
   readonly width: number;
+  /** The frozen features lie in the cache. */
+  readonly isRead?: boolean;
 }
 
 /** What a run's measured seconds say of the speed that its forecast began with. */
@@ -60,8 +62,8 @@ export function forecastSeconds(plan: Plan, workload: Workload, speed: Speed): {
   return { low: 0.6 * central, central, high: 1.8 * central + 1 };
 }
 
-function workSeconds(plan: Plan, { trainingRows, heldOutRows, meanTokens, classes, width }: Workload, { tokensPerSecond, workers }: Speed): number {
-  const readOnce = ((trainingRows + heldOutRows) * meanTokens) / tokensPerSecond;
+function workSeconds(plan: Plan, { trainingRows, heldOutRows, meanTokens, classes, width, isRead = false }: Workload, { tokensPerSecond, workers }: Speed): number {
+  const readOnce = isRead ? 0 : ((trainingRows + heldOutRows) * meanTokens) / tokensPerSecond;
   const evaluations = 11;
   const steps = plannedSteps(plan, trainingRows);
   switch (plan.kind) {
