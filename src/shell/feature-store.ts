@@ -26,15 +26,22 @@ export async function storedFeatures(database: BedsideDatabase): Promise<{ reado
   return { bytes: sum(sizes), count: sizes.length };
 }
 
-/** Removes folders that belong to no project any more: of deleted ones, and of earlier columns. */
+/**
+ * Removes folders that belong to no project any more: of deleted ones, and of earlier columns. Never rejects: the record went with the secret, so that
+ * what cannot be removed now can no longer be read, and goes the next time.
+ */
 export async function sweepFeatures(database: BedsideDatabase): Promise<void> {
-  const root = await openFeatureRoot(featureRootName(database.name));
-  if (!root) return;
-  // Folders first: one that is made meanwhile has had its record before.
-  const folders = await namesIn(root);
-  const records = await inTransaction(database, ['features'], 'readonly', (transaction) => transaction.objectStore('features').getAll());
-  const known = new Set(records.map(({ folder }) => folder));
-  for (const folder of folders) if (!known.has(folder)) await removeFolder(root, folder);
+  try {
+    const root = await openFeatureRoot(featureRootName(database.name));
+    if (!root) return;
+    // Folders first: one that is made meanwhile has had its record before.
+    const folders = await namesIn(root);
+    const records = await inTransaction(database, ['features'], 'readonly', (transaction) => transaction.objectStore('features').getAll());
+    const known = new Set(records.map(({ folder }) => folder));
+    for (const folder of folders) if (!known.has(folder)) await removeFolder(root, folder);
+  } catch {
+    // See above.
+  }
 }
 
 /** Removes the features of every project. A run that goes on goes on without. */
