@@ -284,7 +284,9 @@ export class LedgerState {
         const { allowanceId, cohortIds, givenBy, epsilon, charges } = allowance;
         const delta = Math.min(allowance.delta, largestDelta);
         const chargesTo = this.#chargesTo(extra, extraSplitId, charges);
-        return { allowanceId, cohortIds, givenBy, epsilon, delta, epsilonSpent: cohorts.reduce((worst, cohort) => Math.max(worst, this.#epsilonOf(cohort, chargesTo, delta)), 0) };
+        // Where nothing was given, no delta was either: the least noisy of releases would spend the origin's a second time.
+        const measuredAt = epsilon === 0 ? 0 : delta;
+        return { allowanceId, cohortIds, givenBy, epsilon, delta, epsilonSpent: cohorts.reduce((worst, cohort) => Math.max(worst, this.#epsilonOf(cohort, chargesTo, measuredAt)), 0) };
       });
   }
 
