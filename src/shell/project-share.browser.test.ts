@@ -1,0 +1,189 @@
+import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
+import { deleteDB } from 'idb';
+import { afterEach, describe, expect, it } from 'vitest';
+import { buildDataset } from '../data/dataset.ts';
+import type { RawTable } from '../data/table.ts';
+import { gaussianMu } from '../privacy/gaussian.ts';
+import { fullBatchHeadPlan } from '../training/propose.ts';
+import { openBedsideDatabase, type BedsideDatabase } from './database.ts';
+import { LedgerKeeper, type RunLedger } from './ledger-keeper.ts';
+import { openLedgerStore, type DurableLedgerStore } from './ledger-store.ts';
+import { exportProject, importProject } from './project-file.ts';
+import { createProject, duplicateProject, readProject, saveDataset } from './projects.ts';
+
+const table: RawTable = {
+  fileName: 'notes.csv', format: 'csv', encoding: 'utf-8', header: ['note', 'kind', 'who'], unreadable: [],
+  rows: Array.from({ length: 40 }, (_, i) => ({ row: i + 2, cells: [`note ${i}`, i % 2 ? 'a' : 'b', `p${i >> 1}`] })),
+};
+const roles = { note: 'text', kind: 'label', who: 'person' } as const;
+const planOf = (epsilon: number, delta: number) => fullBatchHeadPlan({ trainingUnits: 16, trainingRows: 32, heldOutUnits: 4, heldOutRows: 8, classes: 2, unit: 'person', encoderLayers: 6, maximumLength: 64, heldOutShare: 0.2, seed: 1, epsilon, delta });
+
+/** One browser of one person: projects and ledger with a key of its own. */
+interface Installation {
+  readonly name: string;
+  readonly database: BedsideDatabase;
+  readonly store: DurableLedgerStore;
+  readonly keeper: LedgerKeeper;
+}
+
+describe('a project file and its share of the budget', () => {
+  const open: Installation[] = [];
+  async function installation(): Promise<Installation> {
+    const name = `share-test-${crypto.randomUUID()}`;
+    const [database, store] = await Promise.all([openBedsideDatabase(name), openLedgerStore(`${name}-ledger`)]);
+    open.push({ name, database, store, keeper: new LedgerKeeper(store, database) });
+    return open.at(-1)!;
+  }
+  afterEach(async () => {
+    for (const { name, database, store } of open.splice(0)) {
+      database.close();
+      store.close();
+      await Promise.all([deleteDB(name), deleteDB(`${name}-ledger`)]);
+    }
+  });
+
+  async function withNotes(): Promise<{ readonly here: Installation; readonly id: string }> {
+    const here = await installation();
+    const { id } = await createProject(here.database, table, false);
+    await saveDataset(here.database, id, roles, buildDataset(table, roles));
+    return { here, id };
+  }
+  const project = ({ database }: Installation, id: string) => readProject(database, id);
+  const budget = async (here: Installation, id: string) => here.keeper.budgetOf(await project(here, id));
+  const left = async (here: Installation, id: string) => here.keeper.epsilonLeft(await project(here, id));
+  const shareable = async (here: Installation, id: string) => (await here.keeper.shareable(await project(here, id))).epsilon;
+  const file = (here: Installation, id: string, epsilon?: number) => exportProject(here.database, here.keeper, id, epsilon);
+  const opened = (here: Installation, from: Blob) => importProject(here.database, here.keeper, from);
+
+  /** Charges one release of this epsilon to the training part, as a run does. */
+  async function spend(here: Installation, id: string, epsilon: number): Promise<RunLedger> {
+    const { delta } = await budget(here, id);
+    const run = await here.keeper.openRun(await project(here, id), planOf(epsilon, delta), crypto.randomUUID(), 'started');
+    await run.charges.charge('training', 0, 'gradient', { kind: 'gaussian', noiseMultiplier: (1 + 1e-12) / gaussianMu(epsilon, delta) });
+    return run;
+  }
+
+  it('takes the share from here, and lets the copy spend that much', async () => {
+    const { here, id } = await withNotes();
+    await spend(here, id, 1);
+    const before = await left(here, id);
+    const saved = await file(here, id, 1.5);
+    expect(await budget(here, id)).toMatchObject({ epsilonLimit: 2.5, allowance: null });
+    expect(await left(here, id)).toBeLessThan(before - 0.5);
+
+    const there = await installation();
+    const copy = await opened(there, saved);
+    expect(await budget(there, copy)).toMatchObject({ epsilonLimit: 4, allowance: { epsilon: 1.5, epsilonSpent: 0 } });
+    expect((await budget(there, copy)).delta).toBe((await budget(here, id)).delta);
+    expect(await left(there, copy)).toBeCloseTo(1.5, 4);
+    const { delta } = await budget(there, copy);
+    expect(await there.keeper.afterRun(await project(there, copy), planOf(1.5, delta))).toMatchObject({ fitsBudget: true });
+    expect(await there.keeper.afterRun(await project(there, copy), planOf(1.6, delta))).toMatchObject({ fitsBudget: false });
+    const run = await spend(there, copy, 1.5);
+    expect((await budget(there, copy)).allowance!.epsilonSpent).toBeCloseTo(1.5, 6);
+    await expect(run.charges.charge('training', 1, 'gradient', { kind: 'gaussian', noiseMultiplier: 40 })).rejects.toMatchObject({ code: 'budget/allowance-exhausted', family: 'budget' });
+    // The held-out part pays for itself, out of the same share.
+    await run.charges.charge('held-out', 1, 'charged-validation', { kind: 'gaussian', noiseMultiplier: 40 });
+    // A duplicate has no budget of its own.
+    const twin = await duplicateProject(there.database, copy, 'twin');
+    await expect(spend(there, twin.id, 0.1)).rejects.toMatchObject({ code: 'budget/allowance-exhausted' });
+  });
+
+  it('lets a copy without a share train nothing privately, and one with a share that comes later', async () => {
+    const { here, id } = await withNotes();
+    const there = await installation();
+    const copy = await opened(there, await file(here, id));
+    expect(await budget(there, copy)).toMatchObject({ allowance: { epsilon: 0, epsilonSpent: 0 } });
+    expect(await left(there, copy)).toBe(0);
+    await expect(there.keeper.checkAllowance(await project(there, copy), planOf(1, 1e-5))).rejects.toMatchObject({ code: 'budget/no-allowance' });
+    await expect(spend(there, copy, 0.1)).rejects.toMatchObject({ code: 'budget/no-allowance' });
+    // The origin has lost nothing.
+    expect(await left(here, id)).toBe(4);
+    await spend(here, id, 1);
+    const better = await opened(there, await file(here, id, 0.5));
+    for (const one of [copy, better]) expect(await budget(there, one)).toMatchObject({ allowance: { epsilon: 0.5, epsilonSpent: 0 } });
+    await spend(there, copy, 0.5);
+  });
+
+  it('brings nothing where it comes from, and nothing when it is opened twice', async () => {
+    const { here, id } = await withNotes();
+    await spend(here, id, 1);
+    const without = await file(here, id);
+    const saved = await file(here, id, 1);
+    const before = await budget(here, id);
+    for (const one of [saved, without]) await opened(here, one);
+    expect(await budget(here, id)).toEqual(before);
+    expect(before.allowance).toBeNull();
+
+    const there = await installation();
+    const copy = await opened(there, saved);
+    await spend(there, copy, 1);
+    const spent = await budget(there, copy);
+    const again = await opened(there, saved);
+    expect(await budget(there, again)).toEqual(spent);
+    // Back at home, what the copy spent counts as well, and home stays home.
+    const home = await opened(here, await file(there, copy));
+    expect(await budget(here, home)).toMatchObject({ allowance: null, epsilonLimit: before.epsilonLimit });
+    expect((await budget(here, home)).epsilonSpent).toBeGreaterThan(before.epsilonSpent);
+  });
+
+  it('gives of what it brought to a further copy', async () => {
+    const { here, id } = await withNotes();
+    const [there, elsewhere] = [await installation(), await installation()];
+    const copy = await opened(there, await file(here, id, 2));
+    expect(await shareable(there, copy)).toBeCloseTo(2, 12);
+    const second = await opened(elsewhere, await file(there, copy, 0.75));
+    expect(await budget(there, copy)).toMatchObject({ allowance: { epsilon: 1.25 } });
+    expect(await budget(elsewhere, second)).toMatchObject({ allowance: { epsilon: 0.75 } });
+    await expect(file(there, copy, 1.3)).rejects.toMatchObject({ code: 'settings/share-too-large' });
+    // The first origin gave up what the second copy holds: its file is known there.
+    const home = await opened(here, await file(elsewhere, second));
+    expect((await budget(here, home)).allowance).toBeNull();
+  });
+
+  it('is lost where the file cannot be written, and says so; nothing is lost where more is asked than is left', async () => {
+    const { here, id } = await withNotes();
+    const failing = exportProject(here.database, here.keeper, id, 1, () => {
+      throw new Error('out of memory');
+    });
+    await expect(failing).rejects.toMatchObject({ code: 'storage/share-lost', values: { epsilon: 1 } });
+    expect((await budget(here, id)).epsilonLimit).toBe(3);
+    await expect(file(here, id, 3.5)).rejects.toMatchObject({ code: 'settings/share-too-large' });
+    await expect(file(here, id, Number.NaN)).rejects.toMatchObject({ code: 'settings/out-of-range' });
+    expect((await budget(here, id)).epsilonLimit).toBe(3);
+  });
+
+  it('gives nothing where no columns say which notes there are', async () => {
+    const here = await installation();
+    const { id } = await createProject(here.database, table, false);
+    await expect(file(here, id, 1)).rejects.toMatchObject({ code: 'settings/share-too-large' });
+    const there = await installation();
+    expect(await project(there, await opened(there, await file(here, id)))).toMatchObject({ noteCount: null });
+  });
+
+  /** The file with one part changed. */
+  async function changed(from: Blob, part: string, change: (value: Record<string, unknown>) => Record<string, unknown>): Promise<Blob> {
+    const entries = unzipSync(new Uint8Array(await from.arrayBuffer()));
+    entries[`${part}.json`] = strToU8(JSON.stringify(change(JSON.parse(strFromU8(entries[`${part}.json`]!)) as Record<string, unknown>)));
+    return new Blob([new Uint8Array(zipSync(entries))]);
+  }
+
+  it('of the first version opens as a copy that brought nothing, and at home as ever', async () => {
+    const { here, id } = await withNotes();
+    await spend(here, id, 1);
+    const older = await changed(await changed(await file(here, id), 'project', (value) => ({ ...value, version: 1 })), 'ledger', ({ cohorts, events }) => ({ cohorts, events }));
+    const there = await installation();
+    for (let time = 0; time < 2; time++) expect(await budget(there, await opened(there, older))).toMatchObject({ allowance: { epsilon: 0 } });
+    const before = await budget(here, id);
+    expect(await budget(here, await opened(here, older))).toEqual(before);
+  });
+
+  it('of a later version, or without what it brings, is refused', async () => {
+    const { here, id } = await withNotes();
+    const saved = await file(here, id);
+    const there = await installation();
+    await expect(opened(there, await changed(saved, 'project', (value) => ({ ...value, version: 3 })))).rejects.toMatchObject({ code: 'input/project-file-newer' });
+    await expect(opened(there, await changed(saved, 'ledger', ({ cohorts, events }) => ({ cohorts, events })))).rejects.toMatchObject({ code: 'input/project-file' });
+    expect((await there.store.read()).entries).toEqual([]);
+  });
+});
