@@ -7,13 +7,15 @@ import type { BackendName } from '../engine/engine.ts';
 import type { ColumnGuess, ColumnRole, Dataset, Note, RawTable, RowProblem, RowProblemCode } from '../data/table.ts';
 import type { EnergyRange } from '../energy/estimate.ts';
 import type { DeviceClass } from '../energy/power.ts';
-import type { GroupReport } from '../fairness/group-report.ts';
-import type { ClassificationReport, Proportion } from '../metrics/classification.ts';
-import type { CalibrationReport } from '../metrics/calibration.ts';
+import type { Proportion } from '../metrics/classification.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
 import type { LedgerEntry } from '../privacy/events.ts';
 import type { Plan } from '../training/plan.ts';
-import type { PlanAlternatives } from '../training/propose.ts';
+import type { Failure } from '../state/failure.ts';
+import type { ReleasedAccuracy } from '../training/charged-validation.ts';
+import type { Evaluation } from '../training/evaluate.ts';
+import type { Prediction } from '../training/predict.ts';
+import type { PlanProposal as ProposedPlan } from '../training/propose.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 
 export interface Progress {
@@ -31,10 +33,17 @@ export interface KernelCheck {
   readonly tolerance: number;
 }
 
+/** On what something is computed; the words for it are the page's. */
+export interface DeviceName {
+  /** Of the backend's build, e.g. 'WebAssembly, relaxed SIMD', or of the graphics chip. */
+  readonly name: string;
+  /** Workers that compute side by side. */
+  readonly workers: number;
+}
+
 export interface DeviceReport {
   readonly backend: BackendName;
-  /** In words, e.g. "WebAssembly, relaxed SIMD, 2 workers". */
-  readonly device: string;
+  readonly device: DeviceName;
   /** Why this backend: code for the words, e.g. 'webgpu-passed', 'no-webgpu', 'webgpu-mismatch', 'software-adapter', 'chosen'. */
   readonly reason: string;
   /** Kernel that disagreed with the reference, where one did. */
@@ -122,14 +131,8 @@ export interface Project {
   /** One public sentence a label, or '' where the bare label name serves. */
   readonly sentences: Readonly<Record<string, string>>;
   readonly runs: readonly RunSummary[];
-}
-
-/** Token lengths under a maximum length: how many notes are cut and how many tokens are lost. */
-export interface LengthReport {
-  readonly maximumLength: number;
-  readonly cutNotes: number;
-  readonly cutTokens: number;
-  readonly longestTokens: number;
+  /** The number that the next run gets. Runs that are not in the list have had theirs. */
+  readonly nextRunNumber: number;
 }
 
 // ---- privacy ----------------------------------------------------------------------------------
@@ -143,9 +146,20 @@ export interface BudgetReport {
   readonly epsilonHeldOut: number;
   /** Some of it was charged for rows where this data set protects persons, and nobody knows how many rows a person has there. */
   readonly isUnitMixed: boolean;
+  /** Another data set that may hold the same people has less of its limit left, so less may be spent here than this one leaves. Absent where nobody asked. */
+  readonly isTighterElsewhere?: boolean;
   /** What these notes brought along as a copy of a project file, and what was spent of it here: it binds beside the limit. Null where they are no copy. */
   readonly allowance: { readonly epsilon: number; readonly epsilonSpent: number } | null;
   readonly isChainIntact: boolean;
+}
+
+/** An estimate of the memory that a plan takes at its largest moment, all workers together, beside what can be counted on here. */
+export interface MemoryForecast {
+  readonly neededBytes: number;
+  readonly availableBytes: number;
+  /** What takes the most of it: the notes themselves, the frozen features, or the gradients of a unit's rows. */
+  readonly largest: 'notes' | 'features' | 'gradients';
+  readonly fits: boolean;
 }
 
 export interface CostForecast {
@@ -157,26 +171,18 @@ export interface CostForecast {
   readonly epsilonAfter: number | null;
   /** What of the copy's allowance would be spent then; null where nothing was brought along. */
   readonly allowanceAfter: number | null;
+  /** Every charge of the run will be accepted, by the limit of this data set and of every other that may hold the same people. */
   readonly fitsBudget: boolean;
+  /** Where another data set's limit does not suffice, though this one's does: what its most exposed unit would come to. */
+  readonly overElsewhere?: { readonly epsilonAfter: number; readonly epsilonLimit: number } | null;
+  /** A plan that does not fit is refused at its start. */
+  readonly memory: MemoryForecast;
   /** What a run of this plan promises, and what it does not cover. */
   readonly statement: PrivacyStatement;
 }
 
 /** The plan chosen by rule, and why, as codes for the words. */
-export interface PlanProposal {
-  readonly plan: Plan;
-  /** The default plan of every way of training: `plan` is one of them. */
-  readonly alternatives: PlanAlternatives;
-  readonly reasons: readonly { readonly code: string; readonly values: Readonly<Record<string, number | string>> }[];
-  /** x = N mu / K of recipe R; below 2 the label sentences alone do as well, below 10 little is gained. */
-  readonly signal: number;
-  readonly isTooFewRows: boolean;
-  /** Numbers of units in each part, and rows. */
-  readonly trainingUnits: number;
-  readonly trainingRows: number;
-  readonly heldOutUnits: number;
-  readonly heldOutRows: number;
-  readonly lengths: LengthReport;
+export interface PlanProposal extends ProposedPlan {
   /** Held-out rows of each label, for the owner's eyes; absent where the split has not been drawn yet. */
   readonly heldOutByLabel?: Readonly<Record<string, number>>;
 }
@@ -200,6 +206,7 @@ export type RunPhase = 'loading-model' | 'tokenizing' | 'features' | 'training' 
 
 export interface RunProgress {
   readonly runId: string;
+  readonly runNumber: number;
   readonly phase: RunPhase;
   readonly phaseProgress: Progress;
   readonly step: number;
@@ -212,7 +219,10 @@ export interface RunProgress {
   /** What the most exposed unit will have spent, all runs together, after one more step and at the end; null where nothing is charged. */
   readonly epsilonNextStep: number | null;
   readonly epsilonAtEnd: number | null;
-  readonly device: string;
+  /** By the pace of the last steps, and no less than what has been drawn; null while there is none. */
+  readonly energyAtEnd: EnergyRange | null;
+  /** Null until it is ready. */
+  readonly device: DeviceName | null;
   readonly savedAtMs: number | null;
   readonly points: readonly PanelPoint[];
 }
@@ -228,6 +238,7 @@ export interface RunSummary {
   readonly seconds: number;
   readonly stepsDone: number;
   readonly steps: number;
+  /** What was charged to the training part, by the ledger; null where the plan is not private. */
   readonly epsilonRun: number | null;
   readonly energyWh: EnergyRange;
   readonly accuracy: Proportion | null;
@@ -240,10 +251,11 @@ export interface RunSummary {
 export type RunMessage =
   | { readonly kind: 'progress'; readonly progress: RunProgress }
   /** `failure` says why where the person did not ask: a full disk. The run goes on when it is resumed. */
-  | { readonly kind: 'paused'; readonly progress: RunProgress; readonly failure?: { readonly code: string; readonly message: string; readonly hint: string } }
-  | { readonly kind: 'finished'; readonly run: RunSummary }
-  | { readonly kind: 'stopped'; readonly run: RunSummary; readonly reason: 'asked' | 'budget' }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string };
+  | { readonly kind: 'paused'; readonly progress: RunProgress; readonly failure?: Failure }
+  /** `statement`: what was charged in the end. */
+  | { readonly kind: 'finished'; readonly run: RunSummary; readonly statement: PrivacyStatement }
+  | { readonly kind: 'stopped'; readonly run: RunSummary; readonly reason: 'asked' | 'budget'; readonly statement: PrivacyStatement }
+  | ({ readonly kind: 'failed' } & Failure);
 
 export interface RunHandle {
   readonly runId: string;
@@ -254,28 +266,23 @@ export interface RunHandle {
 }
 
 /** Held-out results of a finished run: exact, for the owner's eyes. */
-export interface RunResults {
+export interface RunResults extends Evaluation {
   readonly run: RunSummary;
   readonly labels: readonly string[];
-  readonly classification: ClassificationReport;
-  readonly calibration: CalibrationReport;
-  /** Temperature fitted on held-out rows; owner's eyes, never exported. */
-  readonly temperature: number;
-  readonly groups: readonly GroupReport[];
   /** Charged accuracy, which may leave with an export: value and interval including the noise; null where none was charged. */
-  readonly releasedAccuracy: { readonly value: number; readonly low: number; readonly high: number; readonly epsilon: number } | null;
+  readonly releasedAccuracy: ReleasedAccuracy | null;
   readonly statement: PrivacyStatement;
   readonly energyWh: EnergyRange;
   readonly carbonGrams: EnergyRange;
 }
 
-export interface Prediction {
-  readonly label: string;
-  readonly confidence: number;
-  /** Probability of every label, in label order. */
-  readonly probabilities: readonly number[];
-  readonly tokens: number;
-  readonly cutTokens: number;
+/** A file that came back with its labels. */
+export interface LabelledFile {
+  /** CSV with `predicted_label` and `confidence` added. Where it was cancelled: those rows alone that were labelled. */
+  readonly table: Blob;
+  /** Rows labelled, of those that have a text. */
+  readonly done: number;
+  readonly total: number;
 }
 
 // ---- storage ----------------------------------------------------------------------------------
@@ -330,7 +337,8 @@ export interface BedsideService {
   /** The set-aside rows as CSV with a reason column. */
   setAsideRows(id: string): Promise<Blob>;
 
-  proposePlan(id: string): Promise<PlanProposal>;
+  /** Reads every note twice where that has not been done before: `onProgress` counts notes. `signal` ends it; what was read by then is forgotten. */
+  proposePlan(id: string, onProgress?: (progress: Progress) => void, signal?: AbortSignal): Promise<PlanProposal>;
   forecast(id: string, plan: Plan): Promise<CostForecast>;
   budget(id: string): Promise<BudgetReport>;
   setBudget(id: string, epsilonLimit: number): Promise<BudgetReport>;
@@ -343,8 +351,8 @@ export interface BedsideService {
   results(id: string, runId: string): Promise<RunResults>;
 
   classify(id: string, runId: string, text: string): Promise<Prediction>;
-  /** CSV of the file with `predicted_label` and `confidence` added. */
-  classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Blob>;
+  /** `signal` ends it after the rows in hand and gives those that are labelled; rejects with `cancelled` where there are none. */
+  classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<LabelledFile>;
   exportModel(id: string, runId: string): Promise<Blob>;
 
   ledger(): Promise<{ readonly entries: readonly LedgerEntry[]; readonly isChainIntact: boolean }>;
@@ -360,4 +368,4 @@ export interface BedsideService {
   trySending(): Promise<'refused' | 'sent'>;
 }
 
-export type { RowProblem };
+export type { Prediction, RowProblem };

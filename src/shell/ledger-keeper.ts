@@ -1,14 +1,15 @@
 import { checkPositive } from '../ground/check.ts';
 import type { Dataset } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
-import { isWithinBudget, type Balance, type ExtraCharges } from '../privacy/balance.ts';
+import type { Balance, ExtraCharges, LedgerState } from '../privacy/balance.ts';
 import { shareable, shareTooLarge, type Shareable } from '../privacy/budget-share.ts';
-import type { Charge } from '../privacy/composition.ts';
-import type { CohortEvent, LedgerEntry, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
+import type { BudgetEvent, CohortEvent, LedgerEntry, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import { allowanceExhausted } from '../privacy/ledger-errors.ts';
 import { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
+import { chargesOfRun, epsilonOf, type ChargedParts } from '../training/charged-parts.ts';
+import { ledgerCharges } from '../training/ledger-charges.ts';
 import { plannedCharges } from '../training/planned-charges.ts';
 import type { PrivatePlan } from '../training/plan.ts';
 import { defaultDelta, defaultHeldOutShare } from '../training/propose.ts';
@@ -20,12 +21,13 @@ import type { DurableLedgerStore } from './ledger-store.ts';
 import { shareLedger, type SharedLedger } from './ledger-share.ts';
 import { changeProject, readDataset } from './projects.ts';
 import type { ProjectRecord } from './records.ts';
+import { runsOfProject } from './runs.ts';
 import type { Follower } from './shared-work.ts';
 import { sizeOf } from './stored-bytes.ts';
 import { inTransaction } from './transaction.ts';
 import { dealtNotes, hashedRows, namingOf } from './unit-hashes.ts';
 
-function dataChanged(): BedsideError {
+export function dataChanged(): BedsideError {
   return new BedsideError('training/data-changed', 'input', 'The notes or their columns were changed since this run began, so it cannot go on.', 'Put the columns back as they were, or start a new run.');
 }
 
@@ -33,15 +35,27 @@ function noPersons(): BedsideError {
   return new BedsideError('training/no-persons', 'settings', 'This plan protects persons, and no column says which notes are of one person.', 'Name the person column, or choose the note as the unit.');
 }
 
+/** Entries carry the minute they were written in: the page may read them, and how long a single step took would tell how many notes were drawn. */
+const clockMs = 60_000;
+
 /** A private run's door to the ledger. */
 export interface RunLedger {
   readonly charges: ChargePort;
   budget(): BudgetReport;
-  /** What the ledger holds of the run's training part, earlier sessions included. */
-  charged(): readonly Charge[];
+  /** What the ledger holds of the run, earlier sessions included. */
+  charged(): ChargedParts;
   /** What the most exposed unit will have spent, all runs together, after one more step than `stepsDone` and at the plan's end. */
   ahead(stepsDone: number): { readonly next: number; readonly end: number } | null;
   end(state: 'finished' | 'stopped' | 'failed'): Promise<void>;
+}
+
+/** What a whole run of a plan would come to. */
+export interface AfterRun {
+  readonly epsilonAfter: number;
+  readonly allowanceAfter: number | null;
+  readonly fitsBudget: boolean;
+  /** Where it is not this data set's limit that does not suffice: another data set that may hold the same people would be brought past its own. */
+  readonly overElsewhere: { readonly epsilonAfter: number; readonly epsilonLimit: number } | null;
 }
 
 /** A project's rows as the ledger knows them, under one unit and one held-out share. */
@@ -73,7 +87,7 @@ export class LedgerKeeper {
       const head = await this.#store.head().catch(() => null);
       if (head?.hash === known.head?.hash && head?.count === known.head?.count) return known;
     }
-    this.#ledger = Ledger.open(this.#store, Date.now);
+    this.#ledger = Ledger.open(this.#store, () => Math.floor(Date.now() / clockMs) * clockMs);
     return this.#ledger;
   }
 
@@ -92,7 +106,20 @@ export class LedgerKeeper {
   }
 
   async budgetOf(project: ProjectRecord): Promise<BudgetReport> {
-    return reportOf(await this.#balance(await this.subject(project), {}));
+    const subject = await this.subject(project);
+    const { ledger, state } = await this.#entered(subject);
+    return { ...reportOf(await this.#balance(subject, {})), isTighterElsewhere: ledger.isChainIntact && state.tighterThan(subject.splitId) !== null };
+  }
+
+  /** What a run at `delta` enters before it charges anything (its cohorts, a budget where there is none or delta falls), and the ledger as it would be then. */
+  async #entered(subject: LedgerSubject, largestDelta = Infinity): Promise<{ readonly ledger: Ledger; readonly opening: readonly LedgerEvent[]; readonly state: LedgerState }> {
+    const balance = await this.#balance(subject, {});
+    const ledger = await this.ledger();
+    const isKnown = ledger.balance(subject.splitId) !== null;
+    const delta = Math.min(largestDelta, balance.delta);
+    const budget = !isKnown || delta < balance.delta ? [budgetEvent(subject, isKnown ? balance.epsilonLimit : subject.project.epsilonLimit, delta)] : [];
+    const opening = [...subject.cohorts, ...budget];
+    return { ledger, opening, state: ledger.preview(opening) };
   }
 
   /** What a data set would have spent after further charges; also where the ledger does not know it yet. */
@@ -101,17 +128,32 @@ export class LedgerKeeper {
     const known = ledger.balanceAfter(subject.splitId, extra);
     if (known) return known;
     const balance = ledger.preview([...subject.cohorts, budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))]).balance(subject.splitId, extra);
-    return balance ?? { epsilonLimit: subject.project.epsilonLimit, delta: defaultDelta(subject.units), epsilonSpent: Infinity, epsilonTraining: Infinity, epsilonHeldOut: Infinity, isUnitMixed: false, allowance: null, isChainIntact: ledger.isChainIntact };
+    return balance ?? { ...everythingSpent(subject), isChainIntact: ledger.isChainIntact };
   }
 
-  /** Sets the limit of a data set for good; delta stays what it was. */
+  /** Sets the limit of a project's notes for good, however they have been dealt; delta stays what it was. */
   async setBudget(project: ProjectRecord, epsilonLimit: number): Promise<BudgetReport> {
     checkPositive('budget limit', epsilonLimit);
     const changed = await changeProject(this.#database, project.id, (record) => ({ ...record, epsilonLimit }));
     const subject = await this.subject(changed);
     const { delta } = await this.#balance(subject, {});
-    await (await this.ledger()).append([...subject.cohorts, budgetEvent(subject, epsilonLimit, delta)]);
+    const ledger = await this.ledger();
+    const others = await this.#otherDeals(subject, ledger);
+    await ledger.append([...subject.cohorts, budgetEvent(subject, epsilonLimit, delta), ...others.map((other): BudgetEvent => ({ kind: 'budget', id: crypto.randomUUID(), epsilonLimit, ...other }))]);
     return this.budgetOf(changed);
+  }
+
+  /** The same notes dealt by another unit, share or person column, or read from other columns by an earlier run: what of them has a budget. */
+  async #otherDeals({ project, splitId, cohorts }: LedgerSubject, ledger: Ledger): Promise<readonly Pick<BudgetEvent, 'cohortIds' | 'delta'>[]> {
+    const state = ledger.preview(cohorts);
+    const runIds = new Set((await runsOfProject(this.#database, project.id)).map(({ id }) => id));
+    const charged = ledger.entries.flatMap(({ event }) => (event.kind === 'charge' && runIds.has(event.runId) ? (state.splitOf(event.cohortId) ?? []) : []));
+    const others = new Set([...state.splitsOfRows(new Set(cohorts.flatMap(({ rowHashes = [] }) => rowHashes))), ...charged]);
+    others.delete(splitId);
+    return [...others].flatMap((other) => {
+      const budget = state.budget(other);
+      return budget ? [{ cohortIds: state.cohortIdsOf(other), delta: budget.delta }] : [];
+    });
   }
 
   /**
@@ -124,30 +166,39 @@ export class LedgerKeeper {
     return this.budgetOf(project);
   }
 
-  /** Largest epsilon that a new run may still spend on the training part; 0 where nothing is left. */
+  /** Largest epsilon that a new run may still spend on the training part, by every limit that its charges will be held to; 0 where nothing is left. */
   async epsilonLeft(project: ProjectRecord): Promise<number> {
     const subject = await this.subject(project);
     const { epsilonLimit, delta } = await this.#balance(subject, {});
-    const fits = async (epsilon: number) => {
-      return isWithinBudget(await this.#balance(subject, { training: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 1 / gaussianMu(epsilon, delta) }, count: 1 }] }));
-    };
-    if (await fits(epsilonLimit)) return epsilonLimit;
+    const { ledger, state } = await this.#entered(subject);
+    const fits = (epsilon: number) => state.refusal(subject.splitId, { training: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 1 / gaussianMu(epsilon, delta) }, count: 1 }] }) === null;
+    if (!ledger.isChainIntact) return 0;
+    if (fits(epsilonLimit)) return epsilonLimit;
     let [low, high] = [0, epsilonLimit];
     for (let round = 0; round < 20; round++) {
       const middle = (low + high) / 2;
-      if (await fits(middle)) low = middle;
+      if (fits(middle)) low = middle;
       else high = middle;
     }
     return low;
   }
 
-  /** What the most exposed unit will have spent once a run of this plan has ended. */
-  async afterRun(project: ProjectRecord, plan: PrivatePlan): Promise<{ readonly epsilonAfter: number; readonly allowanceAfter: number | null; readonly fitsBudget: boolean }> {
+  /** What the most exposed unit will have spent once a run of this plan has ended, and whether every charge of it will be accepted. */
+  async afterRun(project: ProjectRecord, plan: PrivatePlan): Promise<AfterRun> {
     const subject = await this.subject(project, plan);
-    const training = plannedCharges(plan, subject.trainingUnits, subject.classes);
+    const { ledger, state } = await this.#entered(subject, plan.delta);
     // A validation that no longer fits is left out by the run, so it is no reason to refuse the run.
-    const after = await this.#balance(subject, { training });
-    return { epsilonAfter: after.epsilonSpent, allowanceAfter: after.allowance?.epsilonSpent ?? null, fitsBudget: isWithinBudget(after) };
+    const extra = { training: plannedCharges(plan, subject.trainingUnits, subject.classes) };
+    const after = ledger.isChainIntact ? state.balance(subject.splitId, extra) : null;
+    if (!after) return { epsilonAfter: Infinity, allowanceAfter: null, fitsBudget: false, overElsewhere: null };
+    const refusal = state.refusal(subject.splitId, extra);
+    const isElsewhere = refusal?.kind === 'limit' && refusal.splitId !== subject.splitId;
+    return { epsilonAfter: after.epsilonSpent, allowanceAfter: after.allowance?.epsilonSpent ?? null, fitsBudget: refusal === null, overElsewhere: isElsewhere ? { epsilonAfter: refusal.epsilonAfter, epsilonLimit: refusal.epsilonLimit } : null };
+  }
+
+  /** Epsilon that a run's training part was charged until now, by the ledger's events. */
+  async epsilonCharged(runId: string, { delta }: PrivatePlan): Promise<number> {
+    return epsilonOf(chargesOfRun((await this.ledger()).entries.map(({ event }) => event), runId).training, delta) ?? 0;
   }
 
   /** What charging an interrupted step again adds. */
@@ -169,28 +220,21 @@ export class LedgerKeeper {
     if (plan.unit === 'person' && cohorts[0].maximumRowsPerPerson === null) throw noPersons();
     const isElsewhere = ({ event }: LedgerEntry) => event.kind === 'charge' && event.runId === runId && cohorts.every(({ cohortId }) => cohortId !== event.cohortId);
     if (how === 'resumed' && ledger.entries.some(isElsewhere)) throw dataChanged();
-    const balance = await this.#balance(subject, {});
-    const isKnown = ledger.balance(splitId) !== null;
-    const delta = Math.min(plan.delta, balance.delta);
-    const events: LedgerEvent[] = [...cohorts];
-    if (!isKnown || delta < balance.delta) events.push(budgetEvent(subject, isKnown ? balance.epsilonLimit : project.epsilonLimit, delta));
-    await ledger.append([...events, runEvent(runId, how)]);
+    const { opening, state } = await this.#entered(subject, plan.delta);
+    await ledger.append([...opening, runEvent(runId, how)]);
+    const [balance, isTighterElsewhere] = [state.balance(splitId), state.tighterThan(splitId) !== null];
     const planned = plannedCharges(plan, subject.trainingUnits, subject.classes);
     const [before, step] = [planned.slice(0, -1), planned.at(-1)];
-    const charged = () => ledger.entries.flatMap(({ event }) => (event.kind === 'charge' && event.runId === runId && event.cohortId === cohortOf.training ? [{ mechanism: event.mechanism, count: 1 }] : []));
-    const cohortOf = { training: cohorts[0].cohortId, 'held-out': cohorts[1].cohortId };
+    const charged = () => chargesOfRun(ledger.entries.map(({ event }) => event), runId);
     return {
-      charges: {
-        // A new id for every try: where the store fails, nobody knows whether the first was written, and then both count.
-        charge: (part, step, purpose, mechanism) => ledger.charge({ kind: 'charge', id: crypto.randomUUID(), cohortId: cohortOf[part], runId, step, purpose, mechanism }),
-      },
-      budget: () => reportOf(ledger.balance(splitId) ?? balance),
+      charges: ledgerCharges(ledger, { training: cohorts[0].cohortId, 'held-out': cohorts[1].cohortId }, runId, () => crypto.randomUUID()),
+      budget: () => ({ ...reportOf(ledger.balance(splitId) ?? balance ?? everythingSpent(subject)), isTighterElsewhere }),
       charged,
       ahead: (stepsDone) => {
         if (!step) return null;
         const left = plan.steps - stepsDone;
         // What comes before the first step is charged once; a run that has charged anything has charged it.
-        const first = charged().length > 0 ? [] : before;
+        const first = charged().training.length > 0 ? [] : before;
         const spentAfter = (steps: number) => ledger.balanceAfter(splitId, { training: steps > 0 ? [...first, { mechanism: step.mechanism, count: steps }] : first })?.epsilonSpent ?? Infinity;
         return { next: spentAfter(Math.min(1, left)), end: spentAfter(left) };
       },
@@ -259,6 +303,10 @@ export class LedgerKeeper {
     this.#key = null;
     await inTransaction(this.#database, ['hashes'], 'readwrite', (transaction) => transaction.objectStore('hashes').clear());
   }
+}
+
+function everythingSpent({ project, units }: LedgerSubject): Balance {
+  return { epsilonLimit: project.epsilonLimit, delta: defaultDelta(units), epsilonSpent: Infinity, epsilonTraining: Infinity, epsilonHeldOut: Infinity, isUnitMixed: false, allowance: null, isChainIntact: true };
 }
 
 function budgetEvent({ cohorts }: Pick<LedgerSubject, 'cohorts'>, epsilonLimit: number, delta: number): LedgerEvent {
