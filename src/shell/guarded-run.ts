@@ -108,7 +108,9 @@ export class GuardedRun {
   /** The project's cached features; null for plans that read none. */
   async #openFeatures(encoder: EncoderFacts): Promise<FeatureGrant | null> {
     const { database, project, dataset, crew } = this.#parts;
-    const use = featureUseOf(this.#keeper.run.plan, dataset.notes.length, encoder, crew.device);
+    // The device without the number of workers: they find each other's files.
+    const [first] = await crew.ready();
+    const use = first ? featureUseOf(this.#keeper.run.plan, dataset.notes.length, encoder, first.device) : null;
     const grant = use && (await grantFeatures(database, project, use));
     this.#hasReadAllNotes = grant === null || grant.files.length === 0;
     return grant;

@@ -68,7 +68,8 @@ export class Planner {
 
   async forecast(id: string, plan: Plan): Promise<CostForecast> {
     const { project, workload, trainingUnits, place } = await this.#workOf(id, plan);
-    const use = featureUseOf(plan, workload.trainingRows + workload.heldOutRows, await this.#encoder(), this.#crew.device);
+    const [first] = await this.#crew.ready();
+    const use = first ? featureUseOf(plan, workload.trainingRows + workload.heldOutRows, await this.#encoder(), first.device) : null;
     const isRead = use !== null && (await areFeaturesCached(this.#database, id, use));
     // What was learned is of runs that read their notes.
     const speed = (isRead ? null : await readLearnedSpeed(this.#database, place)) ?? (await this.#measuredSpeed());
