@@ -373,7 +373,7 @@ describe('a server that wants more than was agreed', () => {
 
   it('a limit of epsilon below the total ends participation early', async () => {
     const scene = await Scene.open();
-    // One release at noise 4 is epsilon 0.93, two are 1.37, three 1.72: by `gaussianEpsilon`, checked in its own tests.
+    // One release at noise 4 is epsilon 0.926, two are 1.356, three 1.698, by `gaussianEpsilon`, which has tests of its own.
     scene.agreement = agreeTo(task, taskHash, 1.5);
     await scene.load();
     await scene.run();

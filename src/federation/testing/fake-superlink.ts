@@ -52,6 +52,7 @@ export class FakeSuperLink {
   runId = 7n;
   #pending: Pending[] = [];
   #pushes = new Map<string, Push>();
+  #keys = new Map<string, Promise<CryptoKey>>();
   #counts = new Map<string, number>();
   #nextId = 2n ** 63n + 5n;
 
@@ -186,13 +187,21 @@ export class FakeSuperLink {
     return reply(endpoints.pushObject.answer, { isStored });
   }
 
+  /** Imported once. */
+  #keyOf(header: string): Promise<CryptoKey> {
+    const known = this.#keys.get(header);
+    if (known) return known;
+    const spki = Buffer.from(Buffer.from(header, 'base64').toString().replaceAll(/-----[^-]+-----|\n/g, ''), 'base64');
+    const key = crypto.subtle.importKey('spki', spki, { name: 'ECDSA', namedCurve: 'P-384' }, true, ['verify']);
+    this.#keys.set(header, key);
+    return key;
+  }
+
   async #isAuthentic(headers: Headers): Promise<boolean> {
     const timestamp = headers.get('flwr-timestamp') ?? '';
     const ageMs = this.clock.nowMs() - Date.parse(timestamp);
     if (!/\+00:00$/.test(timestamp) || !(ageMs >= -5000 && ageMs <= 305_000)) return false;
-    const pem = Buffer.from(headers.get('flwr-public-key') ?? '', 'base64').toString();
-    const spki = Buffer.from(pem.replaceAll(/-----[^-]+-----|\n/g, ''), 'base64');
-    const key = await crypto.subtle.importKey('spki', spki, { name: 'ECDSA', namedCurve: 'P-384' }, true, ['verify']);
+    const key = await this.#keyOf(headers.get('flwr-public-key') ?? '');
     const der = Buffer.from(headers.get('flwr-signature') ?? '', 'base64');
     return crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, derToRaw(der), utf8ToBytes(timestamp));
   }

@@ -1,0 +1,67 @@
+"""FedAvg for nodes that nobody vouches for: model += rate * (trimmed) mean of updates, one vote a node."""
+
+from collections.abc import Iterable
+from logging import INFO, WARNING
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import FedAvg, Result
+from flwr.supercore import log
+
+from .aggregate import in_order, trimmed_mean
+from .expected_reply import ExpectedReply
+from .safe_grid import SafeGrid
+
+MODEL = "model"
+
+
+class SafeFedAvg(FedAvg):
+    """Sends the model to every node that is online, counts what ExpectedReply lets through, each with weight 1.
+
+    A round with fewer than `min_replies` updates after trimming is skipped: the model stays. Nodes are not asked to evaluate.
+    """
+
+    def __init__(self, expected: ExpectedReply, *, min_nodes: int, min_replies: int, trim: int = 0, server_rate: float = 1.0, round_timeout_s: float, poll_s: float = 1.0) -> None:
+        if min_replies < 2:
+            raise ValueError(f"At least 2 replies must count, found {min_replies}: a mean of one is that node's own update.")
+        if trim < 0:
+            raise ValueError(f"trim must be 0 or more, found {trim}.")
+        super().__init__(fraction_train=1.0, fraction_evaluate=0.0, min_train_nodes=min_nodes, min_evaluate_nodes=0, min_available_nodes=min_nodes)
+        self.expected, self.min_replies, self.trim, self.server_rate = expected, min_replies, trim, server_rate
+        self.round_timeout_s, self.poll_s = round_timeout_s, poll_s
+        self.model = np.zeros(expected.coordinates, np.float32)
+        self.history: list[dict] = []
+        self._safe_grid: SafeGrid | None = None
+
+    def begin(self, grid: Grid, model: np.ndarray, rounds: int, config: ConfigRecord) -> Result:
+        """Run all rounds from `model`; afterwards `self.model` is the last one, also where no round counted."""
+        if model.dtype != np.float32 or model.shape != (self.expected.coordinates,) or not np.isfinite(model).all():
+            raise ValueError(f"The first model must be {self.expected.coordinates} finite float32 numbers.")
+        self.model = model.copy()
+        self._safe_grid = SafeGrid(grid, self.expected, self.poll_s)
+        return self.start(self._safe_grid, ArrayRecord({MODEL: Array(self.model)}), rounds, self.round_timeout_s, config)
+
+    def _construct_messages(self, record: RecordDict, node_ids: list[int], message_type: str) -> list[Message]:
+        """One instruction, hence at most one reply, a node. After the ttl the SuperLink neither delivers it nor takes the reply."""
+        return [Message(record, dst_node_id=node, message_type=message_type, ttl=self.round_timeout_s) for node in sorted(set(node_ids))]
+
+    def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        assert self._safe_grid is not None
+        accepted, dropped = self._safe_grid.accepted, self._safe_grid.dropped
+        is_counted = len(accepted) - 2 * self.trim >= self.min_replies
+        self.history.append({
+            "round": server_round,
+            "isCounted": is_counted,
+            # Ids go beyond 2^53, where JSON readers lose digits.
+            "accepted": {str(node): accepted[node].norm for node in sorted(accepted)},
+            "dropped": {str(node): dropped[node] for node in sorted(dropped)},
+        })
+        log(INFO, "Round %s: %s accepted, %s dropped", server_round, len(accepted), len(dropped))
+        if not is_counted:
+            log(WARNING, "Round %s is skipped: %s updates, %s needed after trimming %s at each end", server_round, len(accepted), self.min_replies, self.trim)
+            return None, None
+        mean = trimmed_mean(in_order({node: update.values for node, update in accepted.items()}), self.trim)
+        self.model = (self.model.astype(np.float64) + self.server_rate * mean).astype(np.float32)
+        metrics = MetricRecord({metric.name: float(np.mean([update.metrics[metric.name] for update in accepted.values()])) for metric in self.expected.metrics})
+        return ArrayRecord({MODEL: Array(self.model)}), metrics

@@ -1,0 +1,163 @@
+"""A grid whose `send_and_receive` no reply can break, delay or inflate.
+
+flwr's `HttpGrid.pull_messages` builds objects from a node's bytes, raises where they are malformed, waits up to two hours for objects that
+were announced and never come, and believes what the node wrote about itself inside them. This one asks the SuperLink for objects one at a
+time without waiting, reads them with ExpectedReply, and takes sender and instruction from the SuperLink's own tables.
+`_runtime_client` is private to flwr: hence the exact version in pyproject.toml and the tests against a real SuperLink.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from logging import WARNING
+
+from flwr.app import Message
+from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, PullObjectRequest
+from flwr.proto.runtime_pb2 import PullAppMessagesRequest
+from flwr.serverapp import Grid
+from flwr.supercore import log
+
+from .expected_reply import BadReply, ExpectedReply, Update, require
+
+
+@dataclass
+class Arriving:
+    """A reply whose objects are being fetched."""
+
+    root: str
+    ids: list[str]
+    contents: dict[str, bytes] = field(default_factory=dict)
+    size: int = 0
+
+
+class SafeGrid(Grid):
+    """Wraps the real grid. After `send_and_receive`, `accepted` holds the updates by node id and `dropped` the reasons."""
+
+    def __init__(self, grid: Grid, expected: ExpectedReply, poll_s: float = 1.0, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._grid, self._expected, self._poll_s, self._clock, self._sleep = grid, expected, poll_s, clock, sleep
+        self.accepted: dict[int, Update] = {}
+        self.dropped: dict[int, str] = {}
+
+    def set_run(self, run) -> None:  # noqa: ANN001
+        self._grid.set_run(run)
+
+    @property
+    def run(self):  # noqa: ANN201
+        return self._grid.run
+
+    def create_message(self, *args, **kwargs) -> Message:
+        return self._grid.create_message(*args, **kwargs)
+
+    def get_node_ids(self) -> Iterable[int]:
+        return self._grid.get_node_ids()
+
+    def get_nodes(self):  # noqa: ANN201
+        return self._grid.get_nodes()
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        return self._grid.push_messages(messages)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        raise NotImplementedError("Replies are read by send_and_receive alone.")
+
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
+        """Send each message and read the replies until all are in or the deadline, which is hard.
+
+        Returns no messages: nothing that a node sent becomes one. The updates are in `accepted`.
+        """
+        self.accepted, self.dropped = {}, {}
+        sent = list(messages)
+        if not sent:
+            return []
+        if timeout is None:
+            raise ValueError("A round needs a timeout.")
+        deadline = self._clock() + timeout
+        ids = list(self._grid.push_messages(sent))
+        waiting = {message_id: message for message_id, message in zip(ids, sent) if message_id}
+        arriving: dict[str, Arriving] = {}
+        while waiting and self._clock() < deadline:
+            self._look(waiting, arriving)
+            for instruction in list(arriving):
+                if self._clock() >= deadline:
+                    break
+                update = self._fetch(instruction, waiting, arriving)
+                if update is not None:
+                    message = waiting.pop(instruction)
+                    self._free(arriving.pop(instruction).root)
+                    # The node that the instruction went to, whatever the reply says of itself.
+                    self.accepted[message.metadata.dst_node_id] = update
+            if waiting:
+                self._sleep(max(0.0, min(self._poll_s, deadline - self._clock())))
+        for instruction in list(waiting):
+            self._drop(instruction, "no complete reply in time", waiting, arriving)
+        return []
+
+    def _look(self, waiting: dict[str, Message], arriving: dict[str, Arriving]) -> None:
+        """Ask for replies to what has none yet."""
+        ask = [instruction for instruction in waiting if instruction not in arriving]
+        if not ask:
+            return
+        answer = self._grid._runtime_client.PullMessages(PullAppMessagesRequest(message_ids=ask))
+        for message, tree in zip(answer.messages_list, answer.message_object_trees):
+            # From the SuperLink's tables, not from the node's object.
+            instruction = message.metadata.reply_to_message_id
+            if instruction not in waiting or instruction in arriving:
+                continue
+            ids = ids_of_tree(tree, self._expected.max_objects)
+            arriving[instruction] = Arriving(message.metadata.message_id, ids or [])
+            if message.HasField("error"):
+                self._drop(instruction, f"error reply: {printable(message.error.reason)}", waiting, arriving)
+            elif ids is None:
+                self._drop(instruction, "too many objects", waiting, arriving)
+            elif message.metadata.message_id not in ids:
+                self._drop(instruction, "another tree", waiting, arriving)
+
+    def _fetch(self, instruction: str, waiting: dict[str, Message], arriving: dict[str, Arriving]) -> Update | None:
+        """Fetch what has been uploaded so far; the update once all is there, None while it is not or was dropped."""
+        reply = arriving[instruction]
+        try:
+            for object_id in reply.ids:
+                if object_id in reply.contents:
+                    continue
+                answer = self._grid._runtime_client.PullObject(PullObjectRequest(node=self._grid.node, run_id=self._grid.run.run_id, object_id=object_id))
+                require(answer.object_found, "an object that is gone")
+                if not answer.object_available:
+                    return None
+                reply.contents[object_id] = answer.object_content
+                reply.size += len(answer.object_content)
+                require(reply.size <= self._expected.max_bytes, "too many bytes")
+            return self._expected.read(reply.root, reply.contents)
+        except BadReply as why:
+            self._drop(instruction, str(why), waiting, arriving)
+            return None
+
+    def _drop(self, instruction: str, why: str, waiting: dict[str, Message], arriving: dict[str, Arriving]) -> None:
+        node = waiting.pop(instruction).metadata.dst_node_id
+        self.dropped[node] = why
+        log(WARNING, "Dropped the reply of node %s: %s", node, why)
+        reply = arriving.pop(instruction, None)
+        if reply is not None:
+            self._free(reply.root)
+
+    def _free(self, root: str) -> None:
+        """Let the SuperLink forget the objects of a reply."""
+        self._grid._runtime_client.ConfirmMessageReceived(ConfirmMessageReceivedRequest(node=self._grid.node, run_id=self._grid.run.run_id, message_object_id=root))
+
+
+def ids_of_tree(tree, most: int) -> list[str] | None:  # noqa: ANN001
+    """The ids of a tree, each once; None where there are more than `most` or where it names things more often than any honest one."""
+    ids: dict[str, None] = {}
+    stack, visits = [tree], 0
+    while stack:
+        branch = stack.pop()
+        visits += 1
+        ids[branch.object_id] = None
+        if len(ids) > most or visits > 4 * most:
+            return None
+        stack.extend(branch.children)
+    return list(ids)
+
+
+def printable(text: str) -> str:
+    """What a node wrote, cut short and free of control characters, so that it cannot forge lines of a log."""
+    return "".join(character if character.isprintable() else "?" for character in text[:120])

@@ -1,0 +1,50 @@
+"""The ServerApp: rounds of SafeFedAvg over one task, its model and its history written as files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from flwr.app import ConfigRecord, Context
+from flwr.serverapp import Grid, ServerApp
+
+from .expected_reply import ExpectedReply
+from .safe_fedavg import SafeFedAvg
+from .task import Task, read_task
+
+app = ServerApp()
+
+
+def instructions(task: Task) -> ConfigRecord:
+    """The terms as nodes agreed to them; a node holds them to its own copy."""
+    return ConfigRecord({
+        "task": task.file_hash,
+        "base-model": task.base_model,
+        "rounds": task.rounds,
+        "clip-norm": task.clip_norm,
+        "noise-multiplier": task.noise_multiplier,
+        "norm-bound": task.update_norm_bound,
+    })
+
+
+def first_model(path: str, coordinates: int) -> np.ndarray:
+    return np.load(path, allow_pickle=False) if path else np.zeros(coordinates, np.float32)
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    config = context.run_config
+    task = read_task(Path(str(config["task"])))
+    strategy = SafeFedAvg(
+        ExpectedReply(task.coordinates, task.update_norm_bound),
+        min_nodes=int(config["min-nodes"]),
+        min_replies=int(config["min-replies"]),
+        trim=int(config["trim"]),
+        server_rate=float(config["server-rate"]),
+        round_timeout_s=float(config["timeout-s"]),
+        poll_s=float(config["poll-s"]),
+    )
+    strategy.begin(grid, first_model(str(config["initial"]), task.coordinates), task.rounds, instructions(task))
+    out = Path(str(config["out"]))
+    out.mkdir(parents=True, exist_ok=True)
+    np.save(out / "model.npy", strategy.model, allow_pickle=False)
+    (out / "history.json").write_text(json.dumps({"task": task.file_hash, "rounds": strategy.history}, indent=2) + "\n")

@@ -1,0 +1,70 @@
+"""The coordinator's task file: the same bytes that every participant agreed to."""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class TaskError(ValueError):
+    """A task file that does not say what it must."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """The part of a task that the server needs; nodes check the rest."""
+
+    file_hash: str
+    base_model: str
+    coordinates: int
+    rounds: int
+    clip_norm: float
+    noise_multiplier: float
+    update_norm_bound: float
+
+
+def read_task(path: Path) -> Task:
+    """Read a task file. Its hash is over the bytes, so that nobody has to agree on how numbers are written."""
+    content = path.read_bytes()
+    try:
+        fields = json.loads(content)
+    except ValueError as error:
+        raise TaskError(f"{path.name} is not JSON.") from error
+    if not isinstance(fields, dict):
+        raise TaskError(f"{path.name} must hold one JSON object.")
+
+    def number(key: str, most: float) -> float:
+        value = fields.get(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not 0 < value <= most:
+            raise TaskError(f"{key} must be a number above 0, at most {most:g}; found {value!r}.")
+        return float(value)
+
+    def whole(key: str, most: int) -> int:
+        value = number(key, most)
+        if value != int(value):
+            raise TaskError(f"{key} must be a whole number; found {value!r}.")
+        return int(value)
+
+    base_model = fields.get("baseModel")
+    if not isinstance(base_model, str) or len(base_model) != 64 or set(base_model) - set("0123456789abcdef"):
+        raise TaskError("baseModel must be 64 hexadecimal digits.")
+    return Task(
+        file_hash=hashlib.sha256(content).hexdigest(),
+        base_model=base_model,
+        coordinates=whole("coordinates", 10_000_000),
+        rounds=whole("rounds", 1000),
+        clip_norm=number("clipNorm", 1e9),
+        noise_multiplier=number("noiseMultiplier", 1e9),
+        update_norm_bound=number("updateNormBound", 1e9),
+    )
+
+
+def honest_norm_bound(clip_norm: float, noise_deviation: float, coordinates: int) -> float:
+    """Norm that an honest noised update exceeds with probability below 2e-8.
+
+    A vector of norm at most C plus N(0, sigma^2) in d coordinates: the norm is a 1-Lipschitz function of the noise, its mean is at most
+    sqrt(C^2 + sigma^2 d), and it passes its mean by t with probability at most exp(-t^2 / (2 sigma^2)) (Gaussian concentration);
+    t = 6 sigma gives 1.5e-8.
+    """
+    return math.sqrt(clip_norm**2 + noise_deviation**2 * coordinates) + 6 * noise_deviation

@@ -1,0 +1,147 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from bedside_federation.aggregate import in_order, trimmed_mean
+from bedside_federation.expected_reply import ExpectedReply, Metric
+from bedside_federation import safe_fedavg
+from bedside_federation.safe_fedavg import SafeFedAvg
+from bedside_federation.safe_grid import SafeGrid
+from bedside_federation.server_app import instructions
+from bedside_federation.task import TaskError, honest_norm_bound, read_task
+from fake_superlink import FakeGrid
+from replies import reply
+
+DIMENSION = 16
+
+
+def strategy(**change):
+    settings = dict(min_nodes=3, min_replies=2, round_timeout_s=5.0, poll_s=1.0) | change
+    return SafeFedAvg(ExpectedReply(DIMENSION, norm_bound=100.0, metrics=(Metric("loss", 0.0, 10.0),)), **settings)
+
+
+def run(answer, rounds=2, nodes=(11, 12, 13), monkeypatch=None, **change):
+    grid = FakeGrid(answer, nodes)
+    subject = strategy(**change)
+    monkeypatch.setattr(safe_fedavg, "SafeGrid", lambda inner, expected, poll_s: SafeGrid(inner, expected, poll_s, grid.clock, grid.sleep))
+    result = subject.begin(grid, np.arange(DIMENSION, dtype=np.float32), rounds, instructions(FakeTask))
+    return subject, result, grid
+
+
+class FakeTask:
+    file_hash, base_model, coordinates, rounds, clip_norm, noise_multiplier, update_norm_bound = "ab" * 32, "cd" * 32, DIMENSION, 2, 1.0, 4.0, 100.0
+
+
+def test_the_model_is_the_float64_mean_added_round_by_round_bit_for_bit(monkeypatch):
+    random = np.random.default_rng(7)
+    sent = {}
+
+    def answer(node, instruction):
+        sent[instruction] = (node, random.normal(size=DIMENSION).astype(np.float32))
+        return reply(sent[instruction][1], metrics={"loss": 0.5 * (node - 10)})
+
+    subject, result, grid = run(answer, monkeypatch=monkeypatch, server_rate=0.5)
+    model = np.arange(DIMENSION, dtype=np.float32)
+    for part in (list(sent.values())[:3], list(sent.values())[3:]):
+        updates = [update.astype(np.float64) for _, update in sorted(part, key=lambda pair: pair[0])]
+        model = (model.astype(np.float64) + 0.5 * ((updates[0] + updates[1] + updates[2]) / 3)).astype(np.float32)
+    assert np.array_equal(subject.model, model)
+    assert np.array_equal(result.arrays["model"].numpy(), model)
+    assert dict(result.train_metrics_clientapp[1]) == {"loss": 1.0}
+    config = next(iter(grid.sent.values())).content["config"]
+    assert config["server-round"] in (1, 2) and config["task"] == "ab" * 32 and config["norm-bound"] == 100.0
+
+
+def test_instructions_die_with_the_round(monkeypatch):
+    _, _, grid = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}), monkeypatch=monkeypatch)
+    assert {message.metadata.ttl for message in grid.sent.values()} == {5.0}
+
+
+def test_too_few_replies_skip_the_round_and_keep_the_model(monkeypatch):
+    subject, result, _ = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}) if node == 11 else None, monkeypatch=monkeypatch)
+    assert np.array_equal(subject.model, np.arange(DIMENSION, dtype=np.float32))
+    assert len(result.arrays) == 0
+    assert [(entry["isCounted"], list(entry["accepted"])) for entry in subject.history] == [(False, ["11"]), (False, ["11"])]
+
+
+def test_one_node_has_one_vote_however_many_rows_it_claims(monkeypatch):
+    answers = {11: (1.0, 1), 12: (2.0, 1), 13: (6.0, 10**12)}
+    subject, _, _ = run(lambda node, _: reply(np.full(DIMENSION, answers[node][0]), metrics={"loss": 1.0, "num-examples": answers[node][1]}), rounds=1, monkeypatch=monkeypatch)
+    assert np.array_equal(subject.model, np.arange(DIMENSION, dtype=np.float32) + 3)
+
+
+def test_a_trimmed_round_forgets_the_extremes(monkeypatch):
+    sizes = {11: 1.0, 12: 2.0, 13: 3.0, 14: 4.0, 15: 20.0}
+    subject, _, _ = run(lambda node, _: reply(np.full(DIMENSION, sizes[node]), metrics={"loss": 1.0}), rounds=1, nodes=tuple(sizes), monkeypatch=monkeypatch, trim=1)
+    assert np.array_equal(subject.model, np.arange(DIMENSION, dtype=np.float32) + 3)
+    subject, _, _ = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}), rounds=1, monkeypatch=monkeypatch, trim=1)
+    assert subject.history[0]["isCounted"] is False
+
+
+def test_nobody_is_asked_to_evaluate(monkeypatch):
+    _, result, grid = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}), monkeypatch=monkeypatch)
+    assert {message.metadata.message_type for message in grid.sent.values()} == {"train"}
+    assert len(grid.sent) == 6
+
+
+@pytest.mark.parametrize("change", [{"min_replies": 1}, {"trim": -1}])
+def test_settings_that_would_give_a_node_away_are_refused(change):
+    with pytest.raises(ValueError):
+        strategy(**change)
+
+
+@pytest.mark.parametrize("model", [np.zeros(DIMENSION), np.zeros(3, np.float32), np.full(DIMENSION, np.nan, np.float32)])
+def test_a_first_model_that_cannot_be_is_refused(model):
+    with pytest.raises(ValueError):
+        strategy().begin(FakeGrid(lambda *_: None), model, 1, instructions(FakeTask))
+
+
+def test_the_trimmed_mean_stays_among_the_honest():
+    random = np.random.default_rng(3)
+    honest = [random.normal(size=50) for _ in range(7)]
+    for hostile in (1e300, -1e300, 0.0):
+        mean = trimmed_mean([*honest, np.full(50, hostile), np.full(50, -hostile)], 2)
+        assert (mean >= np.min(honest, axis=0)).all() and (mean <= np.max(honest, axis=0)).all()
+    assert np.array_equal(trimmed_mean(honest, 3), np.median(honest, axis=0))
+    with pytest.raises(ValueError):
+        trimmed_mean(honest, 4)
+
+
+def test_the_mean_does_not_depend_on_the_order_of_arrival():
+    random = np.random.default_rng(4)
+    updates = {node: random.normal(size=100) * 10.0 ** random.integers(-8, 8) for node in range(20)}
+    backwards = dict(reversed(updates.items()))
+    assert np.array_equal(trimmed_mean(in_order(updates), 0), trimmed_mean(in_order(backwards), 0))
+
+
+def test_the_honest_norm_bound_lets_honest_updates_through():
+    random = np.random.default_rng(5)
+    clip, sigma, dimension = 1.0, 0.7, 400
+    start = np.zeros(dimension)
+    start[0] = clip
+    norms = np.linalg.norm(start + sigma * random.normal(size=(20_000, dimension)), axis=1)
+    bound = honest_norm_bound(clip, sigma, dimension)
+    assert norms.max() <= bound
+    # And is no wider than it must be: the largest of 20,000 draws lies about 4 of the 6 deviations of 0.7 sqrt(1/2) above the mean.
+    assert norms.max() > bound - 6 * sigma
+
+
+def task_file(tmp_path, **change):
+    fields = dict(name="Test", baseModel="ab" * 32, coordinates=8, rounds=3, clipNorm=1, noiseMultiplier=4.0, updateNormBound=2.5) | change
+    path = tmp_path / "task.json"
+    path.write_text(json.dumps(fields))
+    return path
+
+
+def test_a_task_is_read(tmp_path):
+    path = task_file(tmp_path)
+    task = read_task(path)
+    assert (task.coordinates, task.rounds, task.clip_norm, task.file_hash) == (8, 3, 1.0, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize("change", [{"rounds": 0}, {"rounds": 1.5}, {"coordinates": True}, {"clipNorm": "1"}, {"noiseMultiplier": float("nan")}, {"updateNormBound": -1}, {"baseModel": "xyz"}, {"coordinates": 10**9}])
+def test_a_task_that_cannot_be_is_refused(tmp_path, change):
+    with pytest.raises(TaskError):
+        read_task(task_file(tmp_path, **change))
