@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { normalCdf } from '../ground/special.ts';
 import { BITS, fixedLog, fixedOf, fixedSineAndCosine, fixedSquareRoot, times, UNIT } from '../ground/testing/fixed-point.ts';
 import { oncePerTensor } from './key-stream.ts';
-import { gaussianIntegers, gaussianSamplerError } from './noise.ts';
+import { gaussianIntegers, gaussianSamplerError, samplerDelta } from './noise.ts';
 import { fixedPi } from './testing/fixed-pi.ts';
 import { testStream, watchedStream } from './testing/streams.ts';
 
@@ -132,5 +132,17 @@ describe('gaussianSamplerError', () => {
     expect(gaussianSamplerError(10, 0)).toBe(0);
     expect(() => gaussianSamplerError(0, 1)).toThrow();
     expect(() => gaussianSamplerError(1, -1)).toThrow();
+  });
+});
+
+describe('samplerDelta', () => {
+  it('is (1 + e^epsilon) times the error, 1 at most, and refuses what means nothing', () => {
+    expect(samplerDelta(0, 1e-12)).toBe(2e-12);
+    expect(samplerDelta(3, 1e-12)).toBeCloseTo((1 + Math.exp(3)) * 1e-12, 24);
+    expect([samplerDelta(Infinity, 0), samplerDelta(Infinity, 1e-12), samplerDelta(900, 1e-12)]).toEqual([0, 1, 1]);
+    for (const bad of [NaN, -1]) {
+      expect(() => samplerDelta(bad, 1e-12)).toThrow();
+      expect(() => samplerDelta(1, bad)).toThrow();
+    }
   });
 });

@@ -3,7 +3,7 @@
  * X + round(y) = round(X + y), so the release is post-processing of the continuous Gaussian mechanism and is accounted as such.
  * What separates this sampler from that ideal is bounded by `gaussianSamplerError`, which may be added to delta.
  */
-import { checkInteger, checkPositive } from '../ground/check.ts';
+import { checkInteger, checkNonNegative, checkPositive } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { drawBytes, type KeyStream } from './key-stream.ts';
 import { exactPair } from './noise-exact-pair.ts';
@@ -74,6 +74,16 @@ export function gaussianSamplerError(sigma: number, count: number): number {
   checkSigma(sigma);
   checkInteger('number of noise values', count);
   return count * (sigma + 1) * 2 ** -88;
+}
+
+/**
+ * What a sampler within total variation `error` of a law that is (epsilon, delta)-private adds to delta: (1 + e^epsilon) error, 1 at most.
+ * P'(S) <= P(S) + error <= e^epsilon Q(S) + delta + error <= e^epsilon Q'(S) + delta + (1 + e^epsilon) error; errors of adaptive releases add up.
+ */
+export function samplerDelta(epsilon: number, error: number): number {
+  if (epsilon !== Infinity) checkNonNegative('epsilon', epsilon);
+  checkNonNegative('sampler error', error);
+  return error === 0 ? 0 : Math.min(1, (1 + Math.exp(epsilon)) * error);
 }
 
 function checkSigma(sigma: number): void {

@@ -65,6 +65,16 @@ describe('buildStatement', () => {
     expect(statement.epsilonReplaceOne).toBeGreaterThan(statement.epsilon);
   });
 
+  it('adds the sampler\'s error to delta where it is known, and lists it as not covered where it is not', () => {
+    const [unknown, known] = [buildStatement(facts), buildStatement({ ...facts, samplerError: 1e-13 })];
+    if (!unknown.isPrivate || !known.isPrivate) throw new Error('private');
+    expect(unknown.notCovered).toContain('sampler-error');
+    expect(unknown.samplerDelta).toBeUndefined();
+    expect(known.notCovered).not.toContain('sampler-error');
+    expect(known.samplerDelta).toBeCloseTo((1 + Math.exp(known.epsilon)) * 1e-13, 24);
+    expect(known).toMatchObject({ epsilon: unknown.epsilon, delta: unknown.delta });
+  });
+
   it('bounds guesses', () => {
     expect(guessingBound(0)).toBe(0.5);
     expect(guessingBound(Math.log(3))).toBeCloseTo(0.75, 15);
@@ -72,6 +82,6 @@ describe('buildStatement', () => {
   });
 
   it('refuses facts that are none', () => {
-    for (const change of [{ delta: 0 }, { delta: NaN }, { samplingRate: 0 }, { noiseMultiplier: 0 }, { noiseMultiplier: NaN }, { clipNorm: -1 }, { steps: 0.5 }]) expect(() => buildStatement({ ...facts, ...change })).toThrow();
+    for (const change of [{ delta: 0 }, { delta: NaN }, { samplingRate: 0 }, { noiseMultiplier: 0 }, { noiseMultiplier: NaN }, { clipNorm: -1 }, { steps: 0.5 }, { samplerError: NaN }, { samplerError: -1 }]) expect(() => buildStatement({ ...facts, ...change })).toThrow();
   });
 });

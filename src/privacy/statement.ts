@@ -2,6 +2,7 @@ import { checkInteger, checkNonNegative, checkPositive } from '../ground/check.t
 import { composedEpsilon, type Charge } from './composition.ts';
 import type { DataPart, PrivacyUnit } from './events.ts';
 import { gaussianEpsilon } from './gaussian.ts';
+import { samplerDelta } from './noise.ts';
 import { defaultOrders } from './rdp.ts';
 
 /** Everything that the mechanisms treat as public, by code. What is not here is read through a charged release or not at all. */
@@ -39,6 +40,8 @@ export type PrivacyStatement =
       /** What epsilon does not cover, by code. */
       readonly notCovered: readonly string[];
       readonly isSecureNoise: boolean;
+      /** What the noise sampler's error adds to delta (NOISE.md). Where the number of values drawn is not known it is absent, and listed as not covered. */
+      readonly samplerDelta?: number;
     };
 
 export interface StatementFacts {
@@ -55,6 +58,8 @@ export interface StatementFacts {
   /** Epsilon of the charged validation; null where there is none. */
   readonly validationEpsilon: number | null;
   readonly isSecureNoise: boolean;
+  /** Total variation of all noise drawn from its ideal law, `gaussianSamplerError` summed over releases. */
+  readonly samplerError?: number;
 }
 
 /** Best share of right guesses, at even odds, about whether a unit took part: e^epsilon / (1 + e^epsilon), delta left out. */
@@ -84,12 +89,13 @@ export function replaceOneEpsilon(charges: readonly Charge[], delta: number): nu
 
 /** The statement of a private run. Epsilon is computed from the charges, never passed in. */
 export function buildStatement(facts: StatementFacts): PrivacyStatement {
-  const { charges, delta, unit, samplingRate, noiseMultiplier, steps, clipNorm, validationEpsilon, isSecureNoise } = facts;
+  const { charges, delta, unit, samplingRate, noiseMultiplier, steps, clipNorm, validationEpsilon, isSecureNoise, samplerError } = facts;
   checkPositive('delta', delta);
   checkPositive('sampling rate', samplingRate);
   checkPositive('noise multiplier', noiseMultiplier);
   checkPositive('clip norm', clipNorm);
   checkInteger('steps', steps);
+  if (samplerError !== undefined) checkNonNegative('sampler error', samplerError);
   const composed = composedEpsilon(charges, delta);
   return {
     isPrivate: true,
@@ -109,7 +115,8 @@ export function buildStatement(facts: StatementFacts): PrivacyStatement {
     guessingBound: guessingBound(composed.epsilon),
     validation: validationEpsilon === null ? null : { part: 'held-out', epsilon: validationEpsilon },
     publicFacts: publicFactCodes.filter((code) => code !== 'person-count' || unit === 'person'),
-    notCovered: notCoveredCodes.filter((code) => code !== (unit === 'person' ? 'held-out' : 'held-out-people')),
+    notCovered: notCoveredCodes.filter((code) => code !== (unit === 'person' ? 'held-out' : 'held-out-people') && (code !== 'sampler-error' || samplerError === undefined)),
     isSecureNoise,
+    ...(samplerError === undefined ? {} : { samplerDelta: samplerDelta(composed.epsilon, samplerError) }),
   };
 }

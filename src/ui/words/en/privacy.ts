@@ -20,6 +20,7 @@ export const privacy = {
   figures: 'The plan in figures',
   facts: {
     epsilon: 'ε, δ',
+    samplerDelta: (delta: number) => `; the noise’s rounding adds ${f.delta(delta)} to δ`,
     unit: 'Unit, adjacency',
     units: { row: 'note, zero-out', person: 'person, zero-out' },
     replaceOne: 'ε if one is replaced by another',
