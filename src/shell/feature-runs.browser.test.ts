@@ -46,11 +46,16 @@ describe('cached note features of runs', () => {
     expect(Object.keys(before).length).toBeGreaterThanOrEqual(2);
     for (const name of ['guard', 'trainer', 'table']) for (const worker of workers.get(name) ?? []) worker.terminate();
     service = open(3);
+    const { plan } = (await service.openProject(id)).runs[0]!;
+    const forecast = await service.forecast(id, plan);
     const again = listen();
     await service.resumeRun(id, handle.runId, again.onMessage);
     expect(await again.end).toMatchObject({ kind: 'finished' });
     // A note that had not been found would have been computed and written.
     expect(await filesOnDisk()).toEqual(before);
+    // The forecast knew that the notes were read, though fewer workers had read them.
+    await service.clearFeatures();
+    expect(forecast.seconds.central).toBeLessThan((await service.forecast(id, plan)).seconds.central);
   });
 
   it('serve a run of another kind on the same notes', async () => {
