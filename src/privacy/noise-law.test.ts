@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { normalCdf } from '../ground/special.ts';
 import type { KeyStream } from './key-stream.ts';
 import { gaussianIntegers } from './noise.ts';
+import { expectedNoiseDigest, noiseDigest } from './testing/noise-digest.ts';
 import { testStream } from './testing/streams.ts';
 
 /** Mean square over sigma^2; 1 for the right scale. */
@@ -95,4 +96,8 @@ describe('independence', () => {
     const base = await gaussianIntegers(testStream(3), 1, 1, count + 64, 1e6);
     for (const lag of [1, 2, 3, 4, 6, 8, 16, 32, 64]) for (const z of correlations(base, base.subarray(lag))) expect(Math.abs(z)).toBeLessThan(5);
   });
+});
+
+it('every engine gives the same integers from the same random bits', async () => {
+  expect(await noiseDigest()).toBe(expectedNoiseDigest);
 });
