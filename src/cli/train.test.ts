@@ -72,7 +72,12 @@ describe('npm run train', () => {
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain('beyond the limit of 4');
     expect(readFileSync(at('ledger.jsonl'), 'utf8').split('\n').filter((line) => line.includes('"charge"'))).toHaveLength(before);
-    const again = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '3', '--out', at('second'), '--json');
+    // Without a word of the person's the limit that the first run set stays, and the sentence says how to give it.
+    const held = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '3', '--out', at('second'));
+    expect(held.code).toBe(2);
+    expect(held.stderr).toMatch(/have spent epsilon 3; this run would bring them to 4\.\d+, beyond the limit of 4\. Nothing was charged\..*--limit 4\.\d+/s);
+    expect(readFileSync(at('ledger.jsonl'), 'utf8').split('\n').filter((line) => line.includes('"charge"'))).toHaveLength(before);
+    const again = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '3', '--limit', '5', '--out', at('second'), '--json');
     const total = json(again.stdout)['epsilon_total'];
     expect(total).toBeGreaterThan(4);
     expect(again.stderr).toMatch(/spent epsilon 4\.\d+ in all runs/);
@@ -83,12 +88,37 @@ describe('npm run train', () => {
     const ledger = at('two-files.jsonl');
     const first = await train('--data', at('notes.csv'), '--epsilon', '3', '--ledger', ledger, '--out', at('file-1'), '--json');
     expect(first, first.stderr).toMatchObject({ code: 0 });
-    const refused = await train('--data', at('others.csv'), '--epsilon', '3', '--limit', '4', '--ledger', ledger, '--out', at('file-2'));
-    expect(refused.code).toBe(2);
-    const second = await train('--data', at('others.csv'), '--epsilon', '3', '--ledger', ledger, '--out', at('file-2'), '--json');
+    for (const limit of [[], ['--limit', '4']]) {
+      const refused = await train('--data', at('others.csv'), '--epsilon', '3', ...limit, '--ledger', ledger, '--out', at('file-2'));
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain('people of earlier files');
+      expect(refused.stderr).toMatch(/--limit [4-9]/);
+    }
+    const second = await train('--data', at('others.csv'), '--epsilon', '3', '--limit', '8', '--ledger', ledger, '--out', at('file-2'), '--json');
     expect(json(second.stdout)).toMatchObject({ state: 'finished', steps: 50 });
     expect(json(second.stdout)['epsilon_total']).toBeGreaterThan(4);
     expect(second.stderr).toContain('people of 1 earlier file(s)');
+  }, 120_000);
+
+  it('takes the epsilon that the first run asks for as the limit where it is above 4', async () => {
+    const first = await train('--data', at('notes.csv'), '--epsilon', '6', '--ledger', at('wide.jsonl'), '--out', at('wide'), '--json');
+    expect(first, first.stderr).toMatchObject({ code: 0 });
+    expect(json(first.stdout)).toMatchObject({ state: 'finished', steps: 50 });
+    const second = await train('--data', at('notes.csv'), '--epsilon', '0.5', '--ledger', at('wide.jsonl'), '--out', at('wide'));
+    expect(second.stderr).toContain('beyond the limit of 6');
+  }, 120_000);
+
+  it('counts another person column as other persons: the worst pays in both', async () => {
+    // Two notes a patient; the second column names a visit each.
+    writeFileSync(at('visits.csv'), readFileSync(at('notes.csv'), 'utf8').split('\n').map((line, index) => (line === '' ? '' : `${line},${index === 0 ? 'visit' : `v${index}`}`)).join('\n'));
+    const ledger = at('visits.jsonl');
+    const patients = await train('--data', at('visits.csv'), '--person', 'who', '--epsilon', '1', '--limit', '20', '--ledger', ledger, '--out', at('visits'), '--json');
+    const visits = await train('--data', at('visits.csv'), '--person', 'visit', '--epsilon', '1', '--limit', '20', '--ledger', ledger, '--out', at('visits'), '--json');
+    const again = await train('--data', at('visits.csv'), '--person', 'who', '--epsilon', '0.01', '--limit', '20', '--ledger', ledger, '--out', at('visits'), '--json');
+    for (const ran of [patients, visits, again]) expect(ran, ran.stderr).toMatchObject({ code: 0 });
+    expect(json(patients.stdout)['epsilon_total']).toBeCloseTo(1, 6);
+    // Two visits of one patient pay twice, and the score of the visits' held-out part besides.
+    expect(json(again.stdout)['epsilon_total']).toBeGreaterThan(3);
   }, 120_000);
 
   it('charges no score where a unit that trains is also in the test file: the parts would not be parallel', async () => {
@@ -103,6 +133,18 @@ describe('npm run train', () => {
     expect(readFileSync(at('both.jsonl'), 'utf8')).not.toContain('"charged-validation"');
     expect(readFileSync(join(at('both'), 'README.md'), 'utf8')).toContain('No score was charged');
     expect(json(notes.stdout)['released_accuracy']).not.toBeNull();
+  }, 120_000);
+
+  it('says what was charged in the end: no epsilon for a score that the held-out budget refused', async () => {
+    const run = () => train('--data', at('notes.csv'), '--epsilon', '0.5', '--limit', '1.2', '--ledger', at('scores.jsonl'), '--out', at('scores'), '--json');
+    const [first, second] = [await run(), await run()];
+    expect(first, first.stderr).toMatchObject({ code: 0 });
+    expect(json(first.stdout)['epsilon_held_out']).toBeCloseTo(1, 6);
+    expect(json(first.stdout)['released_accuracy']).toMatchObject({ epsilon: expect.closeTo(1, 6) });
+    // Two scores at epsilon 1 would come to 1.4 or more of the held-out part, beyond the limit; the training parts come to less than 1.
+    expect(json(second.stdout)).toMatchObject({ state: 'finished', steps: 50, released_accuracy: null, epsilon_held_out: 0 });
+    expect(json(second.stdout)['epsilon']).toBeCloseTo(0.5, 6);
+    expect(readFileSync(join(at('scores'), 'README.md'), 'utf8')).toContain('No score was charged');
   }, 120_000);
 
   it('trains adapters, persons and without privacy', async () => {

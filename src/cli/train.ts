@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { estimateEnergyWh } from '../energy/estimate.ts';
 import { codeVersion } from '../ground/version.ts';
 import { releasableBecause } from '../privacy/doors.ts';
+import { rememberCharges } from '../training/charged-parts.ts';
 import { evaluateHeldOut } from '../training/evaluate.ts';
 import { exportedFiles, releasableModel } from '../training/export-model.ts';
 import { sentencesOf } from '../training/label-words.ts';
@@ -10,7 +11,7 @@ import { defaultDelta, planOfKind, proposePlan, type PlanFacts } from '../traini
 import { SessionControl } from '../training/session-control.ts';
 import type { SessionProgress } from '../training/session-input.ts';
 import { runSession } from '../training/session.ts';
-import { statementOf } from '../training/statement.ts';
+import { statementAtEnd } from '../training/statement.ts';
 import { countUnits, groupUnits, lengthReport, tokenizeNotes } from '../training/units.ts';
 import { createNodeKeyStream } from './key-stream.ts';
 import { openNodeModel } from './node-engine.ts';
@@ -70,16 +71,17 @@ async function train(options: TrainOptions): Promise<void> {
 
   let ledger: TrainLedger | null = null;
   if (isPrivate(plan)) {
-    ledger = await openTrainLedger(options.ledger, split, plan, labels.length, training.units.length, options.limit);
+    ledger = await openTrainLedger(options.ledger, split, plan, labels.length, training.units.length, options.limit, options.person);
     say(`Spending is written to ${options.ledger}.`);
     if (ledger.earlierFilesRaised > 0) say(`The people of ${ledger.earlierFilesRaised} earlier file(s) may be in this one too, so their spending adds up and their limit was raised; where no one is in both, give this file another --ledger.`);
   }
+  const spending = ledger && rememberCharges(ledger.charges);
   const { trainers, close } = await startNodeTrainers(options.model, engine);
   try {
     const outcome = await runSession({
       runId: 'command line', plan, labels, training: training.units, heldOut: heldOut.units,
       labelSentences: sentencesOf(labels, sentences).map((sentence) => tokenizer.encode(sentence, maximumLength).ids),
-      trainers, charges: ledger?.charges ?? null, keys: isPrivate(plan) ? createNodeKeyStream() : null,
+      trainers, charges: spending?.port ?? null, keys: isPrivate(plan) ? createNodeKeyStream() : null,
       // A command runs to its end or is run again: what it charged stays charged.
       checkpoints: { save: () => Promise.resolve() },
       clock: () => performance.now(), yields: () => new Promise((resume) => setImmediate(resume)),
@@ -90,7 +92,7 @@ async function train(options: TrainOptions): Promise<void> {
 
     const seconds = (performance.now() - startedAtMs) / 1000;
     const energyWh = estimateEnergyWh({ kind: 'class', deviceClass: 'unknown' }, [{ seconds, busyFraction: 1 }]);
-    const statement = statementOf(plan, { unit: options.unit, trainingUnits: training.units.length, classes: labels.length });
+    const statement = statementAtEnd(plan, { unit: options.unit, trainingUnits: training.units.length, classes: labels.length }, outcome, spending?.charged ?? { training: [], heldOut: [] });
     // A model that is not private is written where its owner said, and its card says what it is.
     const model = releasableModel(plan, outcome.model) ?? releasableBecause('owner removed the mark', outcome.model);
     const card = {
@@ -108,6 +110,7 @@ async function train(options: TrainOptions): Promise<void> {
       accuracy, macro_f1: classification.macroF1,
       per_class: Object.fromEntries(classification.classes.map(({ label, precision, recall, f1, support }) => [label, { precision, recall, f1, support }])),
       epsilon: statement.isPrivate ? statement.epsilon : plan.kind === 'label-sentences' ? 0 : null, delta: statement.isPrivate ? statement.delta : null,
+      epsilon_held_out: statement.isPrivate ? (statement.validation?.epsilon ?? 0) : plan.kind === 'label-sentences' ? 0 : null,
       epsilon_total: ledger?.spent() ?? null, released_accuracy: outcome.releasedAccuracy?.value ?? null,
       unit: options.unit, plan: plan.kind, state: outcome.state, steps: outcome.stepsDone,
       n_train: split.training.length, n_test: split.heldOut.length, seconds, energy_wh: energyWh, device: engine.device, model: options.out,

@@ -1,6 +1,6 @@
 /** The page's end of everything: a thin façade that owns workers and asks them. No note is parsed, hashed or computed on here. */
 import { BedsideError } from '../ground/errors.ts';
-import type { BedsideService, BudgetReport, ProjectSummary, RunHandle, RunMessage } from './bedside.service.ts';
+import type { BedsideService, BudgetReport, ProjectSummary, RunHandle, RunMessage, RunSummary } from './bedside.service.ts';
 import { Crew } from './crew.ts';
 import type { BackendChoice } from './device.ts';
 import type { EncoderSource } from './encoder-source.ts';
@@ -91,6 +91,12 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     }
   }
 
+  /** A call of the guard that `signal` ends: the page hears at once, the guard at its next turn. */
+  const cancellable = async <Result>(signal: AbortSignal, ask: (remote: WorkerLink<GuardService>['remote'], callId: string) => Promise<Result>): Promise<Result> => {
+    const callId = crypto.randomUUID();
+    return orCancelled(signal, guard((remote) => ask(remote, callId)), () => void guard((remote) => remote.cancel(callId)));
+  };
+
   async function summaryOf({ record, runs }: ListedProject): Promise<ProjectSummary> {
     return summaryOfProject(record, runs, record.noteCount === null ? null : await guard((remote) => remote.budget(record.id)));
   }
@@ -126,7 +132,7 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
       onMessage(message);
     };
     link.onDeath(() => {
-      if (!isOver) listen({ kind: 'failed', code: 'device/worker-died', message: 'The background worker of this run ended before it was done.', hint: 'What was charged stays charged; resume the run to go on.' });
+      if (!isOver) listen({ kind: 'failed', code: 'device/worker-died', message: 'The background worker of this run ended before it was done.', hint: 'What was charged stays charged; resume the run to go on.', values: {} });
     });
     runsGoingOn++;
     try {
@@ -159,12 +165,17 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     openProject: async (id) => {
       const project = await table((remote) => remote.openProject(id));
       if (!project.runs.some((one) => one.state === 'interrupted')) return project;
-      const again = await guard((remote) => remote.resumeEpsilons(id));
-      return { ...project, runs: project.runs.map((one) => (one.state === 'interrupted' ? { ...one, resumeEpsilon: again[one.id] ?? null } : one)) };
+      const costs = await guard((remote) => remote.resumeEpsilons(id));
+      // Its line was written before its last charge.
+      const withCost = (one: RunSummary, { charged, again }: { readonly charged: number; readonly again: number }): RunSummary => ({ ...one, epsilonRun: Math.max(one.epsilonRun ?? 0, charged), resumeEpsilon: again });
+      return { ...project, runs: project.runs.map((one) => (one.state === 'interrupted' && costs[one.id] ? withCost(one, costs[one.id]!) : one)) };
     },
     renameProject: (id, name) => table((remote) => remote.renameProject(id, name)),
     duplicateProject: async (id) => summaryById(await table((remote) => remote.duplicateProject(id))),
-    deleteProject: (id) => table((remote) => remote.deleteProject(id)),
+    deleteProject: async (id) => {
+      await table((remote) => remote.deleteProject(id));
+      await (await guards.running())?.call((remote) => remote.forget(id));
+    },
     shareable: (id) => guard((remote) => remote.shareable(id)),
     exportProject: (id, epsilon = 0) => guard((remote) => remote.exportProject(id, epsilon)),
     importProject: async (file) => summaryById(await guard((remote) => remote.importProject(file))),
@@ -179,7 +190,7 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     setSentences: (id, sentences) => table((remote) => remote.setSentences(id, sentences)),
     setAsideRows: (id) => table((remote) => remote.setAsideRows(id)),
 
-    proposePlan: (id) => guard((remote) => remote.proposePlan(id)),
+    proposePlan: (id, onProgress = () => undefined, signal = new AbortController().signal) => cancellable(signal, (remote, callId) => remote.proposePlan(id, callId, proxy(onProgress))),
     forecast: (id, plan) => guard((remote) => remote.forecast(id, plan)),
     budget: async (id): Promise<BudgetReport> => {
       const budget = await guard((remote) => remote.budget(id));
@@ -194,8 +205,18 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     results: (id, runId) => guard((remote) => remote.results(id, runId)),
 
     classify: (id, runId, text) => guard((remote) => remote.classify(id, runId, text)),
-    classifyFile: (id, runId, file, onProgress, signal) =>
-      orCancelled(signal, guard((remote) => remote.classifyFile(id, runId, file, proxy(onProgress))), () => void guard((remote) => remote.cancelClassify())),
+    classifyFile: async (id, runId, file, onProgress, signal) => {
+      if (signal.aborted) throw cancelled();
+      const callId = crypto.randomUUID();
+      // What is labelled by then comes back, so the answer is waited for.
+      const cancel = () => void guard((remote) => remote.cancel(callId));
+      signal.addEventListener('abort', cancel, { once: true });
+      try {
+        return await guard((remote) => remote.classifyFile(id, runId, file, callId, proxy(onProgress)));
+      } finally {
+        signal.removeEventListener('abort', cancel);
+      }
+    },
     exportModel: (id, runId) => guard((remote) => remote.exportModel(id, runId)),
 
     ledger: () => guard((remote) => remote.ledger()),

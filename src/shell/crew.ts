@@ -87,6 +87,6 @@ export class Crew {
       for (const listener of this.#checkListeners) listener(check);
     };
     const report = await link.call((host) => host.open(this.#choice, thoroughness, proxy(tell)));
-    return report.backend === 'wasm' && this.#workers > 1 ? { ...report, device: `${report.device}, ${this.#workers} workers` } : report;
+    return report.backend === 'wasm' ? { ...report, device: { ...report.device, workers: this.#workers } } : report;
   }
 }

@@ -64,7 +64,7 @@ export async function chooseBackend(choice: BackendChoice, thoroughness: Thoroug
 export function reportOf({ backend, reason, mismatch, checks }: ChosenBackend, workers: number): DeviceReport {
   return {
     backend: backend.name,
-    device: workers > 1 ? `${backend.device}, ${workers} workers` : backend.device,
+    device: { name: backend.device, workers },
     reason,
     mismatch,
     checks,

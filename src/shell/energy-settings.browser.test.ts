@@ -48,11 +48,12 @@ describe('settings of energy', () => {
 
 describe('the meter', () => {
   const halfBusy = () => 0.5;
+  const hour = [{ seconds: 3600, busyFraction: 0.5 }];
 
   it('counts by class what the device was busy, and measured watts in full', () => {
     const byClass = new EnergyMeter({ deviceClass: 'laptop-integrated', measuredWatts: null, country: null }, halfBusy);
-    expect(byClass.after(3600).energyWh.central).toBeCloseTo(10, 9);
-    const measured = new EnergyMeter({ deviceClass: 'laptop-integrated', measuredWatts: 12, country: 'FRA' }, halfBusy).after(3600);
+    expect(byClass.of(hour).energyWh.central).toBeCloseTo(10, 9);
+    const measured = new EnergyMeter({ deviceClass: 'laptop-integrated', measuredWatts: 12, country: 'FRA' }, halfBusy).of(hour);
     expect(measured.energyWh.central).toBeCloseTo(12, 9);
     // 5 % of a meter read by a person.
     expect(measured.energyWh.high / measured.energyWh.central).toBeCloseTo(1.05, 3);
@@ -62,7 +63,8 @@ describe('the meter', () => {
   it('spans from the least of the shortest work to the most of the longest', () => {
     const meter = new EnergyMeter({ deviceClass: 'phone', measuredWatts: null, country: null }, () => 1);
     const { energyWh, carbonGrams } = meter.between({ low: 100, central: 200, high: 900 });
-    expect(energyWh).toEqual({ low: meter.after(100).energyWh.low, central: meter.after(200).energyWh.central, high: meter.after(900).energyWh.high });
-    expect(carbonGrams.high).toBe(meter.after(900).carbonGrams.high);
+    const after = (seconds: number) => meter.of([{ seconds, busyFraction: 1 }]);
+    expect(energyWh).toEqual({ low: after(100).energyWh.low, central: after(200).energyWh.central, high: after(900).energyWh.high });
+    expect(carbonGrams.high).toBe(after(900).carbonGrams.high);
   });
 });

@@ -32,8 +32,8 @@ export interface GuardService extends Living {
   pause(runId: string): Promise<void>;
   resume(runId: string): Promise<void>;
   stop(runId: string): Promise<void>;
-  /** Epsilon that charging an interrupted step again adds, by run id. */
-  resumeEpsilons(id: string): Promise<Readonly<Record<string, number>>>;
+  /** What an interrupted run was charged, and what charging its interrupted step again adds, by run id. */
+  resumeEpsilons(id: string): Promise<Readonly<Record<string, { readonly charged: number; readonly again: number }>>>;
 
   results(id: string, runId: string): Promise<RunResults>;
   classify(id: string, runId: string, text: string): Promise<Prediction>;

@@ -1,23 +1,27 @@
 import { BedsideError } from '../ground/errors.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
-import { isPrivate, type Plan } from '../training/plan.ts';
+import type { Dataset } from '../data/table.ts';
+import { isPrivate, type Plan, type PrivatePlan } from '../training/plan.ts';
 import { plannedSteps } from '../training/planned-charges.ts';
+import { isSameData, type RunFacts } from '../training/run-facts.ts';
+import type { Split } from '../training/split.ts';
 import type { BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
 import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import type { BedsideDatabase } from './database.ts';
 import { encoderReport, loadEncoder, type EncoderFacts } from './encoder.ts';
 import type { EncoderSource } from './encoder-source.ts';
-import { EnergyMeter } from './energy-meter.ts';
+import { EnergyMeter, RunEnergy } from './energy-meter.ts';
 import { energyReportOf, keepEnergySettings, readEnergySettings } from './energy-settings.ts';
 import { exportedModel } from './exported-model.ts';
 import { GuardedRun } from './guarded-run.ts';
-import type { LedgerKeeper } from './ledger-keeper.ts';
+import { dataChanged, type LedgerKeeper, type RunLedger } from './ledger-keeper.ts';
 import { runLockName, trainingLockName } from './live-runs.ts';
 import { Planner, type ProposalFollower } from './planner.ts';
 import { exportProject, importProject } from './project-file.ts';
 import { forgetDataset, readDataset, readProject } from './projects.ts';
-import type { RunRecord } from './records.ts';
+import type { ProjectRecord, RunRecord } from './records.ts';
 import type { TrainerPort } from './remote-trainer.ts';
+import { factsOf } from './run-data.ts';
 import { RunKeeper } from './run-keeper.ts';
 import { createRun, readCheckpoint, readModel, readResults, readRun, runsOfProject, saveRun } from './runs.ts';
 import { otherTabTrains } from './storage-errors.ts';
@@ -33,6 +37,14 @@ function cannotResume(): BedsideError {
 
 function otherEncoder(): BedsideError {
   return new BedsideError('model/other-encoder', 'model', 'This model was trained on another encoder than the one that is loaded.', 'Put the encoder it was trained on back into models/, or train again.');
+}
+
+/** One reading of a project's notes, dealt. */
+interface RunDataset {
+  readonly project: ProjectRecord;
+  readonly dataset: Dataset;
+  readonly split: Split;
+  readonly facts: RunFacts;
 }
 
 /** Everything the guard worker does, over its parts. */
@@ -114,8 +126,8 @@ export class Guard {
       const project = await readProject(this.#database, id);
       if (isPrivate(plan)) await this.#ledger.checkAllowance(project, plan);
       await this.#planner.checkMemory(id, plan);
-      const { split } = await this.#ledger.subject(project, plan);
-      return this.#begin(await createRun(this.#database, id, plan, plannedSteps(plan, split.training.length)), onMessage, 'started');
+      const data = await this.#dataOf(project, plan);
+      return this.#begin(await createRun(this.#database, id, plan, data.facts, plannedSteps(plan, data.split.training.length)), data, onMessage, 'started');
     });
   }
 
@@ -123,9 +135,11 @@ export class Guard {
     return this.#whileLocked(async () => {
       const run = await readRun(this.#database, runId);
       if (run.projectId !== id || run.state === 'finished' || run.state === 'stopped' || run.state === 'failed') throw cannotResume();
+      const data = await this.#dataOf(await readProject(this.#database, id), run.plan);
+      if (run.facts && !isSameData(run.facts, data.facts)) throw dataChanged();
       const resumed: RunRecord = { ...run, state: 'running' };
       await saveRun(this.#database, resumed);
-      return this.#begin(resumed, onMessage, 'resumed');
+      return this.#begin(resumed, data, onMessage, 'resumed');
     });
   }
 
@@ -145,11 +159,16 @@ export class Guard {
     });
   }
 
-  async #begin(run: RunRecord, onMessage: (message: RunMessage) => void, how: 'started' | 'resumed'): Promise<{ readonly run: GuardedRun; readonly isOver: Promise<void> }> {
-    const [project, dataset] = await Promise.all([readProject(this.#database, run.projectId), readDataset(this.#database, run.projectId)]);
-    const { split } = await this.#ledger.subject(project, run.plan, dataset);
-    const ledger = isPrivate(run.plan) ? await this.#ledger.openRun(project, run.plan, run.id, how, dataset) : null;
-    const keeper = new RunKeeper(run, new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction), ledger, onMessage);
+  /** The notes that a run trains on, and what it will say of them: read once, so that both are of the same notes. */
+  async #dataOf(project: ProjectRecord, plan: Plan): Promise<RunDataset> {
+    const dataset = await readDataset(this.#database, project.id);
+    const subject = await this.#ledger.subject(project, plan, dataset);
+    return { project, dataset, split: subject.split, facts: factsOf(dataset, subject) };
+  }
+
+  async #begin(run: RunRecord, { project, dataset, split }: RunDataset, onMessage: (message: RunMessage) => void, how: 'started' | 'resumed'): Promise<{ readonly run: GuardedRun; readonly isOver: Promise<void> }> {
+    const ledger = isPrivate(run.plan) ? await this.#openLedger(run, run.plan, project, dataset, how) : null;
+    const keeper = new RunKeeper(run, new RunEnergy(new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction)), ledger, onMessage);
     const checkpoint = how === 'resumed' ? await readCheckpoint(this.#database, run.id) : null;
     const guarded = new GuardedRun({ database: this.#database, crew: this.#crew, project, dataset, split, ledger, loadEncoder: (onProgress) => this.#loadedEncoder(onProgress), checkpoint }, keeper);
     this.#active = guarded;
@@ -162,18 +181,28 @@ export class Guard {
     return { run: guarded, isOver };
   }
 
+  /** A run that was recorded and may not charge has failed: left as it is, it would look interrupted. */
+  async #openLedger(run: RunRecord, plan: PrivatePlan, project: ProjectRecord, dataset: Dataset, how: 'started' | 'resumed'): Promise<RunLedger> {
+    try {
+      return await this.#ledger.openRun(project, plan, run.id, how, dataset);
+    } catch (error) {
+      await saveRun(this.#database, { ...run, state: how === 'started' ? 'failed' : 'interrupted' }).catch(() => undefined);
+      throw error;
+    }
+  }
+
   /** The run that is going on here. */
   active(runId: string): GuardedRun {
     if (this.#active?.runId !== runId) throw runIsOver();
     return this.#active;
   }
 
-  /** Epsilon that charging the interrupted step again adds to the worst unit, for each run of a project that can be resumed. */
-  async resumeEpsilons(id: string): Promise<Readonly<Record<string, number>>> {
+  /** For each private run of a project that can be resumed: what it was charged, and what charging the interrupted step again adds to the worst unit. */
+  async resumeEpsilons(id: string): Promise<Readonly<Record<string, { readonly charged: number; readonly again: number }>>> {
     const [project, runs] = await Promise.all([readProject(this.#database, id), runsOfProject(this.#database, id)]);
-    const costs: Record<string, number> = {};
+    const costs: Record<string, { readonly charged: number; readonly again: number }> = {};
     for (const { id: runId, state, plan } of runs) {
-      if (isPrivate(plan) && (state === 'interrupted' || state === 'running' || state === 'paused')) costs[runId] = await this.#ledger.costOfOneMoreStep(project, plan);
+      if (isPrivate(plan) && (state === 'interrupted' || state === 'running' || state === 'paused')) costs[runId] = { charged: await this.#ledger.epsilonCharged(runId, plan), again: await this.#ledger.costOfOneMoreStep(project, plan) };
     }
     return costs;
   }
@@ -201,8 +230,9 @@ export class Guard {
   }
 
   async exportModel(id: string, runId: string): Promise<Blob> {
-    const [project, run, { model }, results, encoder] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId), readModel(this.#database, runId), readResults(this.#database, runId), this.#loadedEncoder(() => undefined)]);
-    return exportedModel(project, run, model, results, encoder, await this.#ledger.subject(project, run.plan));
+    const [project, run, { model, encoderSha256 }, results, encoder] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId), readModel(this.#database, runId), readResults(this.#database, runId), this.#loadedEncoder(() => undefined)]);
+    if (encoderSha256 !== encoder.report.sha256) throw otherEncoder();
+    return exportedModel(project, run, model, results, encoder);
   }
 
   // ---- projects and ledger ----------------------------------------------------------------------

@@ -91,7 +91,7 @@ export class GuardedRun {
     const encoder = await loadEncoder((progress) => this.#keeper.reportPhase('loading-model', progress));
     const data = await prepareRunData(dataset, split, plan, project.sentences, encoder.tokenizer, (progress) => this.#keeper.reportPhase('tokenizing', progress));
     await crew.ready();
-    this.#keeper.reportDevice(crew.device);
+    this.#keeper.reportDevice(crew.name);
     return { encoder, data };
   }
 
@@ -143,6 +143,7 @@ export class GuardedRun {
 
   async #save(checkpoint: Checkpoint): Promise<void> {
     const savedAtMs = Date.now();
+    this.#keeper.charge();
     const run = this.#keeper.change({ stepsDone: checkpoint.step, seconds: checkpoint.elapsedSeconds, savedAtMs });
     await whenThereIsRoom(this.#control, (error) => this.#keeper.reportPaused(error), () => saveCheckpoint(this.#parts.database, run, checkpoint));
     this.#keeper.reportSaved(savedAtMs);
@@ -151,22 +152,25 @@ export class GuardedRun {
   async #finish(encoder: EncoderFacts, data: RunData, outcome: SessionOutcome): Promise<void> {
     const { database, dataset, ledger } = this.#parts;
     const before = this.#keeper.close(outcome);
-    const results = resultsOf(before, dataset, data, outcome, ledger?.charged() ?? []);
-    const run = this.#keeper.change({ accuracy: results.run.accuracy, macroF1: results.run.macroF1 });
+    const results = resultsOf(before, dataset, data, outcome, ledger?.charged() ?? { training: [], heldOut: [] });
+    const { accuracy, macroF1, epsilonRun } = results.run;
+    const run = this.#keeper.change({ accuracy, macroF1, epsilonRun });
     await ledger?.end(outcome.state);
     await whenThereIsRoom(this.#control, (error) => this.#keeper.reportPaused(error), () => finishRun(database, run, outcome.model, encoder.report.sha256, results));
-    if (outcome.state === 'finished') this.#keeper.report({ kind: 'finished', run: results.run });
-    else this.#keeper.report({ kind: 'stopped', run: results.run, reason: outcome.reason ?? 'asked' });
+    const { run: summary, statement } = results;
+    if (outcome.state === 'finished') this.#keeper.report({ kind: 'finished', run: summary, statement });
+    else this.#keeper.report({ kind: 'stopped', run: summary, reason: outcome.reason ?? 'asked', statement });
   }
 
   /** What was charged stays charged, and the checkpoint stays: a run that lost its worker, device or disk can be resumed. */
   async #fail(error: unknown): Promise<void> {
-    const { code, message, hint } = errorToPlain(error);
+    const { code, message, hint, values } = errorToPlain(error);
     const canResume = error instanceof BedsideError && (error.family === 'device' || error.family === 'storage' || error.family === 'model');
+    this.#keeper.charge();
     const run = this.#keeper.change({ state: canResume ? 'interrupted' : 'failed' });
     if (!canResume) await this.#parts.ledger?.end('failed').catch(() => undefined);
     await saveRun(this.#parts.database, run).catch(() => undefined);
-    this.#keeper.report({ kind: 'failed', code, message, hint });
+    this.#keeper.report({ kind: 'failed', code, message, hint, values });
   }
 
   /** The run's line in the table of runs; a disk too full for it must not keep the person from pausing. */

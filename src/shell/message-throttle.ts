@@ -1,16 +1,19 @@
 import type { RunMessage } from './bedside.service.ts';
 
-const shortestGapMs = 250;
-
-/** Passes a run's messages on: progress at most four times a second and always the latest, anything else at once and after it. */
+/**
+ * Passes a run's messages on: progress on a clock of its own, always the latest, and anything else at once and after it.
+ * The clock begins with the run and knows nothing of its steps, so that no message tells when one ended.
+ */
 export class MessageThrottle {
   readonly #send: (message: RunMessage) => void;
+  readonly #periodMs: number;
+  readonly #beganAtMs = performance.now();
   #waiting: RunMessage | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #sentAtMs = -Infinity;
 
-  constructor(send: (message: RunMessage) => void) {
+  constructor(send: (message: RunMessage) => void, periodMs: number) {
     this.#send = send;
+    this.#periodMs = periodMs;
   }
 
   push(message: RunMessage): void {
@@ -20,9 +23,7 @@ export class MessageThrottle {
       return;
     }
     this.#waiting = message;
-    const gapMs = performance.now() - this.#sentAtMs;
-    if (gapMs >= shortestGapMs) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), shortestGapMs - gapMs);
+    this.#timer ??= setTimeout(() => this.#flush(), this.#periodMs - ((performance.now() - this.#beganAtMs) % this.#periodMs));
   }
 
   #flush(): void {
@@ -31,6 +32,5 @@ export class MessageThrottle {
     if (!this.#waiting) return;
     this.#send(this.#waiting);
     this.#waiting = null;
-    this.#sentAtMs = performance.now();
   }
 }

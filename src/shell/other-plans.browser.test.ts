@@ -62,6 +62,6 @@ describe('a run on WebGPU', () => {
     await service.startRun(id, plan, run.onMessage);
     expect(await run.end).toMatchObject({ kind: 'finished' });
     const last = run.messages.findLast((message) => message.kind === 'progress');
-    expect(last?.kind === 'progress' && last.progress.device).toContain('WebGPU');
+    expect(last?.kind === 'progress' && last.progress.device).toMatchObject({ name: expect.stringContaining('WebGPU'), workers: 1 });
   });
 });

@@ -23,6 +23,7 @@ const table: RawTable = {
 };
 const roles = { note: 'text', kind: 'label', who: 'person' } as const;
 const plan = { kind: 'label-sentences', maximumLength: 64, unit: 'row', heldOutShare: 0.2, seed: 1 } as const;
+const facts = { trainingRows: 2, trainingUnits: 2, heldOutUnits: 0, labels: ['cardiology', 'dermatology'], isSynthetic: false, codeVersion: '0' };
 
 describe('projects', () => {
   let name: string;
@@ -79,7 +80,7 @@ describe('projects', () => {
 
   it('does not delete a project while somebody works on one of its runs', async () => {
     const id = await savedProject();
-    const run = await createRun(database, id, plan, 0);
+    const run = await createRun(database, id, plan, facts, 0);
     await navigator.locks.request(runLockName(run.id), async () => {
       await expect(deleteProject(database, id)).rejects.toMatchObject({ code: 'storage/run-goes-on', family: 'storage' });
       expect(await readTable(database, id)).toEqual(table);
@@ -102,16 +103,27 @@ describe('projects', () => {
 
   it('gives a duplicate the same notes and none of the runs', async () => {
     const id = await savedProject();
-    await createRun(database, id, plan, 0);
+    await createRun(database, id, plan, facts, 0);
     const copy = await duplicateProject(database, id, 'Copy');
     expect(await readDataset(database, copy.id)).toEqual(await readDataset(database, id));
     expect((await openProject(database, copy.id)).runs).toEqual([]);
     expect((await openProject(database, id)).runs).toHaveLength(1);
   });
 
+  it('announces the number that the next run gets, also where a run is gone from the list', async () => {
+    const id = await savedProject();
+    await createRun(database, id, plan, facts, 0);
+    const second = await createRun(database, id, plan, facts, 0);
+    // As in a project file, which leaves out what has not ended.
+    await database.delete('runs', second.id);
+    const { runs, nextRunNumber } = await openProject(database, id);
+    expect(runs.map(({ number }) => number)).toEqual([1]);
+    expect((await createRun(database, id, plan, facts, 0)).number).toBe(nextRunNumber);
+  });
+
   it('shows a run that nobody works on as interrupted', async () => {
     const id = await savedProject();
-    const run = await createRun(database, id, plan, 10);
+    const run = await createRun(database, id, plan, facts, 10);
     expect((await openProject(database, id)).runs[0]).toMatchObject({ id: run.id, number: 1, state: 'interrupted' });
     await navigator.locks.request(`bedside-run-${run.id}`, async () => {
       expect((await openProject(database, id)).runs[0]!.state).toBe('running');
@@ -121,7 +133,7 @@ describe('projects', () => {
   it('deletes everything of a project and nothing of another', async () => {
     const [first, second] = [await savedProject(), await savedProject()];
     for (const id of [first, second]) {
-      const run = await createRun(database, id, plan, 10);
+      const run = await createRun(database, id, plan, facts, 10);
       await saveCheckpoint(database, run, { version: 1, runId: run.id, plan, step: 1, tensors: { weights: new Float32Array(3) }, counts: {}, elapsedSeconds: 1 });
     }
     await deleteProject(database, first);
@@ -133,7 +145,7 @@ describe('projects', () => {
 
   it('does not bring a deleted run back by saving its checkpoint', async () => {
     const id = await savedProject();
-    const run = await createRun(database, id, plan, 10);
+    const run = await createRun(database, id, plan, facts, 10);
     await deleteProject(database, id);
     await expect(saveCheckpoint(database, run, { version: 1, runId: run.id, plan, step: 1, tensors: {}, counts: {}, elapsedSeconds: 1 })).rejects.toMatchObject({ code: 'storage/missing' });
     expect(await database.count('checkpoints')).toBe(0);

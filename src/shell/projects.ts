@@ -4,6 +4,7 @@ import { storesByProject, storesByRun, type BedsideDatabase } from './database.t
 import { liveRunIds, withInterruption } from './live-runs.ts';
 import { summaryOfRun, viewOfDataset } from './project-summary.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
+import { nextRunNumber } from './runs.ts';
 import { recordMissing, runGoesOn } from './storage-errors.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -57,30 +58,63 @@ export async function readTable(database: BedsideDatabase, id: string): Promise<
   return record.table;
 }
 
+/** The data set that was read last, by database: a plan asks for the same notes over and over, and 100,000 of them take a second to read. */
+const lastRead = new WeakMap<BedsideDatabase, { readonly id: string; roles: string; readonly reading: Promise<Dataset> }>();
+
+/** A project's table never changes, so that its columns say which data set it has. */
+function rolesName({ columnRoles, noteCount }: ProjectRecord): string {
+  return JSON.stringify([columnRoles, noteCount]);
+}
+
+/** The confirmed notes of a project. Whoever asks for the same ones gets the same object. */
 export async function readDataset(database: BedsideDatabase, id: string): Promise<Dataset> {
-  const record = await inTransaction(database, ['datasets'], 'readonly', (transaction) => transaction.objectStore('datasets').get(id));
-  if (!record) throw recordMissing('data set');
-  return record.dataset;
+  const roles = rolesName(await readProject(database, id));
+  const known = lastRead.get(database);
+  if (known?.id === id && known.roles === roles) return known.reading;
+  const reading = inTransaction(database, ['projects', 'datasets'], 'readonly', (transaction) => Promise.all([transaction.objectStore('projects').get(id), transaction.objectStore('datasets').get(id)]));
+  const entry = {
+    id,
+    roles,
+    reading: reading.then(([project, record]) => {
+      if (!project || !record) throw recordMissing('data set');
+      // The columns may have been changed since they were looked at.
+      entry.roles = rolesName(project);
+      return record.dataset;
+    }),
+  };
+  lastRead.set(database, entry);
+  entry.reading.catch(() => {
+    if (lastRead.get(database) === entry) lastRead.delete(database);
+  });
+  return entry.reading;
+}
+
+/** Lets go of a project's notes: they have been deleted. */
+export function forgetDataset(database: BedsideDatabase, id: string): void {
+  if (lastRead.get(database)?.id === id) lastRead.delete(database);
 }
 
 /** Everything the page shows of a project; marks it as opened now. */
 export async function openProject(database: BedsideDatabase, id: string): Promise<Project> {
   const live = await liveRunIds();
-  return inTransaction(database, ['projects', 'datasets', 'runs'], 'readwrite', async (transaction) => {
+  const { record, runs } = await inTransaction(database, ['projects', 'runs'], 'readwrite', async (transaction) => {
     const projects = transaction.objectStore('projects');
     const record = await projects.get(id);
     if (!record) throw recordMissing('project');
-    const [dataset, runs] = await Promise.all([transaction.objectStore('datasets').get(id), transaction.objectStore('runs').index('projectId').getAll(id), projects.put({ ...record, openedAtMs: Date.now() })]);
-    return {
-      id,
-      name: record.name,
-      fileName: record.fileName,
-      dataset: dataset ? viewOfDataset(dataset.dataset) : null,
-      columnRoles: record.columnRoles,
-      sentences: record.sentences,
-      runs: runs.sort((a, b) => a.number - b.number).map((run) => summaryOfRun(withInterruption(run, live))),
-    };
+    const [runs] = await Promise.all([transaction.objectStore('runs').index('projectId').getAll(id), projects.put({ ...record, openedAtMs: Date.now() })]);
+    return { record, runs };
   });
+  const dataset = record.noteCount === null ? null : await readDataset(database, id);
+  return {
+    id,
+    name: record.name,
+    fileName: record.fileName,
+    dataset: dataset && viewOfDataset(dataset),
+    columnRoles: record.columnRoles,
+    sentences: record.sentences,
+    runs: runs.sort((a, b) => a.number - b.number).map((run) => summaryOfRun(withInterruption(run, live))),
+    nextRunNumber: nextRunNumber(record),
+  };
 }
 
 /** Changes fields of a project record in one transaction. */
@@ -108,6 +142,7 @@ export async function saveDataset(database: BedsideDatabase, id: string, roles: 
     if (!record) throw recordMissing('project');
     if (textColumnsOf(roles) !== textColumnsOf(record.columnRoles)) await transaction.objectStore('features').delete(id);
     await Promise.all([projects.put({ ...record, columnRoles: roles, noteCount: dataset.notes.length }), transaction.objectStore('datasets').put({ projectId: id, dataset }), transaction.objectStore('hashes').delete(id)]);
+    lastRead.set(database, { id, roles: rolesName({ ...record, columnRoles: roles, noteCount: dataset.notes.length }), reading: Promise.resolve(dataset) });
   });
 }
 
@@ -133,6 +168,7 @@ export async function deleteProject(database: BedsideDatabase, id: string): Prom
   await inTransaction(database, ['projects', ...storesByProject, ...storesByRun], 'readwrite', async (transaction) => {
     if ((await transaction.objectStore('runs').index('projectId').getAllKeys(id)).some((runId) => live.has(runId))) throw runGoesOn();
     await transaction.objectStore('projects').delete(id);
+    forgetDataset(database, id);
     for (const store of storesByProject) await transaction.objectStore(store).delete(id);
     for (const store of storesByRun) {
       const records = transaction.objectStore(store);

@@ -5,6 +5,8 @@ import type { Proportion } from '../metrics/classification.ts';
 import type { HashedRow } from '../privacy/cohort.ts';
 import type { Checkpoint } from '../training/checkpoint.ts';
 import type { Plan } from '../training/plan.ts';
+import type { RunFacts } from '../training/run-facts.ts';
+import type { TokenLengths } from '../training/units.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import type { PanelPoint, RunResults, RunState } from './bedside.service.ts';
 
@@ -23,6 +25,8 @@ export interface ProjectRecord {
   /** Limit the person set before the first charge; the ledger's budget event rules from then on. */
   readonly epsilonLimit: number;
   readonly runsStarted: number;
+  /** How many tokens the notes have, as counts; `of` names encoder and columns, and others make it of no effect. */
+  readonly lengths?: { readonly of: string; readonly counts: TokenLengths };
 }
 
 export interface TableRecord {
@@ -62,10 +66,13 @@ export interface RunRecord {
   readonly number: number;
   readonly state: RunState;
   readonly plan: Plan;
+  /** The data as it was when the run began; absent from runs of older versions. */
+  readonly facts?: RunFacts;
   readonly startedAtMs: number;
   readonly seconds: number;
   readonly stepsDone: number;
   readonly steps: number;
+  /** What was charged to the training part until now; null where the plan is not private. */
   readonly epsilonRun: number | null;
   readonly energyWh: EnergyRange;
   readonly carbonGrams: EnergyRange;

@@ -1,13 +1,8 @@
 import type { Dataset } from '../data/table.ts';
-import { groupReports } from '../fairness/group-reports.ts';
-import { calibrationReport } from '../metrics/calibration-report.ts';
-import { classificationReport } from '../metrics/classification-report.ts';
-import { fitTemperature } from '../metrics/temperature.ts';
-import type { Charge } from '../privacy/composition.ts';
-import { largestIndex } from '../training/held-out-score.ts';
-import { probabilitiesOf } from '../training/predict.ts';
+import type { ChargedParts } from '../training/charged-parts.ts';
+import { evaluateHeldOut } from '../training/evaluate.ts';
 import type { SessionOutcome } from '../training/session-input.ts';
-import { statementOf } from '../training/statement.ts';
+import { statementAtEnd } from '../training/statement.ts';
 import type { RunResults } from './bedside.service.ts';
 import { summaryOfRun } from './project-summary.ts';
 import type { RunRecord } from './records.ts';
@@ -15,27 +10,24 @@ import type { RunData } from './run-data.ts';
 
 /**
  * Everything the Results page shows, computed in the guard: exact scores of held-out rows, for the owner's eyes, and what was charged.
- * `charged` is what the ledger holds of the run.
+ * `charged` is what the ledger holds of the run: epsilon is read from there, never from the plan.
  */
-export function resultsOf(run: RunRecord, dataset: Dataset, data: RunData, outcome: SessionOutcome, charged: readonly Charge[]): RunResults {
+export function resultsOf(run: RunRecord, dataset: Dataset, data: RunData, outcome: SessionOutcome, charged: ChargedParts): RunResults {
   const { labels } = dataset;
   const { plan, energyWh, carbonGrams } = run;
-  const logits = outcome.heldOutLogits.value;
-  const actual = data.heldOutNotes.map((note) => labels.indexOf(note.label));
-  const predicted = actual.map((_, row) => largestIndex(logits, row, labels.length));
-  const temperature = actual.length > 0 ? fitTemperature(logits, actual, labels.length) : 1;
-  const classification = classificationReport(actual, predicted, labels, plan.seed);
-  const columns = dataset.groupColumns.map((column) => ({ column, values: data.heldOutNotes.map((note) => note.groups[column] ?? '') }));
-  const groups = groupReports(actual, predicted, labels, columns);
+  const { classification, calibration, temperature, groups } = evaluateHeldOut(outcome.heldOutLogits.value, data.heldOutNotes, labels, dataset.groupColumns, plan.seed).value;
+  const statement = statementAtEnd(plan, { unit: plan.unit, trainingUnits: data.training.length, classes: labels.length }, outcome, charged);
+  const released = outcome.releasedAccuracy?.value ?? null;
   return {
-    run: summaryOfRun({ ...run, accuracy: classification.accuracy, macroF1: classification.macroF1 }),
+    run: summaryOfRun({ ...run, accuracy: classification.accuracy, macroF1: classification.macroF1, epsilonRun: statement.isPrivate ? statement.epsilon : null }),
     labels,
     classification,
-    calibration: calibrationReport(probabilitiesOf(logits, labels.length, temperature).flat(), actual),
+    calibration,
     temperature,
     groups,
-    releasedAccuracy: outcome.releasedAccuracy?.value ?? null,
-    statement: statementOf(plan, { unit: plan.unit, trainingUnits: data.training.length, classes: labels.length }, charged),
+    // A run that was resumed at its end was charged for more than the one score that it kept.
+    releasedAccuracy: released && { ...released, epsilon: statement.isPrivate && statement.validation ? statement.validation.epsilon : released.epsilon },
+    statement,
     energyWh,
     carbonGrams,
   };

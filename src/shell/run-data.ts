@@ -1,10 +1,13 @@
 import type { Dataset, Note } from '../data/table.ts';
+import { codeVersion } from '../ground/version.ts';
 import { sentencesOf } from '../training/label-words.ts';
 import type { Plan } from '../training/plan.ts';
+import type { RunFacts } from '../training/run-facts.ts';
 import type { Split } from '../training/split.ts';
 import type { TokenizedUnit } from '../training/trainer.ts';
 import { groupUnits, tokenizeNotes, type Tokenizer } from '../training/units.ts';
 import type { Progress } from './bedside.service.ts';
+import type { LedgerSubject } from './ledger-keeper.ts';
 import { takeTurn } from './turn.ts';
 
 /** A run's rows as the session takes them, and the held-out notes in the order of their logits. */
@@ -13,6 +16,11 @@ export interface RunData {
   readonly heldOut: readonly TokenizedUnit[];
   readonly heldOutNotes: readonly Note[];
   readonly labelSentences: readonly Int32Array[];
+}
+
+/** What a run that begins now will say of its data, whatever becomes of the notes. */
+export function factsOf({ labels, isSynthetic }: Pick<Dataset, 'labels' | 'isSynthetic'>, { split, units, trainingUnits }: Pick<LedgerSubject, 'split' | 'units' | 'trainingUnits'>): RunFacts {
+  return { trainingRows: split.training.length, trainingUnits, heldOutUnits: units - trainingUnits, labels, isSynthetic, codeVersion };
 }
 
 /** Tokenizes and groups both parts of a split. The worker stays reachable meanwhile. */

@@ -1,19 +1,28 @@
-import type { Plan } from '../training/plan.ts';
+import { epsilonOf } from '../training/charged-parts.ts';
+import { isPrivate, type Plan } from '../training/plan.ts';
 import type { SessionOutcome, SessionProgress } from '../training/session-input.ts';
-import type { PanelPoint, Progress, RunMessage, RunPhase, RunProgress } from './bedside.service.ts';
-import type { EnergyMeter } from './energy-meter.ts';
+import { drawsTold } from '../training/session-run.ts';
+import type { Failure } from '../state/failure.ts';
+import type { DeviceName, PanelPoint, Progress, RunMessage, RunPhase, RunProgress } from './bedside.service.ts';
+import type { RunEnergy } from './energy-meter.ts';
 import type { RunLedger } from './ledger-keeper.ts';
 import { MessageThrottle } from './message-throttle.ts';
 import type { RunRecord } from './records.ts';
 
 /** The panel draws no more points than this; a longer run is thinned, its evaluations never. */
 const mostPoints = 200;
-/** Of a run with secret draws a point tells the time of this many steps at least, but for those that are scored. */
-const fewestDraws = 10;
+/** The page hears of a run four times a second; of one with secret draws once. */
+const periodMs = 250;
+const periodOfDrawsMs = 1000;
 
 /** Whether the panel gets a point `sinceLast` steps after its last one. */
-export function isPointDue(kind: Plan['kind'], sinceLast: number, steps: number): boolean {
-  return sinceLast >= Math.max(kind === 'dp-sgd' ? fewestDraws : 0, steps / mostPoints);
+export function isPointDue(sinceLast: number, steps: number): boolean {
+  return sinceLast >= steps / mostPoints;
+}
+
+/** Whether the page hears of this step. Of a run with secret draws it hears of ten steps at a time: how long a single one took would tell how many notes were drawn. */
+export function isStepTold(kind: Plan['kind'], step: number, steps: number): boolean {
+  return kind !== 'dp-sgd' || step % drawsTold === 0 || step === steps;
 }
 
 /** Follows one run: its record, its points, and what the page is told, all of it for the owner's eyes. */
@@ -22,17 +31,18 @@ export class RunKeeper {
   #points: PanelPoint[];
   #latest: RunProgress;
   readonly #throttle: MessageThrottle;
-  readonly #meter: EnergyMeter;
-  readonly #ledger: Pick<RunLedger, 'budget' | 'ahead'> | null;
+  readonly #energy: RunEnergy;
+  readonly #ledger: Pick<RunLedger, 'budget' | 'ahead' | 'charged'> | null;
 
-  constructor(run: RunRecord, meter: EnergyMeter, ledger: Pick<RunLedger, 'budget' | 'ahead'> | null, onMessage: (message: RunMessage) => void) {
+  constructor(run: RunRecord, energy: RunEnergy, ledger: Pick<RunLedger, 'budget' | 'ahead' | 'charged'> | null, onMessage: (message: RunMessage) => void) {
     this.#run = run;
     this.#points = [...run.points];
-    this.#meter = meter;
+    this.#energy = energy;
     this.#ledger = ledger;
-    this.#throttle = new MessageThrottle(onMessage);
+    this.#throttle = new MessageThrottle(onMessage, run.plan.kind === 'dp-sgd' ? periodOfDrawsMs : periodMs);
     this.#latest = {
       runId: run.id,
+      runNumber: run.number,
       phase: 'loading-model',
       phaseProgress: { done: 0, total: 1 },
       step: run.stepsDone,
@@ -43,7 +53,8 @@ export class RunKeeper {
       epsilonRun: run.epsilonRun,
       epsilonNextStep: null,
       epsilonAtEnd: null,
-      device: run.device,
+      energyAtEnd: null,
+      device: null,
       savedAtMs: run.savedAtMs,
       points: this.#points,
     };
@@ -59,9 +70,20 @@ export class RunKeeper {
     return this.#run;
   }
 
-  /** The session's end, with what was drawn until then. */
+  /** The session's end, with what was drawn until then: the panel's last point says the same. */
   close({ state, stepsDone, steps, elapsedSeconds }: Pick<SessionOutcome, 'state' | 'stepsDone' | 'steps' | 'elapsedSeconds'>): RunRecord {
-    return this.change({ state, stepsDone, steps, seconds: elapsedSeconds, ...this.#meter.after(elapsedSeconds) });
+    const { energyWh, carbonGrams } = this.#energy.after(elapsedSeconds);
+    const last = this.#points.at(-1);
+    const end: PanelPoint = { step: stepsDone, elapsedSeconds, accuracy: null, heldOutLossNats: null, energyWh, carbonGrams, epsilonSpent: this.#ledger?.budget().epsilonSpent ?? null };
+    this.#points = last?.step === stepsDone ? [...this.#points.slice(0, -1), { ...last, elapsedSeconds, energyWh, carbonGrams }] : [...this.#points, end];
+    this.change({ state, stepsDone, steps, seconds: elapsedSeconds, energyWh, carbonGrams, points: this.#points });
+    this.#tell({ step: stepsDone, points: this.#points, energyAtEnd: null, budget: this.#ledger?.budget() ?? null });
+    return this.#run;
+  }
+
+  /** The run's line with what was charged for it until now. */
+  charge(): RunRecord {
+    return this.change({ epsilonRun: this.#epsilonCharged(this.#run.epsilonRun) });
   }
 
   /** Work before the session has begun. */
@@ -69,35 +91,48 @@ export class RunKeeper {
     this.#tell({ phase, phaseProgress });
   }
 
-  reportDevice(device: string): void {
-    this.change({ device });
+  reportDevice(device: DeviceName): void {
     this.#tell({ device });
   }
 
   reportSaved(savedAtMs: number): void {
     this.change({ savedAtMs });
-    this.#tell({ savedAtMs });
+    // Where draws are secret the page hears of it with the step.
+    if (this.#run.plan.kind !== 'dp-sgd') this.#tell({ savedAtMs });
   }
 
   reportSession(progress: SessionProgress): void {
-    const { phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, epsilonRun, elapsedSeconds } = progress;
+    const { phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, elapsedSeconds } = progress;
+    const { energyWh, carbonGrams } = this.#energy.after(elapsedSeconds);
+    const epsilonRun = this.#epsilonCharged(progress.epsilonRun);
+    const score = progress.heldOut?.value ?? null;
+    this.change({ seconds: elapsedSeconds, stepsDone: step, steps, epsilonRun, energyWh, carbonGrams, ...(score ? { accuracy: score.accuracy } : {}) });
+    if (!isStepTold(this.#run.plan.kind, step, steps)) return;
     const budget = this.#ledger?.budget() ?? null;
     // Set beside what all runs have spent, so told in the same sum; the session knows of its own run alone.
     const ahead = this.#ledger?.ahead(step) ?? null;
-    const { energyWh, carbonGrams } = this.#meter.after(elapsedSeconds);
-    const score = progress.heldOut?.value ?? null;
     const last = this.#points.at(-1);
-    if (phase === 'training' && (score !== null || last === undefined || isPointDue(this.#run.plan.kind, step - last.step, steps))) {
+    if (phase === 'training' && (score !== null || last === undefined || isPointDue(step - last.step, steps))) {
       const point: PanelPoint = { step, elapsedSeconds, accuracy: score?.accuracy ?? null, heldOutLossNats: score?.lossNats ?? null, energyWh, carbonGrams, epsilonSpent: budget?.epsilonSpent ?? null };
       this.#points = [...this.#points, point];
+      this.change({ points: this.#points });
     }
-    this.change({ seconds: elapsedSeconds, stepsDone: step, steps, epsilonRun, energyWh, carbonGrams, points: this.#points, ...(score ? { accuracy: score.accuracy } : {}) });
-    this.#tell({ phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, budget, epsilonRun, epsilonNextStep: ahead?.next ?? null, epsilonAtEnd: ahead?.end ?? null, points: this.#points });
+    const energyAtEnd = secondsLeft === null ? null : this.#energy.atEnd(secondsLeft).energyWh;
+    this.#tell({ phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, budget, epsilonRun, epsilonNextStep: ahead?.next ?? null, epsilonAtEnd: ahead?.end ?? null, energyAtEnd, savedAtMs: this.#run.savedAtMs, points: this.#points });
+  }
+
+  /** What the ledger was charged for this run, and `atLeast` what its steps cost. */
+  #epsilonCharged(atLeast: number | null): number | null {
+    const { plan } = this.#run;
+    if (!isPrivate(plan)) return null;
+    return Math.max(atLeast ?? 0, epsilonOf(this.#ledger?.charged().training ?? [], plan.delta) ?? 0);
   }
 
   /** Says that the run waits; `failure` where the person did not ask for it. */
-  reportPaused(failure: { readonly code: string; readonly message: string; readonly hint: string } | null): void {
-    this.#throttle.push({ kind: 'paused', progress: this.#latest, ...(failure ? { failure } : {}) });
+  reportPaused(failure: Failure | null): void {
+    // An error object would lose all but its message on the way to the page.
+    const plain = failure && { code: failure.code, message: failure.message, hint: failure.hint, values: failure.values };
+    this.#throttle.push({ kind: 'paused', progress: this.#latest, ...(plain ? { failure: plain } : {}) });
   }
 
   /** Says that the run goes on, at once. */

@@ -1,16 +1,22 @@
 import type { Checkpoint } from '../training/checkpoint.ts';
 import type { Plan } from '../training/plan.ts';
+import type { RunFacts } from '../training/run-facts.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import type { RunResults } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
-import type { ModelRecord, RunRecord } from './records.ts';
+import type { ModelRecord, ProjectRecord, RunRecord } from './records.ts';
 import { recordMissing } from './storage-errors.ts';
 import { inTransaction } from './transaction.ts';
 
 const nothing = { low: 0, central: 0, high: 0 };
 
+/** The number that a project's next run gets: the only place that says so. */
+export function nextRunNumber({ runsStarted }: Pick<ProjectRecord, 'runsStarted'>): number {
+  return runsStarted + 1;
+}
+
 /** Records a new run and counts it in its project, in one transaction. */
-export async function createRun(database: BedsideDatabase, projectId: string, plan: Plan, steps: number): Promise<RunRecord> {
+export async function createRun(database: BedsideDatabase, projectId: string, plan: Plan, facts: RunFacts, steps: number): Promise<RunRecord> {
   return inTransaction(database, ['projects', 'runs'], 'readwrite', async (transaction) => {
     const projects = transaction.objectStore('projects');
     const project = await projects.get(projectId);
@@ -18,9 +24,10 @@ export async function createRun(database: BedsideDatabase, projectId: string, pl
     const run: RunRecord = {
       id: crypto.randomUUID(),
       projectId,
-      number: project.runsStarted + 1,
+      number: nextRunNumber(project),
       state: 'running',
       plan,
+      facts,
       startedAtMs: Date.now(),
       seconds: 0,
       stepsDone: 0,

@@ -1,6 +1,7 @@
 import { BedsideError } from '../ground/errors.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import { distributeRows, joinRows } from '../training/distribute.ts';
+import type { DeviceName } from './bedside.service.ts';
 import type { FeatureGrant } from './feature-cache.ts';
 import { connectTrainer, type RemoteTrainer, type TrainerPort } from './remote-trainer.ts';
 
@@ -41,10 +42,14 @@ export class TrainingCrew {
     await Promise.all(this.#trainers.map((trainer) => trainer.useFeatures(share).catch(() => undefined)));
   }
 
+  get name(): DeviceName {
+    return { name: this.#trainers[0]?.device ?? '', workers: this.#trainers.length };
+  }
+
+  /** Names the place where speeds are measured and features cached. */
   get device(): string {
-    const [first] = this.#trainers;
-    if (!first) return '';
-    return this.#trainers.length > 1 ? `${first.device}, ${this.#trainers.length} workers` : first.device;
+    const { name, workers } = this.name;
+    return workers > 1 ? `${name}, ${workers} workers` : name;
   }
 
   /** Share of the device that works while the trainers do: their cores, or all of the graphics device. */

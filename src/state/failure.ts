@@ -1,12 +1,7 @@
-import { errorToPlain, BedsideError } from '../ground/errors.ts';
+import { errorToPlain, BedsideError, type PlainError } from '../ground/errors.ts';
 
 /** An error as a page shows it: the code finds the words, the message is the fallback. */
-export interface Failure {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-  readonly values: Readonly<Record<string, string | number>>;
-}
+export type Failure = Pick<PlainError, 'code' | 'message' | 'hint' | 'values'>;
 
 export function toFailure(error: unknown): Failure {
   const { code, message, hint, values } = errorToPlain(error);

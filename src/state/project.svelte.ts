@@ -1,8 +1,9 @@
 import type { ColumnRole } from '../data/table.ts';
-import type { BedsideService, BudgetReport, CostForecast, DatasetView, PlanProposal, Project, RunResults, RunSummary } from '../shell/bedside.service.ts';
+import type { BedsideService, BudgetReport, CostForecast, DatasetView, PlanProposal, Progress, Project, RunResults, RunSummary } from '../shell/bedside.service.ts';
 import type { Plan } from '../training/plan.ts';
 import { Loaded } from './loaded.svelte.ts';
 import { CurrentRun } from './run.svelte.ts';
+import { TrialState } from './trial.svelte.ts';
 
 export type Preview = Awaited<ReturnType<BedsideService['preview']>>;
 export type Roles = Readonly<Record<string, ColumnRole>>;
@@ -14,10 +15,14 @@ export function rolesProblem(roles: Roles): 'no-text' | 'no-label' | null {
   return used.includes('label') ? null : 'no-label';
 }
 
+/** A page that turns into another one lets go of the notes before the next takes hold: so long the reading goes on without anybody. */
+const graceMs = 1500;
+
 /** One open project: its columns, its plan, its budget, its run. */
 export class ProjectState {
   readonly id: string;
   readonly run: CurrentRun;
+  readonly trial: TrialState;
   readonly preview = new Loaded<Preview>();
   readonly columns = new Loaded<DatasetView>();
   readonly proposal = new Loaded<PlanProposal>();
@@ -30,12 +35,16 @@ export class ProjectState {
   #budget = $state.raw<BudgetReport | null>(null);
   #sentencesSaved = $state<'saved' | 'saving' | 'failed'>('saved');
   #resultsRunId: string | null = null;
+  #reading = $state.raw<Progress | null>(null);
+  #proposing: { readonly abort: AbortController; readonly work: Promise<void> } | null = null;
+  #readers = 0;
 
   constructor(service: BedsideService, project: Project) {
     this.#service = service;
     this.#project = $state.raw(project);
     this.id = project.id;
     this.#roles = project.columnRoles;
+    this.trial = new TrialState(service, project.id);
     if (project.dataset) this.columns.set(project.dataset);
     this.run = new CurrentRun(service, project.id, () => void Promise.all([this.refresh(), this.forecastAnew()]).catch(() => undefined));
   }
@@ -45,6 +54,8 @@ export class ProjectState {
   get dataset(): DatasetView | null { return this.columns.value; }
   get runs(): readonly RunSummary[] { return this.#project.runs; }
   get roles(): Roles { return this.#roles; }
+  /** Notes read so far for the plan that is being made; null while none is. */
+  get reading(): Progress | null { return this.#reading; }
   get plan(): Plan | null { return this.#plan; }
   get budget(): BudgetReport | null { return this.run.progress?.budget ?? this.#budget; }
   get sentences(): Readonly<Record<string, string>> { return this.#project.sentences; }
@@ -53,7 +64,7 @@ export class ProjectState {
   /** Runs that can classify, newest first. */
   get usableRuns(): readonly RunSummary[] { return this.runs.filter((run) => run.hasModel).toSorted((a, b) => b.number - a.number); }
   get latestResults(): RunSummary | null { return this.usableRuns.find((run) => run.state === 'finished' || run.state === 'stopped') ?? null; }
-  get nextRunNumber(): number { return Math.max(0, ...this.runs.map((run) => run.number)) + 1; }
+  get nextRunNumber(): number { return this.#project.nextRunNumber; }
   /** Central estimate of all runs, the current one included. */
   get energyWh(): number {
     const live = this.run.isActive ? (this.run.progress?.points.at(-1)?.energyWh.central ?? 0) : 0;
@@ -89,11 +100,13 @@ export class ProjectState {
   }
 
   async applyColumns(): Promise<void> {
+    this.#stopReading();
     this.#plan = null;
     this.proposal.clear();
     this.forecast.clear();
     const roles = this.#roles;
-    if ((await this.columns.load(() => this.#service.setColumns(this.id, roles))) !== null) await this.refresh();
+    // The budget follows with the proposal: to know it, every note must have been read.
+    if ((await this.columns.load(() => this.#service.setColumns(this.id, roles))) !== null) this.#project = await this.#service.openProject(this.id);
   }
 
   async setSentence(label: string, sentence: string): Promise<void> {
@@ -108,13 +121,66 @@ export class ProjectState {
     }
   }
 
-  async propose(): Promise<void> {
+  /** Makes the plan; while one is being made, waits for that one. */
+  propose(): Promise<void> {
+    if (this.#proposing) return this.#proposing.work;
+    const abort = new AbortController();
+    const work = this.#propose(abort.signal).finally(() => {
+      if (this.#proposing?.abort !== abort) return;
+      this.#proposing = null;
+      this.#reading = null;
+    });
+    this.#proposing = { abort, work };
+    return work;
+  }
+
+  async #propose(signal: AbortSignal): Promise<void> {
     const before = this.proposal.value?.plan ?? null;
-    const proposal = await this.proposal.load(() => this.#service.proposePlan(this.id));
-    if (!proposal) return;
+    this.#reading = { done: 0, total: this.dataset?.noteCount ?? 0 };
+    const proposal = await this.proposal.load(() => this.#service.proposePlan(this.id, (progress) => {
+      if (!signal.aborted) this.#reading = progress;
+    }, signal));
+    if (!proposal || signal.aborted) return;
+    this.#reading = null;
+    if (!this.#budget) void this.loadBudget();
     // A plan that nobody changed follows the proposal, which follows what the budget has left; any plan costs something else after a run.
     const isUntouched = this.#plan === null || JSON.stringify(this.#plan) === JSON.stringify(before);
     await this.setPlan(isUntouched || this.#plan === null ? proposal.plan : this.#plan);
+  }
+
+  /** The person ends the reading: the proposal fails with `cancelled` and can be asked for again. */
+  cancelReading(): void {
+    this.#proposing?.abort.abort();
+  }
+
+  /** A page needs the proposal from now until it calls what it gets. When none has needed it for a while, the reading ends. */
+  holdReading(): () => void {
+    this.#readers++;
+    return () => {
+      this.#readers--;
+      setTimeout(() => {
+        if (this.#readers === 0) this.#stopReading();
+      }, graceMs);
+    };
+  }
+
+  /** The project is closed: nothing is read or labelled for it any more. A run goes on. */
+  close(): void {
+    this.#stopReading();
+    this.trial.forget();
+  }
+
+  /** Ends the reading without a word: the next page that needs the proposal asks again. */
+  #stopReading(): void {
+    if (!this.#proposing) return;
+    const value = this.proposal.value;
+    if (this.proposal.isBusy) {
+      if (value) this.proposal.set(value);
+      else this.proposal.clear();
+    }
+    this.#proposing.abort.abort();
+    this.#proposing = null;
+    this.#reading = null;
   }
 
   async setPlan(plan: Plan): Promise<void> {

@@ -1,3 +1,4 @@
+import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { BedsideService, RunHandle, RunMessage, RunProgress, RunSummary } from '../shell/bedside.service.ts';
 import type { Plan } from '../training/plan.ts';
 import { toFailure, type Failure } from './failure.ts';
@@ -8,8 +9,8 @@ export type RunView =
   | { readonly kind: 'starting'; readonly plan: Plan }
   | { readonly kind: 'running'; readonly plan: Plan; readonly progress: RunProgress; readonly asked: 'pause' | 'stop' | null }
   | { readonly kind: 'paused'; readonly plan: Plan; readonly progress: RunProgress; readonly asked: 'resume' | 'stop' | null; readonly failure: Failure | null }
-  | { readonly kind: 'finished'; readonly plan: Plan; readonly run: RunSummary; readonly progress: RunProgress | null }
-  | { readonly kind: 'stopped'; readonly plan: Plan; readonly run: RunSummary; readonly reason: 'asked' | 'budget'; readonly progress: RunProgress | null }
+  | { readonly kind: 'finished'; readonly plan: Plan; readonly run: RunSummary; readonly statement: PrivacyStatement; readonly progress: RunProgress | null }
+  | { readonly kind: 'stopped'; readonly plan: Plan; readonly run: RunSummary; readonly reason: 'asked' | 'budget'; readonly statement: PrivacyStatement; readonly progress: RunProgress | null }
   | { readonly kind: 'failed'; readonly plan: Plan; readonly failure: Failure; readonly progress: RunProgress | null };
 
 /** The run that this page started or resumed, and the three things one can do to it. */
@@ -20,6 +21,7 @@ export class CurrentRun {
   #view = $state.raw<RunView>({ kind: 'none' });
   #handle: Promise<RunHandle> | null = null;
   #spentBefore = $state<number | null>(null);
+  #announced = $state(0);
 
   constructor(service: BedsideService, projectId: string, onEnd: () => void) {
     this.#service = service;
@@ -34,13 +36,19 @@ export class CurrentRun {
   /** Worst unit's epsilon before this run; null where it cannot be told, as after a resume beside other runs. */
   get spentBefore(): number | null { return this.#spentBefore; }
 
-  start(plan: Plan, spentBefore: number | null): Promise<void> {
-    if (!this.isActive) this.#spentBefore = spentBefore;
+  /** The number it was announced with, until the run says its own: another tab may have started one meanwhile. */
+  get number(): number {
+    if (this.#view.kind === 'finished' || this.#view.kind === 'stopped') return this.#view.run.number;
+    return this.progress?.runNumber ?? this.#announced;
+  }
+
+  start(plan: Plan, spentBefore: number | null, number: number): Promise<void> {
+    if (!this.isActive) [this.#spentBefore, this.#announced] = [spentBefore, number];
     return this.#begin(plan, (listen) => this.#service.startRun(this.#projectId, plan, listen));
   }
 
   resumeInterrupted(run: RunSummary, spentBefore: number | null): Promise<void> {
-    if (!this.isActive) this.#spentBefore = spentBefore;
+    if (!this.isActive) [this.#spentBefore, this.#announced] = [spentBefore, run.number];
     return this.#begin(run.plan, (listen) => this.#service.resumeRun(this.#projectId, run.id, listen));
   }
 
@@ -87,11 +95,11 @@ export class CurrentRun {
   #hear(plan: Plan, message: RunMessage): void {
     const asked = this.#view.kind === 'running' ? this.#view.asked : null;
     if (message.kind === 'progress') this.#view = { kind: 'running', plan, progress: message.progress, asked };
-    else if (message.kind === 'paused') this.#view = { kind: 'paused', plan, progress: message.progress, asked: null, failure: message.failure ? { ...message.failure, values: {} } : null };
-    else if (message.kind === 'failed') this.#fail(plan, { code: message.code, message: message.message, hint: message.hint, values: {} });
+    else if (message.kind === 'paused') this.#view = { kind: 'paused', plan, progress: message.progress, asked: null, failure: message.failure ?? null };
+    else if (message.kind === 'failed') this.#fail(plan, { code: message.code, message: message.message, hint: message.hint, values: message.values });
     else {
       const progress = this.progress;
-      this.#view = message.kind === 'finished' ? { kind: 'finished', plan, run: message.run, progress } : { kind: 'stopped', plan, run: message.run, reason: message.reason, progress };
+      this.#view = message.kind === 'finished' ? { kind: 'finished', plan, run: message.run, statement: message.statement, progress } : { kind: 'stopped', plan, run: message.run, reason: message.reason, statement: message.statement, progress };
       this.#end();
     }
   }

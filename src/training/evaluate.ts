@@ -12,11 +12,17 @@ import { largestIndex } from './held-out-score.ts';
 
 export interface Evaluation {
   readonly classification: ClassificationReport;
-  /** At temperature 1: what the exported model says. */
+  /** At the fitted temperature: what the page says of a note. The exported model has none. */
   readonly calibration: CalibrationReport;
-  /** Fitted on these rows; never exported. */
+  /** Fitted on these rows, 1 where there are none; never exported. */
   readonly temperature: number;
   readonly groups: readonly GroupReport[];
+}
+
+/** Scores of rows by their label's number. Shapes: logits [rows, C], actual [rows]. */
+export function classificationOf(logits: Float32Array, actual: readonly number[], labels: readonly string[], seed: number): { readonly classification: ClassificationReport; readonly predicted: readonly number[] } {
+  const predicted = actual.map((_, row) => largestIndex(logits, row, labels.length));
+  return { classification: classificationReport(actual, predicted, labels, seed), predicted };
 }
 
 /**
@@ -24,13 +30,13 @@ export interface Evaluation {
  * Shapes: logits [rows, C], rows in the order of `notes`.
  */
 export function evaluateHeldOut(logits: Float32Array, notes: readonly Note[], labels: readonly string[], groupColumns: readonly string[], seed: number): OwnersEyes<Evaluation> {
-  const classes = labels.length;
   const actual = notes.map((note) => labels.indexOf(note.label));
-  const predicted = actual.map((_, row) => largestIndex(logits, row, classes));
+  const { classification, predicted } = classificationOf(logits, actual, labels, seed);
+  const temperature = actual.length > 0 ? fitTemperature(logits, actual, labels.length) : 1;
   return forOwnersEyes({
-    classification: classificationReport(actual, predicted, labels, seed),
-    calibration: calibrationReport(softmaxRows(logits, classes), actual),
-    temperature: fitTemperature(logits, actual, classes),
+    classification,
+    calibration: calibrationReport(softmaxRows(logits, labels.length, temperature), actual),
+    temperature,
     groups: groupReports(actual, predicted, labels, groupColumns.map((column) => ({ column, values: notes.map((note) => note.groups[column] ?? '') }))),
   });
 }

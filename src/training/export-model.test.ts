@@ -84,17 +84,29 @@ describe('an exported folder', () => {
     expect([...filesOf(models['a plain head']!).keys()].filter((file) => file.startsWith('adapter'))).toEqual([]);
   });
 
-  it('is the same zip for the same content, in one folder', () => {
+  it('is the same zip for the same content, in one folder whose name says nothing', () => {
     const files = filesOf(models['adapters']!);
-    const zip = exportedZip('my-model', files);
-    expect(exportedZip('my-model', filesOf(models['adapters']!))).toEqual(zip);
-    expect(Object.keys(unzipSync(zip)).sort()).toEqual([...files.keys()].map((file) => `my-model/${file}`).sort());
+    const zip = exportedZip(files);
+    expect(exportedZip(filesOf(models['adapters']!))).toEqual(zip);
+    expect(Object.keys(unzipSync(zip)).sort()).toEqual([...files.keys()].map((file) => `bedside-model/${file}`).sort());
+  });
+
+  it('says of a run of an older version that its counts were not recorded', () => {
+    const { counts: _, ...rest } = card(nanoPlans.fullBatch(48));
+    expect(modelCard({ ...rest, counts: null })).toContain('The number of notes was not recorded with the run; labels: kidney');
+    expect(modelCard(card(nanoPlans.fullBatch(48)))).toContain('48 notes; labels: kidney');
+  });
+
+  it('says what a score cost that was charged and lost', () => {
+    const plan = nanoPlans.fullBatch(48);
+    expect(modelCard(card(plan))).toContain('epsilon 1 for a score that was not kept');
+    expect(modelCard({ ...card(plan), accuracy: releasableBecause('charged', { value: 0.5, low: 0.4, high: 0.6, epsilon: 1.2 }) })).toContain('charged validation on 12 held-out notes at epsilon 1.2,');
+    expect(modelCard(card({ ...plan, validationEpsilon: null }))).toContain('No score was charged, so none is stated.');
   });
 
   it('states the promise, and says loudly where there is none', () => {
     const text = bytesToUtf8(filesOf(models['adapters']!).get('README.md')!);
     expect(text).toContain('(epsilon, delta) = (3, 1.0e-5) for each note, zero-out adjacency');
-    expect(text).toContain('No score was charged, so none is stated.');
     const plain = bytesToUtf8(exportedFiles(releasableBecause('charged', models['a plain head']!), weights.shape, card(nanoPlans.plainHead(48))).get('README.md')!);
     expect(plain).toContain('**This model is not private.**');
   });

@@ -26,9 +26,12 @@ export function exportedFiles(model: Releasable<TrainedModel>, shape: BertShape,
   return files;
 }
 
-/** The exported folder as a zip, in one folder `name`. The same content gives the same bytes. */
-export function exportedZip(name: string, files: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  const entries = Object.fromEntries([...files].map(([file, bytes]) => [`${name}/${file}`, bytes] as const));
+/** The folder inside an exported zip. The same for every model: the name of a project may be that of a person or a clinic, and is on no public list. */
+export const exportedFolder = 'bedside-model';
+
+/** The exported folder as a zip. The same content gives the same bytes. */
+export function exportedZip(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  const entries = Object.fromEntries([...files].map(([file, bytes]) => [`${exportedFolder}/${file}`, bytes] as const));
   // Zip's earliest date: a fixed one, so that the file does not tell when it was made.
   return zipSync(entries, { mtime: '1980-01-01T00:00:00', level: 6 });
 }

@@ -65,7 +65,7 @@ function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
     `- Accountant: ${statement.accountant === 'exact-gaussian' ? 'exact Gaussian' : 'Rényi (RDP)'}, ${statement.accountantSettings}`,
     `- Sampling: ${statement.sampling === 'full-batch' ? 'every unit in every step' : `Poisson, rate ${round(statement.samplingRate)}, secret`}`,
     `- Noise multiplier ${round(statement.noiseMultiplier)} a step, clip norm ${statement.clipNorm}, ${statement.steps} steps${statement.mu === null ? '' : `, one Gaussian of mu ${round(statement.mu)} in all`}`,
-    `- Noise: ${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}`,
+    `- Noise: ${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; its rounding adds ${statement.samplerDelta.toExponential(1)} to delta`}`,
     '',
     'Treated as public:', list(statement.publicFacts, publicWords), '', 'Not covered by epsilon:', list(statement.notCovered, notCoveredWords),
   ];
@@ -81,7 +81,7 @@ function scoreLine({ accuracy, counts, statement: { value: statement } }: ModelC
 
 /** The README.md of an exported model. Takes values that may leave, and no others. */
 export function modelCard(facts: ModelCardFacts): string {
-  const { baseModel, counts, plan, statement, accuracy, energyWh } = facts;
+  const { baseModel, counts, plan, statement, energyWh } = facts;
   const unit = plan.value.unit === 'person' ? 'persons' : 'notes';
   const data = counts ? `${counts.value.trainingRows} notes${plan.value.unit === 'person' ? ` of ${counts.value.trainingUnits} persons` : ''}` : 'The number of notes was not recorded with the run';
   return [

@@ -34,6 +34,7 @@ export interface PlanProposal {
   readonly plan: Plan;
   readonly alternatives: PlanAlternatives;
   readonly reasons: readonly PlanReason[];
+  /** x = N mu / K of recipe R; below 2 the label sentences alone do as well, below 10 little is gained. */
   readonly signal: number;
   readonly isTooFewRows: boolean;
   readonly trainingUnits: number;

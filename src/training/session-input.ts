@@ -54,7 +54,7 @@ export interface SessionProgress {
   /** Seconds of work, pauses left out. */
   readonly elapsedSeconds: number;
   readonly secondsLeft: number | null;
-  /** Expected batch over a mean of ten steps; null until ten steps are done. Where draws are secret, as `secondsLeft`, renewed every ten steps alone. */
+  /** Expected batch over a mean of ten steps; null until ten steps are done. Where draws are secret, as `secondsLeft`, renewed at every tenth step alone. */
   readonly notesPerSecond: number | null;
   /** Epsilon of this run alone: now, after one more step, and at the planned end; null where the plan is not private. */
   readonly epsilonRun: number | null;

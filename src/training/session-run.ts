@@ -20,6 +20,9 @@ export interface Release {
   readonly expected: SumExpectation;
 }
 
+/** Where draws are secret, nothing is timed, scored or told but at every so many steps and at the end: single steps take as long as their draws are large. */
+export const drawsTold = 10;
+
 /** The part of a run that every plan shares: the door out of the private side, the clock, pauses, held-out scores, checkpoints. */
 export class SessionRun {
   readonly input: SessionInput;
@@ -45,7 +48,8 @@ export class SessionRun {
     this.#isSampled = shape.isSampled ?? false;
     this.#plannedCharges = shape.plannedCharges;
     this.#heldOutLabels = input.heldOut.flatMap((unit) => unit.rows.map((row) => row.label));
-    this.#evaluateEvery = Math.max(1, Math.ceil(shape.steps / 10));
+    const unit = this.#isSampled ? drawsTold : 1;
+    this.#evaluateEvery = unit * Math.max(1, Math.ceil(shape.steps / 10 / unit));
     this.#earlierSeconds = input.resumeFrom?.elapsedSeconds ?? 0;
     this.#step = input.resumeFrom?.step ?? 0;
     this.#startedAtMs = input.clock();
@@ -116,12 +120,13 @@ export class SessionRun {
   /** Notes that `step` is done; before it is saved and reported. */
   countStep(step: number): void {
     this.#step = step;
+    // A mean that slides would tell single secret draws by its changes; one of ten steps at a time does not.
+    if (this.#isSampled && step % drawsTold !== 0) return;
     this.#stepEndsMs.push(this.input.clock());
-    const last = this.#stepEndsMs.at(-1)!;
-    const timed = this.#stepEndsMs.length - 1;
-    // A step's time follows the size of its draw. A mean that slides would tell single steps by its changes; one of ten steps at a time does not.
-    if (timed > 0 && (timed === 10 || !this.#isSampled)) this.#pace = { secondsAStep: (last - this.#stepEndsMs[0]!) / 1000 / timed, steps: timed };
-    if (timed === 10) this.#stepEndsMs = this.#isSampled ? [last] : this.#stepEndsMs.slice(1);
+    const stepsEach = this.#isSampled ? drawsTold : 1;
+    const timed = stepsEach * (this.#stepEndsMs.length - 1);
+    if (timed > 0) this.#pace = { secondsAStep: (this.#stepEndsMs.at(-1)! - this.#stepEndsMs[0]!) / 1000 / timed, steps: timed };
+    if (timed >= 10) this.#stepEndsMs.shift();
   }
 
   /** Reports a counted step (0: the start), with a held-out score where it is due. */

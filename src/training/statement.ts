@@ -1,46 +1,50 @@
 import type { Charge } from '../privacy/composition.ts';
-import type { PrivacyUnit } from '../privacy/events.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
+import { epsilonOf, type ChargedParts } from './charged-parts.ts';
 import { recipeBudget } from './full-batch-head.ts';
 import { isPrivate, type Plan, type PrivatePlan } from './plan.ts';
 import { plannedCharges } from './planned-charges.ts';
 import { dpSgdMechanism } from './run-dp-sgd.ts';
+import type { PublicFacts } from './run-facts.ts';
+import { samplerErrorOf } from './sampler-error.ts';
+import type { TrainedModel } from './trained-model.ts';
 
-/**
- * All that the mechanisms of a private run are chosen by, beside the plan. Public, and listed so by the statement; whatever else of the rows
- * has a say comes through a charged release. Zero-out adjacency: a neighbour's unit contributes nothing, and is still counted.
- */
-export interface PublicFacts {
-  readonly unit: PrivacyUnit;
-  readonly trainingUnits: number;
-  readonly classes: number;
-}
-
-/**
- * What a run of `plan` promises by its planned end, and what it does not cover.
- * `charged` is what the ledger holds of the run's training part, once it has been: where interruptions had steps charged twice, epsilon says so.
- */
-export function statementOf(plan: Plan, facts: PublicFacts, charged: readonly Charge[] = []): PrivacyStatement {
+/** Before a run: what it promises by its planned end, and what it does not cover. */
+export function statementOf(plan: Plan, facts: PublicFacts): PrivacyStatement {
   if (!isPrivate(plan)) return { isPrivate: false };
-  return buildStatement({
-    charges: atLeast(plannedCharges(plan, facts.trainingUnits, facts.classes), charged),
-    delta: plan.delta,
-    unit: facts.unit,
-    ...stepFacts(plan, facts),
-    steps: plan.steps,
-    clipNorm: plan.clipNorm,
-    validationEpsilon: plan.validationEpsilon,
-    isSecureNoise: true,
-  });
+  return build(plan, facts, { charges: plannedCharges(plan, facts.trainingUnits, facts.classes), steps: plan.steps, validationEpsilon: plan.validationEpsilon });
 }
 
-/** Each mechanism as often as it was planned or charged, whichever is more. */
-function atLeast(planned: readonly Charge[], charged: readonly Charge[]): Charge[] {
+/** How far a run came. */
+export interface RunReach {
+  readonly stepsDone: number;
+  readonly model: TrainedModel;
+}
+
+/**
+ * After a run: what was charged for it, by the ledger's events. A run that ended early promises more than its plan did; one whose interrupted step was
+ * charged twice, less; a score that the held-out part's budget refused is none.
+ * Guarantee: never less than what the model's own releases cost, also where the ledger was erased between two sessions of the run.
+ */
+export function statementAtEnd(plan: Plan, facts: PublicFacts, { stepsDone, model }: RunReach, charged: ChargedParts): PrivacyStatement {
+  if (!isPrivate(plan)) return { isPrivate: false };
+  const hasReleased = stepsDone > 0 || (model.kind === 'head' && model.mean !== null);
+  const released = hasReleased ? plannedCharges(plan, facts.trainingUnits, facts.classes, stepsDone) : [];
+  const charges = atLeast(released, charged.training);
+  return build(plan, facts, { charges, steps: stepsDone, validationEpsilon: epsilonOf(charged.heldOut, plan.delta), samplerError: samplerErrorOf(plan, model, charges) });
+}
+
+function build(plan: PrivatePlan, facts: PublicFacts, cost: { readonly charges: readonly Charge[]; readonly steps: number; readonly validationEpsilon: number | null; readonly samplerError?: number }): PrivacyStatement {
+  return buildStatement({ ...cost, delta: plan.delta, unit: facts.unit, ...stepFacts(plan, facts), clipNorm: plan.clipNorm, isSecureNoise: true });
+}
+
+/** Each mechanism as often as the model needed it or it was charged, whichever is more. */
+function atLeast(released: readonly Charge[], charged: readonly Charge[]): Charge[] {
   const nameOf = ({ mechanism }: Charge) => `${mechanism.kind}/${mechanism.noiseMultiplier}/${mechanism.kind === 'gaussian' ? 1 : mechanism.samplingRate}`;
   const counts = new Map<string, number>();
   for (const charge of charged) counts.set(nameOf(charge), (counts.get(nameOf(charge)) ?? 0) + charge.count);
-  const most = planned.map((charge) => ({ ...charge, count: Math.max(charge.count, counts.get(nameOf(charge)) ?? 0) }));
-  const known = new Set(planned.map(nameOf));
+  const most = released.map((charge) => ({ ...charge, count: Math.max(charge.count, counts.get(nameOf(charge)) ?? 0) }));
+  const known = new Set(released.map(nameOf));
   return [...most, ...charged.filter((charge) => !known.has(nameOf(charge)))];
 }
 

@@ -1,7 +1,6 @@
 import type { KeyStream } from '../privacy/key-stream.ts';
-import { classificationReport } from '../metrics/classification-report.ts';
 import type { ClassificationReport } from '../metrics/classification.ts';
-import { largestIndex } from './held-out-score.ts';
+import { classificationOf } from './evaluate.ts';
 import type { Plan } from './plan.ts';
 import { SessionControl } from './session-control.ts';
 import type { ChargePort, SessionOutcome, SessionProgress } from './session-input.ts';
@@ -42,6 +41,5 @@ export async function trainOnce({ onProgress = () => undefined, ...input }: Trai
     resumeFrom: null,
   });
   const actual = input.heldOut.flatMap(({ rows }) => rows.map(({ label }) => label));
-  const predicted = actual.map((_, row) => largestIndex(outcome.heldOutLogits.value, row, input.labels.length));
-  return { outcome, classification: classificationReport(actual, predicted, input.labels, input.plan.seed) };
+  return { outcome, classification: classificationOf(outcome.heldOutLogits.value, actual, input.labels, input.plan.seed).classification };
 }

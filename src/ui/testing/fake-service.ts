@@ -61,7 +61,7 @@ export class FakeService implements BedsideService {
     const id = `project-${this.#nextId++}`;
     if (isSynthetic) this.#isSynthetic.add(id);
     const sentences = { Clinic: 'to be seen again in an outpatient clinic', GP: 'care goes back to the family doctor', 'No follow-up': '', Urgent: 'must be seen within days' };
-    this.#projects.set(id, { id, name, fileName: `${name}.csv`, dataset: fakeDataset(`${name}.csv`, noteCount, isSynthetic), columnRoles: Object.fromEntries(fakeColumns.map((column) => [column.name, column.role])), sentences, runs });
+    this.#projects.set(id, { id, name, fileName: `${name}.csv`, dataset: fakeDataset(`${name}.csv`, noteCount, isSynthetic), columnRoles: Object.fromEntries(fakeColumns.map((column) => [column.name, column.role])), sentences, runs, nextRunNumber: Math.max(0, ...runs.map((run) => run.number)) + 1 });
     return this.#summary(id);
   }
 
@@ -96,7 +96,7 @@ export class FakeService implements BedsideService {
   readonly #checks: readonly KernelCheck[] = ['embed', 'linear', 'attention', 'layerNorm', 'gelu', 'linearBackward', 'attentionBackward', 'bertGradient'].map((operation, index) => ({ operation, backend: 'webgpu', passed: true, worstError: (2.2 + index * 0.7) * 1e-7, tolerance: 1e-5 }));
 
   #device(checks: readonly KernelCheck[]): DeviceReport {
-    return { backend: 'webgpu', device: 'Intel Iris Xe, WebGPU', reason: 'webgpu-passed', mismatch: null, checks, cores: 8, hasWebGpu: true, isSecureContext: true };
+    return { backend: 'webgpu', device: { name: 'WebGPU intel xe', workers: 1 }, reason: 'webgpu-passed', mismatch: null, checks, cores: 8, hasWebGpu: true, isSecureContext: true };
   }
 
   device = () => this.#answer(() => this.#device(this.#checks));
@@ -107,7 +107,7 @@ export class FakeService implements BedsideService {
     }
     return this.#device(this.#checks);
   };
-  chooseBackend = (backend: 'automatic' | 'wasm' | 'webgpu') => this.#answer((): DeviceReport => (backend === 'wasm' ? { ...this.#device(this.#checks.map((check) => ({ ...check, backend: 'wasm' }))), backend: 'wasm', device: 'WebAssembly, relaxed SIMD, 4 workers', reason: 'chosen' } : this.#device(this.#checks)));
+  chooseBackend = (backend: 'automatic' | 'wasm' | 'webgpu') => this.#answer((): DeviceReport => (backend === 'wasm' ? { ...this.#device(this.#checks.map((check) => ({ ...check, backend: 'wasm' }))), backend: 'wasm', device: { name: 'WebAssembly, relaxed SIMD', workers: 4 }, reason: 'chosen' } : this.#device(this.#checks)));
   model = () => this.#answer(() => ({ name: 'all-MiniLM-L6-v2, int8', sizeBytes: 22_900_000, sha256: '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db', license: 'Apache-2.0', layers: 6, width: 384, parameters: 22_713_216 }));
   loadModel = () => this.model();
 
@@ -162,7 +162,17 @@ export class FakeService implements BedsideService {
   setSentences = (id: string, sentences: Project['sentences']) => this.#answer(() => { this.#projects.set(id, { ...this.#project(id), sentences }); });
   setAsideRows = () => this.#answer(() => new Blob(['row,reason\n1482,column-count\n']));
 
-  proposePlan = (id: string) => this.#answer((): PlanProposal => {
+  proposePlan = async (id: string, onProgress: (progress: { done: number; total: number }) => void = () => undefined, signal?: AbortSignal) => {
+    const total = this.#project(id).dataset?.noteCount ?? 600;
+    for (let part = 0; part <= 8; part++) {
+      if (signal?.aborted) throw new BedsideError('cancelled', 'input', 'Cancelled. Nothing was saved.', 'Start again when you like.');
+      onProgress({ done: Math.floor((total * part) / 8), total });
+      // Like every answer of this service, in one delay all in all.
+      await wait(this.#options.delayMs / 9);
+    }
+    return this.#proposal(id);
+  };
+  #proposal(id: string): PlanProposal {
     const dataset = this.#project(id).dataset;
     const few = this.#options.scene === 'few';
     const count = dataset?.noteCount ?? 600;
@@ -174,7 +184,7 @@ export class FakeService implements BedsideService {
       lengths: { maximumLength: 256, cutNotes: 318, cutTokens: 11_402, longestTokens: 611 },
       heldOutByLabel: Object.fromEntries((dataset?.classes ?? []).map((item, index) => [item.label, Math.round(item.count * (0.19 + 0.01 * (index % 3)))])),
     };
-  });
+  }
 
   #statement(used: Plan): PrivacyStatement {
     if (used.kind !== 'full-batch-head' && used.kind !== 'dp-sgd') return { isPrivate: false };
@@ -189,7 +199,7 @@ export class FakeService implements BedsideService {
     const allowanceAfter = isPrivate && this.#allowance ? this.#allowance.epsilonSpent + used.epsilon : null;
     return {
       seconds: { low: 1300 * cost, central: 1860 * cost, high: 2700 * cost }, energyWh: { low: 3.8 * cost, central: 8.6 * cost, high: 19 * cost }, carbonGrams: { low: 0.9 * cost, central: 2 * cost, high: 4.6 * cost },
-      epsilonRun: isPrivate ? used.epsilon : null, epsilonAfter: after, allowanceAfter, fitsBudget: (after === null || after <= this.#limit) && (allowanceAfter ?? 0) <= (this.#allowance?.epsilon ?? Infinity), statement: this.#statement(used),
+      epsilonRun: isPrivate ? used.epsilon : null, epsilonAfter: after, allowanceAfter, fitsBudget: (after === null || after <= this.#limit) && (allowanceAfter ?? 0) <= (this.#allowance?.epsilon ?? Infinity), memory: { neededBytes: 0.9 * 2 ** 30, availableBytes: 4 * 2 ** 30, largest: 'features' as const, fits: true }, statement: this.#statement(used),
     };
   });
   budget = () => this.#answer(() => this.#budget());
@@ -207,7 +217,8 @@ export class FakeService implements BedsideService {
     const { stepMs, nowMs } = this.#options;
     const project = this.#project(id);
     const isPrivate = used.kind === 'full-batch-head' || used.kind === 'dp-sgd';
-    const number = interrupted?.number ?? Math.max(0, ...project.runs.map((run) => run.number)) + 1;
+    const number = interrupted?.number ?? project.nextRunNumber;
+    if (!interrupted) this.#projects.set(id, { ...project, nextRunNumber: number + 1 });
     const steps = isPrivate ? used.steps : 'epochs' in used ? used.epochs : 1;
     const earlier = this.#spent;
     const at = (step: number) => (isPrivate ? Math.sqrt(earlier ** 2 + ((earlier + used.epsilon) ** 2 - earlier ** 2) * (step / steps)) : earlier);
@@ -223,12 +234,18 @@ export class FakeService implements BedsideService {
     for (; step < from; step += 1) add(step);
     let isPaused = false;
     let isStopped = false;
+    const ended = () => ({ low: 3.6, central: 8.6, high: 19.4 });
+    const statementOf = ({ epsilonRun }: RunSummary): PrivacyStatement => (epsilonRun === null ? { isPrivate: false } : { ...privateStatement, epsilon: epsilonRun, guessingBound: 1 / (1 + Math.exp(-epsilonRun)), steps: step });
+    const end = (reason: 'asked' | 'budget' | null) => {
+      const run = finish(reason ? 'stopped' : 'finished');
+      onMessage(reason ? { kind: 'stopped', run, reason, statement: statementOf(run) } : { kind: 'finished', run, statement: statementOf(run) });
+    };
     const progress = (phase: RunProgress['phase'] = 'training', done = step, total = steps): RunProgress => ({
-      runId: `run-${number}`, phase, phaseProgress: { done, total }, step, steps, secondsLeft: (1860 * (steps - step)) / steps, notesPerSecond: step < 10 ? null : 23.4, budget: isPrivate ? { ...this.#budget(), epsilonSpent: at(step) } : this.#budget(),
-      epsilonRun: isPrivate ? used.epsilon * Math.sqrt(step / steps) : null, epsilonNextStep: isPrivate && step < steps ? at(step + 1) : null, epsilonAtEnd: isPrivate ? at(steps) : null, device: 'Intel Iris Xe, WebGPU', savedAtMs: nowMs - 12_000, points: [...points],
+      runId: `run-${number}`, runNumber: number, phase, phaseProgress: { done, total }, step, steps, secondsLeft: (1860 * (steps - step)) / steps, notesPerSecond: step < 10 ? null : 23.4, budget: isPrivate ? { ...this.#budget(), epsilonSpent: at(step) } : this.#budget(),
+      epsilonRun: isPrivate ? used.epsilon * Math.sqrt(step / steps) : null, epsilonNextStep: isPrivate && step < steps ? at(step + 1) : null, epsilonAtEnd: isPrivate ? at(steps) : null, energyAtEnd: ended(), device: { name: 'WebGPU intel xe', workers: 1 }, savedAtMs: nowMs - 12_000, points: [...points],
     });
     const finish = (state: 'finished' | 'stopped'): RunSummary => {
-      const summary = { ...runSummary(number, state, used, points.findLast((point) => point.accuracy)?.accuracy?.value ?? null, isPrivate ? used.epsilon : null, 8.6 * (step / steps), nowMs), stepsDone: step };
+      const summary = { ...runSummary(number, state, used, points.findLast((point) => point.accuracy)?.accuracy?.value ?? null, isPrivate ? used.epsilon * Math.sqrt(step / steps) : null, 8.6 * (step / steps), nowMs), stepsDone: step };
       this.#spent = at(step);
       this.#projects.set(id, { ...this.#project(id), runs: [...this.#project(id).runs.filter((run) => run.id !== summary.id), summary] });
       return summary;
@@ -250,12 +267,12 @@ export class FakeService implements BedsideService {
         this.#spent = at(step);
         onMessage({ kind: 'progress', progress: progress() });
         if (isPrivate && step < steps && at(step + 1) > this.#limit) {
-          onMessage({ kind: 'stopped', run: finish('stopped'), reason: 'budget' });
+          end('budget');
           return;
         }
         await wait(stepMs);
       }
-      onMessage(isStopped ? { kind: 'stopped', run: finish('stopped'), reason: 'asked' } : { kind: 'finished', run: finish('finished') });
+      end(isStopped ? 'asked' : null);
     })();
     return {
       runId: `run-${number}`,
@@ -277,12 +294,15 @@ export class FakeService implements BedsideService {
     return { label: fakeLabels[best]!, confidence: probabilities[best]!, probabilities, tokens: Math.min(256, tokens), cutTokens: Math.max(0, tokens - 256) };
   });
   classifyFile = async (_id: string, _runId: string, _file: File, onProgress: (progress: { done: number; total: number }) => void, signal: AbortSignal) => {
-    for (let done = 0; done <= 120; done += 12) {
-      if (signal.aborted) throw new BedsideError('cancelled', 'input', 'Cancelled.', '');
-      onProgress({ done, total: 120 });
+    const total = 120;
+    let done = 0;
+    for (; done < total && !signal.aborted; done += 12) {
+      onProgress({ done, total });
       await wait(this.#options.delayMs);
     }
-    return new Blob(['text,predicted_label,confidence\n']);
+    if (done === 0) throw new BedsideError('cancelled', 'input', 'Labelling the file was cancelled.', 'Choose the file again to label it.');
+    onProgress({ done, total });
+    return { table: new Blob(['text,predicted_label,confidence\n']), done, total };
   };
   exportModel = () => this.#answer(() => new Blob([new Uint8Array(301_000)]));
 

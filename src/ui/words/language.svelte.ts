@@ -1,4 +1,5 @@
 import { getContext, setContext } from 'svelte';
+import type { DeviceName } from '../../shell/bedside.service.ts';
 import type { Failure } from '../../state/failure.ts';
 import type { Language, SettingsState } from '../../state/settings.svelte.ts';
 import { en, type Words } from './en.ts';
@@ -27,6 +28,12 @@ export function provideLanguage(settings: SettingsState): LanguageState {
 
 export function useLanguage(): LanguageState {
   return getContext<LanguageState>(key);
+}
+
+/** The words for a device: those of its build where the language knows it, its own name where it is a chip's. */
+export function deviceWords({ codes }: Words, { name, workers }: DeviceName): string {
+  const words = codes.devices[name] ?? name;
+  return workers > 1 ? codes.withWorkers(words, workers) : words;
 }
 
 /** The words for a failure: by its code where the language knows it, its own message otherwise. */

@@ -26,6 +26,13 @@ export const codes = {
     other: () => 'nothing speaks for a use',
   } as Readonly<Record<string, (values: Values, distinct: number) => string>>,
   encodings: { 'utf-8': 'UTF-8', 'utf-16le': 'UTF-16 (LE)', 'utf-16be': 'UTF-16 (BE)', 'windows-1252': 'Windows-1252' },
+  /** Builds that are no graphics chip's own name. */
+  devices: {
+    'WebAssembly, relaxed SIMD': 'WebAssembly, relaxed SIMD',
+    'WebAssembly, SIMD': 'WebAssembly, SIMD',
+    TypeScript: 'plain arithmetic',
+  } as Readonly<Record<string, string>>,
+  withWorkers: (device: string, workers: number) => `${device}, ${f.count(workers)} workers`,
   deviceReasons: {
     'webgpu-passed': 'The graphics chip passed its self-check.',
     'no-webgpu': 'This browser offers no graphics chip for computing, so the processor is used.',

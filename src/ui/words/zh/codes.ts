@@ -26,6 +26,12 @@ export const codes: Words['codes'] = {
     other: () => '看不出用途',
   },
   encodings: { 'utf-8': 'UTF-8', 'utf-16le': 'UTF-16（LE）', 'utf-16be': 'UTF-16（BE）', 'windows-1252': 'Windows-1252' },
+  devices: {
+    'WebAssembly, relaxed SIMD': 'WebAssembly（宽松 SIMD）',
+    'WebAssembly, SIMD': 'WebAssembly（标准 SIMD）',
+    TypeScript: '普通算术',
+  },
+  withWorkers: (device, workers) => `${device}，${f.count(workers)} 个计算线程`,
   deviceReasons: {
     'webgpu-passed': '图形芯片通过了自检。',
     'no-webgpu': '此浏览器不提供图形芯片计算，因此使用处理器。',
