@@ -2,7 +2,9 @@
  * Poisson samples cut to a largest batch: what a cap costs (Ganesh et al. 2025, arXiv 2508.15089). Bedside splits large batches instead of cutting them.
  * Whether the other units alone fill the batch is taken as public, which can only add to the loss.
  * - They do not: the unit comes in with the sampling rate q, and adds at most one clip norm.
- * - They do: it takes the place of one of them, evenly drawn, with probability P(Bin(N, q) > cap) cap / N in all, and moves the sum by up to two.
+ * - They do: it takes the place of one of them, evenly drawn, with probability P(Bin(N, q) > cap) cap / N in all. Added or removed, it moves the sum
+ *   by up to two clip norms. Zeroed or replaced it still displaces; the contributions with it, with its replacement and without either lie pairwise
+ *   within two clip norms, and the doubled replace-one pair bounds that (the argument in gaussian-lines.ts, where it rises with every distance).
  */
 import { checkInteger, checkPositive, checkProbability } from '../../ground/check.ts';
 import { lnGamma } from '../../ground/special.ts';
@@ -37,7 +39,6 @@ export function truncatedPoissonPair(setting: TruncatedPoisson, adjacency: Adjac
   const roomy = discretiseLine((adjacency === 'replace-one' ? replaceOneLine : poissonGaussianLine)(samplingRate, mu), grid);
   if (full === 0) return roomy;
   const displacing = (binomialAbove(datasetSize, samplingRate, largestBatch) * largestBatch) / datasetSize / full;
-  // Of three contributions within a ball, each two lie at most two clip norms apart.
-  const crowded = discretiseLine((adjacency === 'replace-one' ? replaceOneLine : poissonGaussianLine)(displacing, 2 * mu), grid);
+  const crowded = discretiseLine((adjacency === 'add-remove' ? poissonGaussianLine : replaceOneLine)(displacing, 2 * mu), grid);
   return mixPairs([{ weight: full, pair: crowded }, { weight: 1 - full, pair: roomy }]);
 }

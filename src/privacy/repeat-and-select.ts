@@ -1,0 +1,104 @@
+/**
+ * Choosing among training runs, charged: K runs with settings drawn at random, K itself drawn from a stated law and kept secret, and only the best
+ * run released (Papernot & Steinke 2022, arXiv 2110.03620). A fixed K, or one that is shown, is not covered: then all runs must be composed.
+ */
+import { checkInteger, checkPositive } from '../ground/check.ts';
+import { BedsideError } from '../ground/errors.ts';
+import { tallyOf, type Charge } from './composition.ts';
+import { checkOrders, defaultOrders, rdpOfPoissonGaussian, rdpToEpsilon, type RdpEpsilon } from './rdp.ts';
+
+/**
+ * The law of the number of runs. Poisson may draw none: then nothing is released. The truncated negative binomial draws at least one; shape 1 is
+ * geometric, shape 0 logarithmic.
+ */
+export type RepeatLaw = { readonly kind: 'poisson'; readonly mean: number } | { readonly kind: 'truncated-negative-binomial'; readonly shape: number; readonly mean: number };
+
+function checkLaw(law: RepeatLaw): void {
+  checkPositive('mean number of runs', law.mean);
+  if (law.kind === 'poisson') return;
+  if (!(law.shape > -1 && Number.isFinite(law.shape))) throw lawError('shape', 'a finite number above -1', law.shape);
+  if (!(law.mean > 1)) throw lawError('mean number of runs', 'above 1, for this law draws at least one run', law.mean);
+}
+
+function lawError(name: string, expected: string, found: number): BedsideError {
+  return new BedsideError('privacy/repeat-law', 'settings', `The ${name} must be ${expected}, found ${found}.`, `Change the ${name}.`, { name, found: String(found) });
+}
+
+/** Mean of the truncated negative binomial of shape eta at gamma: eta (1 - gamma) / (gamma (1 - gamma^eta)), its limit at 0. */
+function meanAt(shape: number, logGamma: number): number {
+  const ratio = shape === 0 ? 1 / -logGamma : shape / -Math.expm1(shape * logGamma);
+  return Math.expm1(-logGamma) * ratio;
+}
+
+/** ln gamma of the law with this mean; the mean falls as gamma rises. */
+function logGammaOf(shape: number, mean: number): number {
+  let [low, high] = [-1, -1e-300];
+  while (meanAt(shape, low) < mean) low *= 2;
+  for (let iteration = 0; iteration < 200; iteration++) {
+    const middle = (low + high) / 2;
+    if (middle === low || middle === high) break;
+    if (meanAt(shape, middle) >= mean) low = middle;
+    else high = middle;
+  }
+  // The end at which the mean, and so the bound, is not below the one asked for.
+  return low;
+}
+
+/** delta at epsilon from an RDP curve: Canonne, Kamath & Steinke 2020, proposition 12. */
+function deltaOfRdp(orders: readonly number[], rdp: readonly number[], epsilon: number): number {
+  return Math.min(1, ...orders.map((order, index) => Math.exp((order - 1) * (rdp[index]! - epsilon + Math.log1p(-1 / order)) - Math.log(order))));
+}
+
+/**
+ * RDP of the released run at each order, given that of one run.
+ * Truncated negative binomial: theorem 2 there, at the best second order. Poisson: theorem 6, with one run's delta at e^eps = 1 + 1/(order - 1).
+ */
+export function repeatAndSelectRdp(orders: readonly number[], rdp: readonly number[], law: RepeatLaw): readonly number[] {
+  checkLaw(law);
+  checkOrders(orders);
+  if (rdp.length !== orders.length) throw lawError('number of RDP values', `as many as orders, ${orders.length}`, rdp.length);
+  const selecting = (order: number) => Math.log(law.mean) / (order - 1);
+  if (law.kind === 'poisson') {
+    return orders.map((order, index) => Math.max(0, rdp[index]! + law.mean * deltaOfRdp(orders, rdp, Math.log1p(1 / (order - 1))) + selecting(order)));
+  }
+  const weight = 1 + law.shape;
+  const logGamma = logGammaOf(law.shape, law.mean);
+  const second = Math.min(...orders.map((order, index) => weight * ((1 - 1 / order) * rdp[index]! - logGamma / order)));
+  return orders.map((order, index) => rdp[index]! + second + selecting(order));
+}
+
+/** Epsilon at `delta` of a search whose every run has these charges. */
+export function repeatAndSelectEpsilon(charges: readonly Charge[], delta: number, law: RepeatLaw, orders: readonly number[] = defaultOrders): RdpEpsilon {
+  checkLaw(law);
+  const { muSquared, samples } = tallyOf(charges);
+  const ofRun = orders.map((order) => samples.reduce((sum, { samplingRate, noiseMultiplier, count }) => sum + count * rdpOfPoissonGaussian(samplingRate, noiseMultiplier, order), (muSquared * order) / 2));
+  // A run that releases nothing about the data makes a search that does not either.
+  if (ofRun.every((value) => value === 0)) return { epsilon: 0, order: null, isOrderAtEdge: false };
+  return rdpToEpsilon(orders, repeatAndSelectRdp(orders, ofRun, law), delta);
+}
+
+/** More runs than anybody waits for; the law's tail beyond is shorter than a 53-bit uniform can tell. */
+const MOST_REPEATS = 1_000_000;
+
+/**
+ * The number of runs by inversion of the law at `uniform`, in [0, 1) and secret: from the platform's secure generator, never shown or kept.
+ * Edge case: at most a million.
+ */
+export function drawRepeats(law: RepeatLaw, uniform: number): number {
+  checkLaw(law);
+  if (!(uniform >= 0 && uniform < 1)) throw lawError('uniform number', 'from 0 to below 1', uniform);
+  const { mean } = law;
+  const shape = law.kind === 'poisson' ? 0 : law.shape;
+  const logGamma = law.kind === 'poisson' ? 0 : logGammaOf(shape, mean);
+  const share = -Math.expm1(logGamma);
+  // ln P(K = k) from that of k - 1: Poisson from k = 0, the others from k = 1.
+  let repeats = law.kind === 'poisson' ? 0 : 1;
+  let logMass = law.kind === 'poisson' ? -mean : Math.log(share * (shape === 0 ? 1 / -logGamma : shape / Math.expm1(-shape * logGamma)));
+  let below = Math.exp(logMass);
+  while (uniform >= below && repeats < MOST_REPEATS) {
+    repeats++;
+    logMass += law.kind === 'poisson' ? Math.log(mean / repeats) : Math.log(share * ((repeats - 1 + shape) / repeats));
+    below += Math.exp(logMass);
+  }
+  return checkInteger('number of runs', repeats);
+}
