@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { isWithin, type ExtraCharges } from '../privacy/balance.ts';
 import { cohortsOf, type HashedRow } from '../privacy/cohort.ts';
 import type { LedgerEvent, RunEvent } from '../privacy/events.ts';
 import { Ledger } from '../privacy/ledger.ts';
-import { keyIdOf, normaliseText, unitHash } from '../privacy/unit-hash.ts';
+import { keyIdOf, normaliseText, personNamingOf, unitHash } from '../privacy/unit-hash.ts';
 import type { Note } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { ledgerCharges } from '../training/ledger-charges.ts';
@@ -22,51 +23,52 @@ export interface TrainLedger {
   end(state: RunEvent['state']): Promise<void>;
 }
 
+const round = (value: number) => Number(value.toPrecision(3));
+
+/** A limit that the run would fit into, for a hint: two decimals, rounded up. */
+const enough = (epsilon: number) => Math.ceil(epsilon * 100) / 100;
+
 function earlierFilesOverLimit(after: number, limit: number): BedsideError {
-  const round = (value: number) => Number(value.toPrecision(3));
-  return new BedsideError('budget/earlier-over-limit', 'budget', `Notes of an earlier file may be of the same people, and with this run they would have spent epsilon ${round(after)}, beyond their limit of ${round(limit)}. Nothing was charged.`, 'Give a smaller --epsilon, a higher --limit, or another --ledger where no one is in both files.');
+  return new BedsideError('budget/earlier-over-limit', 'budget', `Notes of an earlier file may be of the same people, and with this run they would have spent epsilon ${round(after)}, beyond their limit of ${round(limit)}. Nothing was charged.`, `Give a smaller --epsilon, another --ledger where no one is in both files, or --limit ${enough(after)} in the knowledge of what that gives up.`);
 }
 
 function overLimit(after: number, limit: number, spent: number): BedsideError {
-  const round = (value: number) => Number(value.toPrecision(3));
-  return new BedsideError('budget/over-limit', 'budget', `These rows have spent epsilon ${round(spent)}; this run would bring them to ${round(after)}, beyond the limit of ${round(limit)}. Nothing was charged.`, 'Give a smaller --epsilon, or a higher --limit in the knowledge of what that gives up.');
+  return new BedsideError('budget/over-limit', 'budget', `These rows, or people of earlier files who may be in them, have spent epsilon ${round(spent)}; this run would bring them to ${round(after)}, beyond the limit of ${round(limit)}. Nothing was charged.`, `Give a smaller --epsilon, or --limit ${enough(after)} in the knowledge of what that gives up.`);
 }
 
 /**
  * Enters a private run in the ledger file: its rows by keyed hash, a limit, and its beginning; refuses where the whole run does not fit.
- * The limit is `limit` where it is given. Without it the command line is the person's word for this run: the limit rises to what the run comes to,
- * 4 at least, and what these rows have spent in all is said. Budgets of different files add up, because a person may be in both: the limits of
- * earlier files are held to the same rule, for otherwise one of them would end the run at some step on the way.
+ * The first run on some rows sets their limit: `limit` where it is given, else what the run asks for, and 4 at least. From then on a run that would go
+ * past it is refused; a `limit` that is given takes its place. Budgets of different files add up, because a person may be in both, and the limits of
+ * earlier files are held as well, for otherwise one of them would end the run at some step on the way: a `limit` that is given raises theirs.
+ * `personColumn` is the header of the column that names the persons.
  */
-export async function openTrainLedger(path: string, split: Split, plan: PrivatePlan, classes: number, trainingUnits: number, limit: number | null): Promise<TrainLedger> {
+export async function openTrainLedger(path: string, split: Split, plan: PrivatePlan, classes: number, trainingUnits: number, limit: number | null, personColumn: string | null): Promise<TrainLedger> {
   const store = openNodeLedgerStore(path);
   const ledger = await Ledger.open(store, Date.now);
   const key = await store.installationKey();
   const hashed = (notes: readonly Note[]): HashedRow[] =>
     notes.map(({ text, person }) => ({ row: unitHash(key, 'row', normaliseText(text)), person: person === null ? null : unitHash(key, 'person', normaliseText(person)) }));
-  const { splitId, events: cohorts } = cohortsOf({ unit: plan.unit, keyId: keyIdOf(key), training: hashed(split.training), heldOut: hashed(split.heldOut), declarationId: null });
+  const personNaming = personColumn === null ? null : personNamingOf(key, personColumn);
+  const { splitId, events: cohorts } = cohortsOf({ unit: plan.unit, keyId: keyIdOf(key), training: hashed(split.training), heldOut: hashed(split.heldOut), declarationId: null, personNaming });
   const cohortIds = { training: cohorts[0].cohortId, 'held-out': cohorts[1].cohortId };
-  const budget = (epsilonLimit: number): LedgerEvent => ({ kind: 'budget', id: randomUUID(), cohortIds: Object.values(cohortIds), epsilonLimit, delta: plan.delta });
 
   await ledger.append(cohorts);
+  const allowed = limit ?? ledger.balance(splitId)?.epsilonLimit ?? Math.max(defaultEpsilonLimit, plan.epsilon);
+  const budget: LedgerEvent = { kind: 'budget', id: randomUUID(), cohortIds: Object.values(cohortIds), epsilonLimit: allowed, delta: plan.delta };
   const extra = { training: plannedCharges(plan, trainingUnits, classes) };
-  const previewed = ledger.preview([budget(limit ?? defaultEpsilonLimit)]);
-  const after = previewed.balance(splitId, extra)?.epsilonSpent ?? Infinity;
-  const now = previewed.balance(splitId, {})?.epsilonSpent ?? Infinity;
-  const allowed = limit ?? Math.max(defaultEpsilonLimit, after);
-  if (!(after <= allowed * (1 + 1e-9))) throw overLimit(after, allowed, now);
-  // What the run costs the units of every other file that it counts against, against the limit that was set there.
-  const others = previewed.affectedBy(splitId).filter((other) => other !== splitId).flatMap((other) => {
-    const balance = previewed.balance(other, extra, splitId);
-    return balance && !(balance.epsilonSpent <= balance.epsilonLimit * (1 + 1e-9)) ? [{ other, ...balance }] : [];
-  });
-  const raised = others.map(({ other, epsilonSpent, epsilonLimit, delta }): LedgerEvent => {
-    if (limit !== null && !(epsilonSpent <= limit * (1 + 1e-9))) throw earlierFilesOverLimit(epsilonSpent, Math.max(limit, epsilonLimit));
-    return { kind: 'budget', id: randomUUID(), cohortIds: previewed.cohortIds.filter((id) => previewed.splitOf(id) === other), epsilonLimit: epsilonSpent, delta };
+  const entered = ledger.preview([budget]);
+  const spentAfter = (charges: ExtraCharges) => (ledger.isChainIntact ? entered.balance(splitId, charges)?.epsilonSpent : null) ?? Infinity;
+  if (!isWithin(spentAfter(extra), allowed)) throw overLimit(spentAfter(extra), allowed, spentAfter({}));
+  const raised = entered.affectedBy(splitId).filter((other) => other !== splitId).flatMap((other): LedgerEvent[] => {
+    const after = entered.balance(other, extra, splitId);
+    if (!after || isWithin(after.epsilonSpent, after.epsilonLimit)) return [];
+    if (limit === null || !isWithin(after.epsilonSpent, limit)) throw earlierFilesOverLimit(after.epsilonSpent, Math.max(limit ?? 0, after.epsilonLimit));
+    return [{ kind: 'budget', id: randomUUID(), cohortIds: entered.cohortIdsOf(other), epsilonLimit: after.epsilonSpent, delta: after.delta }];
   });
   const runId = randomUUID();
   const run = (state: RunEvent['state']): RunEvent => ({ kind: 'run', id: randomUUID(), runId, state });
-  await ledger.append([budget(allowed), ...raised, run('started')]);
+  await ledger.append([budget, ...raised, run('started')]);
   return {
     earlierFilesRaised: raised.length,
     charges: ledgerCharges(ledger, cohortIds, runId, randomUUID),

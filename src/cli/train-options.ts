@@ -22,7 +22,7 @@ export interface TrainOptions {
   /** Null: not private. */
   readonly epsilon: number | null;
   readonly delta: number | null;
-  /** Hard stop over all runs on these rows; null: none but what this run asks for. */
+  /** Hard stop over all runs on these rows; null: the one that the first run set. */
   readonly limit: number | null;
   readonly unit: PrivacyUnit;
   readonly labels: string | null;
