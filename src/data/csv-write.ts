@@ -8,12 +8,24 @@ export function csvRecord(cells: readonly string[]): string {
   return cells.map((cell) => (/[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',');
 }
 
+const recordsAPart = 2000;
+
 /**
- * A table as comma-separated text (RFC 4180: CRLF, quotes doubled).
+ * A table as comma-separated text (RFC 4180: CRLF, quotes doubled), in parts of some thousand records that follow each other.
  * Excel reads UTF-8 rightly only with a byte order mark; files for people get one, pipes do not.
  */
-export function csvText(header: readonly string[], rows: Iterable<readonly string[]>, { withByteOrderMark = false } = {}): string {
-  const records = [csvRecord(header)];
-  for (const cells of rows) records.push(csvRecord(cells));
-  return `${withByteOrderMark ? '\uFEFF' : ''}${records.join('\r\n')}\r\n`;
+export function* csvParts(header: readonly string[], rows: Iterable<readonly string[]>, { withByteOrderMark = false } = {}): Generator<string> {
+  let records = [`${withByteOrderMark ? '\uFEFF' : ''}${csvRecord(header)}`];
+  for (const cells of rows) {
+    records.push(csvRecord(cells));
+    if (records.length < recordsAPart) continue;
+    yield `${records.join('\r\n')}\r\n`;
+    records = [];
+  }
+  if (records.length > 0) yield `${records.join('\r\n')}\r\n`;
+}
+
+/** The whole of it as one text. */
+export function csvText(header: readonly string[], rows: Iterable<readonly string[]>, options: { readonly withByteOrderMark?: boolean } = {}): string {
+  return [...csvParts(header, rows, options)].join('');
 }

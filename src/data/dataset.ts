@@ -1,7 +1,7 @@
 import { roleCountError, unknownColumnError } from './data-errors.ts';
 import { guessColumns } from './columns.ts';
 import { isSampleTable } from './sample.ts';
-import type { ClassCount, ColumnRole, Dataset, Note, RawTable, RowProblem } from './table.ts';
+import type { ClassCount, ColumnGuess, ColumnRole, Dataset, Note, RawTable, RowProblem } from './table.ts';
 
 /** Classes below this many rows are warned about. */
 export const rareClassRows = 10;
@@ -44,9 +44,10 @@ function countClasses(notes: readonly Note[]): ClassCount[] {
  * Labels and persons are trimmed and otherwise taken as they stand; small classes are reported, never removed.
  * A note without a person has `person` null and is a person of its own.
  * @param roles by column name; columns without one are ignored
+ * @param guesses what `guessColumns` made of the table, where that is known already
  * @throws {BedsideError} not one text and one label column, more than one person column, a column the table lacks
  */
-export function buildDataset(table: RawTable, roles: Readonly<Record<string, ColumnRole>>): Dataset {
+export function buildDataset(table: RawTable, roles: Readonly<Record<string, ColumnRole>>, guesses: readonly ColumnGuess[] = guessColumns(table)): Dataset {
   const places = placeColumns(table.header, roles);
   const notes: Note[] = [];
   const problems: RowProblem[] = [...table.unreadable];
@@ -75,7 +76,7 @@ export function buildDataset(table: RawTable, roles: Readonly<Record<string, Col
     notes.push({ id: notes.length, row, text, label, person: person === '' ? null : person, groups });
   }
   const classes = countClasses(notes);
-  const columns = guessColumns(table).map((guess) => ({ ...guess, role: Object.hasOwn(roles, guess.name) ? roles[guess.name]! : ('ignore' as const) }));
+  const columns = guesses.map((guess) => ({ ...guess, role: Object.hasOwn(roles, guess.name) ? roles[guess.name]! : ('ignore' as const) }));
   return {
     fileName: table.fileName,
     format: table.format,

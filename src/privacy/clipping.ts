@@ -62,14 +62,13 @@ export interface QuantizedFeatures {
 
 /**
  * X = trunc(2^featureBits x), row by row: a row's integers depend on no other row.
- * Shapes: features [rows, inputs] row-major, the constant bias input included.
+ * Shapes: features [rows, inputs] row-major, the constant bias input included. `values` takes the integers; `features` itself will do.
  */
-export function quantizeFeatures(features: Float32Array, inputs: number, featureBits = 10): QuantizedFeatures {
+export function quantizeFeatures(features: Float32Array, inputs: number, featureBits = 10, values = new Float32Array(features.length)): QuantizedFeatures {
   checkInteger('inputs', inputs, 1);
   checkInteger('feature bits', featureBits, 0, 20);
   invariant(features.length % inputs === 0, 'features are whole rows');
   const rows = features.length / inputs;
-  const values = new Float32Array(features.length);
   const squaredNorms = new Float64Array(rows);
   const scale = 2 ** featureBits;
   for (let row = 0; row < rows; row++) {

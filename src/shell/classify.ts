@@ -1,17 +1,22 @@
 import { addColumns } from '../data/added-columns.ts';
 import { guessColumns } from '../data/columns.ts';
-import { csvText } from '../data/csv-write.ts';
+import { csvParts } from '../data/csv-write.ts';
 import { parseTable } from '../data/parse.ts';
-import type { RawTable } from '../data/table.ts';
+import type { RawRow, RawTable } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
+import { BatchPace, lengthSorted, takeBatch } from '../training/length-batches.ts';
 import { probabilitiesOf } from '../training/predict.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import type { Tokenizer } from '../training/units.ts';
-import type { Prediction, Progress } from './bedside.service.ts';
+import { rememberWords } from '../training/word-memory.ts';
+import type { LabelledFile, Prediction, Progress } from './bedside.service.ts';
 import type { TrainingCrew } from './training-crew.ts';
 import { takeTurn } from './turn.ts';
 
-const rowsAtATime = 64;
+/** Rows that are cut into tokens and sorted by length together; a file that is cancelled is done up to a window, and partly in it. */
+const windowRows = 2048;
+/** A batch may last so long: short enough to be cancelled without a wait, long enough to keep the trainers busy. */
+const batchMs = 400;
 
 function noTextColumn(): BedsideError {
   return new BedsideError('data/no-text-column', 'input', 'This file has no column that looks like the notes.', 'Give the column of notes the same name as in the training table.');
@@ -25,24 +30,29 @@ export function classifyCancelled(): BedsideError {
 export interface Classifier {
   readonly model: TrainedModel;
   readonly tokenizer: Tokenizer;
-  readonly crew: TrainingCrew;
+  readonly crew: Pick<TrainingCrew, 'modelLogits'>;
   /** Divides the logits; fitted on private rows, for the owner's eyes. */
   readonly temperature: number;
 }
 
-async function predict({ model, tokenizer, crew, temperature }: Classifier, texts: readonly string[]): Promise<Prediction[]> {
-  const rows = texts.map((text) => tokenizer.encode(text, model.maximumLength));
-  const logits = await crew.modelLogits(model, rows.map((row) => row.ids));
-  return probabilitiesOf(logits, model.labels.length, temperature).map((probabilities, index) => {
+interface Answer {
+  readonly label: string;
+  readonly confidence: number;
+  readonly probabilities: readonly number[];
+}
+
+async function answers({ model, crew, temperature }: Classifier, rows: readonly Int32Array[]): Promise<Answer[]> {
+  const logits = await crew.modelLogits(model, rows);
+  return probabilitiesOf(logits, model.labels.length, temperature).map((probabilities) => {
     const confidence = Math.max(...probabilities);
-    const { ids, cutTokens } = rows[index]!;
-    return { label: model.labels[probabilities.indexOf(confidence)]!, confidence, probabilities, tokens: ids.length, cutTokens };
+    return { label: model.labels[probabilities.indexOf(confidence)]!, confidence, probabilities };
   });
 }
 
 export async function classifyText(classifier: Classifier, text: string): Promise<Prediction> {
-  const [prediction] = await predict(classifier, [text]);
-  return prediction!;
+  const { ids, cutTokens } = classifier.tokenizer.encode(text, classifier.model.maximumLength);
+  const [answer] = await answers(classifier, [ids]);
+  return { ...answer!, tokens: ids.length, cutTokens };
 }
 
 /** The column of notes: the one named as in training, else the one that looks like it. */
@@ -54,26 +64,62 @@ function textColumn(table: RawTable, trainedName: string | null): number {
   return guessed;
 }
 
-/** Labels every readable row of a file; the file comes back as CSV with `predicted_label` and `confidence` added. Rows without text stay empty. */
-export async function classifyTable(classifier: Classifier, file: File, trainedName: string | null, isCancelled: () => boolean, onProgress: (progress: Progress) => void): Promise<Blob> {
-  const table = await parseTable({ fileName: file.name, bytes: new Uint8Array(await file.arrayBuffer()), decode: (bytes, encoding) => new TextDecoder(encoding).decode(bytes), pause: takeTurn, isCancelled });
+interface LabelledRow {
+  readonly row: number;
+  readonly label: string;
+  readonly confidence: number;
+}
+
+/** Labels rows in batches of like length, until the end or until `signal` says so; then the rows in hand are the last. */
+async function labelRows(classifier: Classifier, rows: readonly RawRow[], column: number, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<LabelledRow[]> {
+  const { model } = classifier;
+  const reader = rememberWords(classifier.tokenizer);
+  const pace = new BatchPace(batchMs);
+  const labelled: LabelledRow[] = [];
+  onProgress({ done: 0, total: rows.length });
+  for (let start = 0; start < rows.length; start += windowRows) {
+    const window = rows.slice(start, start + windowRows).map(({ row, cells }) => ({ row, ids: reader.encode(cells[column]!, model.maximumLength).ids }));
+    await takeTurn();
+    for (let waiting = lengthSorted(window); waiting.length > 0; ) {
+      if (signal.aborted) return labelled;
+      const batch = takeBatch(waiting, pace.tokens);
+      const startedAtMs = performance.now();
+      const found = await answers(classifier, batch.map(({ ids }) => ids));
+      pace.learn(batch.reduce((sum, { ids }) => sum + ids.length, 0), performance.now() - startedAtMs);
+      found.forEach(({ label, confidence }, index) => labelled.push({ row: batch[index]!.row, label, confidence }));
+      waiting = waiting.slice(batch.length);
+      onProgress({ done: labelled.length, total: rows.length });
+    }
+  }
+  return labelled;
+}
+
+/** The table with both columns added, written a part at a time. */
+async function labelledCsv(table: Pick<RawTable, 'header' | 'rows' | 'unreadable'>, labelled: readonly LabelledRow[]): Promise<Blob> {
+  const { header, rows } = addColumns(table, [
+    { name: 'predicted_label', cells: new Map(labelled.map(({ row, label }) => [row, label])) },
+    { name: 'confidence', cells: new Map(labelled.map(({ row, confidence }) => [row, confidence.toFixed(4)])) },
+  ]);
+  const parts: string[] = [];
+  for (const part of csvParts(header, rows, { withByteOrderMark: true })) {
+    parts.push(part);
+    await takeTurn();
+  }
+  return new Blob(parts, { type: 'text/csv' });
+}
+
+/**
+ * Labels every readable row of a file; the file comes back as CSV with `predicted_label` and `confidence` added. Rows without text stay empty.
+ * Cancelled, it gives the rows that are labelled, and those alone; where there are none it throws `cancelled`.
+ */
+export async function classifyTable(classifier: Classifier, file: File, trainedName: string | null, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<LabelledFile> {
+  const table = await parseTable({ fileName: file.name, bytes: new Uint8Array(await file.arrayBuffer()), decode: (bytes, encoding) => new TextDecoder(encoding).decode(bytes), pause: takeTurn, isCancelled: () => signal.aborted });
   const column = textColumn(table, trainedName);
   const rows = table.rows.filter(({ cells }) => cells[column]!.trim() !== '');
-  const labels = new Map<number, string>();
-  const confidences = new Map<number, string>();
-  for (let start = 0; start < rows.length; start += rowsAtATime) {
-    if (isCancelled()) throw classifyCancelled();
-    const part = rows.slice(start, start + rowsAtATime);
-    const predictions = await predict(classifier, part.map(({ cells }) => cells[column]!));
-    predictions.forEach(({ label, confidence }, index) => {
-      labels.set(part[index]!.row, label);
-      confidences.set(part[index]!.row, confidence.toFixed(4));
-    });
-    onProgress({ done: Math.min(rows.length, start + rowsAtATime), total: rows.length });
-  }
-  const { header, rows: records } = addColumns(table, [
-    { name: 'predicted_label', cells: labels },
-    { name: 'confidence', cells: confidences },
-  ]);
-  return new Blob([csvText(header, records, { withByteOrderMark: true })], { type: 'text/csv' });
+  const labelled = await labelRows(classifier, rows, column, signal, onProgress);
+  const counts = { done: labelled.length, total: rows.length };
+  if (labelled.length === rows.length) return { table: await labelledCsv(table, labelled), ...counts };
+  if (labelled.length === 0) throw classifyCancelled();
+  const own = new Set(labelled.map(({ row }) => row));
+  return { table: await labelledCsv({ header: table.header, rows: table.rows.filter(({ row }) => own.has(row)), unreadable: [] }, labelled), ...counts };
 }

@@ -4,25 +4,47 @@ import { isPrivate, type Plan } from '../training/plan.ts';
 import { defaultEpsilon, defaultHeldOutShare, defaultMaximumLength, proposePlan } from '../training/propose.ts';
 import type { Split } from '../training/split.ts';
 import { statementOf } from '../training/statement.ts';
-import { countUnits, lengthReport, tokenizeNotes, type LengthReport } from '../training/units.ts';
-import type { CostForecast, PlanProposal } from './bedside.service.ts';
+import { countTokens, countUnits, lengthsUnder, type TokenLengths } from '../training/units.ts';
+import type { CostForecast, MemoryForecast, PlanProposal, Progress } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import { EnergyMeter } from './energy-meter.ts';
 import { readEnergySettings } from './energy-settings.ts';
 import { areFeaturesCached, featureUseOf } from './feature-store.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
-import { readDataset, readProject } from './projects.ts';
+import { availableBytes, deviceGigabytes, memoryForecast, planTooLarge, type MemoryLoad } from './memory.ts';
+import { changeProject, readDataset, readProject } from './projects.ts';
 import { keepLearnedSpeed, readLearnedSpeed, type SpeedPlace } from './learned-speed.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
+import { SharedWork, type Follower } from './shared-work.ts';
 import { forecastSeconds, learnedSpeed, measureSpeed, type Speed, type Workload } from './speed.ts';
 import type { TrainingCrew } from './training-crew.ts';
 import { takeTurn } from './turn.ts';
 
 const defaultSeed = 1;
 
-function lengthKey(id: string, dataset: Dataset, maximumLength: number): string {
-  return `${id}/${dataset.notes.length}/${dataset.columns.map(({ role }) => role).join()}/${maximumLength}`;
+/** What the lengths of notes follow from: encoder, columns and rows. */
+function lengthsName(dataset: Dataset, { report }: EncoderFacts): string {
+  return JSON.stringify([report.sha256, dataset.notes.length, dataset.columns.map(({ name, role }) => [name, role])]);
+}
+
+/** Who waits for a proposal: hears how many notes have been read, and may give up. */
+export interface ProposalFollower {
+  readonly onProgress: (progress: Progress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Two readings of the same notes, hashing and counting, as one progress. */
+function followBoth({ onProgress, signal }: ProposalFollower, total: number): { readonly hashing: Follower; readonly counting: Follower } {
+  const done = { hashing: 0, counting: 0 };
+  const follow = (part: keyof typeof done): Follower => ({
+    signal,
+    onProgress: (notes) => {
+      done[part] = notes;
+      onProgress({ done: Math.floor((done.hashing + done.counting) / 2), total });
+    },
+  });
+  return { hashing: follow('hashing'), counting: follow('counting') };
 }
 
 /** Chooses plans by rule and says what they will cost, before anything is charged. */
@@ -31,7 +53,7 @@ export class Planner {
   readonly #ledger: LedgerKeeper;
   readonly #crew: TrainingCrew;
   readonly #encoder: () => Promise<EncoderFacts>;
-  readonly #lengths = new Map<string, Promise<{ readonly report: LengthReport; readonly meanTokens: number }>>();
+  #lengths: { readonly id: string; readonly of: string; readonly counting: SharedWork<TokenLengths> } | null = null;
   #speed: Promise<Speed> | null = null;
 
   constructor(database: BedsideDatabase, ledger: LedgerKeeper, crew: TrainingCrew, encoder: () => Promise<EncoderFacts>) {
@@ -41,10 +63,13 @@ export class Planner {
     this.#encoder = encoder;
   }
 
-  async propose(id: string): Promise<PlanProposal> {
+  async propose(id: string, follower?: ProposalFollower): Promise<PlanProposal> {
     const [project, dataset, encoder] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#encoder()]);
     const unit: PrivacyUnit = dataset.personColumn === null ? 'row' : 'person';
-    const { split } = await this.#ledger.subject(project, null, dataset);
+    const followers = follower && followBoth(follower, dataset.notes.length);
+    const { split } = await this.#ledger.subject(project, null, dataset, null, followers?.hashing);
+    followers?.hashing.onProgress(dataset.notes.length);
+    const lengths = await this.#lengthsOf(id, dataset, followers?.counting);
     const { delta } = await this.#ledger.budgetOf(project);
     const maximumLength = Math.min(defaultMaximumLength, encoder.shape.maximumPositions);
     const left = await this.#ledger.epsilonLeft(project);
@@ -60,14 +85,14 @@ export class Planner {
       epsilon: Math.max(0.1, Math.min(defaultEpsilon, left)),
       delta,
     };
-    const { report } = await this.#lengthsOf(id, dataset, maximumLength);
+    const { report } = lengthsUnder(lengths, maximumLength);
     const heldOutByLabel: Record<string, number> = Object.fromEntries(dataset.labels.map((label) => [label, 0]));
     for (const { label } of split.heldOut) heldOutByLabel[label]! += 1;
     return { ...proposePlan(facts, report), heldOutByLabel };
   }
 
   async forecast(id: string, plan: Plan): Promise<CostForecast> {
-    const { project, workload, trainingUnits, place } = await this.#workOf(id, plan);
+    const { project, workload, trainingUnits, place, memory } = await this.#workOf(id, plan);
     const [first] = await this.#crew.ready();
     const use = first ? featureUseOf(plan, workload.trainingRows + workload.heldOutRows, await this.#encoder(), first.device) : null;
     const isRead = use !== null && (await areFeaturesCached(this.#database, id, use));
@@ -76,9 +101,14 @@ export class Planner {
     const seconds = forecastSeconds(plan, { ...workload, isRead }, speed);
     const statement = statementOf(plan, { unit: plan.unit, trainingUnits, classes: workload.classes });
     const drawn = new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction).between(seconds);
-    if (!isPrivate(plan) || !statement.isPrivate) return { seconds, ...drawn, epsilonRun: null, epsilonAfter: null, fitsBudget: true, statement };
-    const { epsilonAfter, fitsBudget } = await this.#ledger.afterRun(project, plan);
-    return { seconds, ...drawn, epsilonRun: statement.epsilon, epsilonAfter, fitsBudget, statement };
+    if (!isPrivate(plan) || !statement.isPrivate) return { seconds, ...drawn, epsilonRun: null, epsilonAfter: null, allowanceAfter: null, fitsBudget: true, memory, statement };
+    return { seconds, ...drawn, epsilonRun: statement.epsilon, ...(await this.#ledger.afterRun(project, plan)), memory, statement };
+  }
+
+  /** Refuses a plan that would not fit into memory. */
+  async checkMemory(id: string, plan: Plan): Promise<void> {
+    const { memory } = await this.#workOf(id, plan);
+    if (!memory.fits) throw planTooLarge(memory);
   }
 
   /** Takes from a finished run that has read all its notes how long such work lasts here, for the next forecast. */
@@ -87,17 +117,25 @@ export class Planner {
     await keepLearnedSpeed(this.#database, place, learnedSpeed(plan, workload, await this.#measuredSpeed(), seconds));
   }
 
-  async #workOf(id: string, plan: Plan): Promise<{ readonly project: ProjectRecord; readonly workload: Workload; readonly trainingUnits: number; readonly place: SpeedPlace }> {
-    const [project, dataset, encoder] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#encoder(), this.#crew.ready()]);
-    const { split } = await this.#ledger.subject(project, plan, dataset);
+  async #workOf(id: string, plan: Plan): Promise<{ readonly project: ProjectRecord; readonly workload: Workload; readonly trainingUnits: number; readonly place: SpeedPlace; readonly memory: MemoryForecast }> {
+    const [project, dataset, encoder, trainers] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#encoder(), this.#crew.ready()]);
+    const { split, cohorts } = await this.#ledger.subject(project, plan, dataset);
     const { trainingUnits, trainingRows, heldOutRows } = countsOf(split, plan.unit);
-    const { meanTokens } = await this.#lengthsOf(id, dataset, plan.maximumLength);
+    const { meanTokens } = lengthsUnder(await this.#lengthsOf(id, dataset), plan.maximumLength);
+    const counts = { trainingRows, heldOutRows, meanTokens, classes: dataset.labels.length };
+    const load: MemoryLoad = { ...counts, largestUnitRows: plan.unit === 'person' ? (cohorts[0].maximumRowsPerPerson ?? 1) : 1, shape: encoder.shape, encoderBytes: encoder.report.sizeBytes, trainers: trainers.length };
     return {
       project,
-      workload: { trainingRows, heldOutRows, meanTokens, classes: dataset.labels.length, width: encoder.shape.width },
+      workload: { ...counts, width: encoder.shape.width },
+      memory: memoryForecast(plan, load, availableBytes(deviceGigabytes(navigator))),
       trainingUnits,
       place: { encoderSha256: encoder.report.sha256, device: this.#crew.device, kind: plan.kind },
     };
+  }
+
+  /** Lets go of a project's notes, which the counting holds. */
+  forget(id: string): void {
+    if (this.#lengths?.id === id) this.#lengths = null;
   }
 
   #measuredSpeed(): Promise<Speed> {
@@ -108,20 +146,25 @@ export class Planner {
     return this.#speed;
   }
 
-  /** Tokenizes every note once for each length; what is kept is counts. */
-  #lengthsOf(id: string, dataset: Dataset, maximumLength: number): Promise<{ readonly report: LengthReport; readonly meanTokens: number }> {
-    const key = lengthKey(id, dataset, maximumLength);
-    const known = this.#lengths.get(key);
-    if (known) return known;
-    const counting = (async () => {
-      const { tokenizer } = await this.#encoder();
-      const notes = await tokenizeNotes(dataset.notes, tokenizer, maximumLength, takeTurn);
-      const tokens = notes.reduce((sum, { ids }) => sum + ids.length, 0);
-      return { report: lengthReport(notes, maximumLength), meanTokens: tokens / Math.max(1, notes.length) };
-    })();
-    counting.catch(() => this.#lengths.delete(key));
-    this.#lengths.set(key, counting);
-    return counting;
+  /** Counts the tokens of every note once, whatever maximum length is asked about; the counts are kept with the project. */
+  #lengthsOf(id: string, dataset: Dataset, follower?: Follower): Promise<TokenLengths> {
+    return this.#encoder().then((encoder) => {
+      const of = lengthsName(dataset, encoder);
+      if (this.#lengths?.id !== id || this.#lengths.of !== of) this.#lengths = { id, of, counting: new SharedWork((report) => this.#storedLengths(id, of, dataset, encoder, report)) };
+      return this.#lengths.counting.result(follower);
+    });
+  }
+
+  async #storedLengths(id: string, of: string, dataset: Dataset, { tokenizer }: EncoderFacts, report: (done: number) => void): Promise<TokenLengths> {
+    const { lengths } = await readProject(this.#database, id);
+    if (lengths?.of === of) return lengths.counts;
+    const counts = await countTokens(dataset.notes, tokenizer, async (done) => {
+      report(done);
+      await takeTurn();
+    });
+    // Kept to save time: a full disk is no reason to go without a plan.
+    await changeProject(this.#database, id, (record) => ({ ...record, lengths: { of, counts } })).catch(() => undefined);
+    return counts;
   }
 }
 

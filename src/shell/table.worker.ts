@@ -5,7 +5,7 @@ import { cancelledError } from '../data/data-errors.ts';
 import { parseTable } from '../data/parse.ts';
 import { isSampleTable, sampleSentences, sampleTable } from '../data/sample.ts';
 import { setAsideCsv } from '../data/set-aside.ts';
-import type { RawTable, TextEncoding } from '../data/table.ts';
+import type { ColumnGuess, RawTable, TextEncoding } from '../data/table.ts';
 import { openBedsideDatabase } from './database.ts';
 import { clearFeatures, storedFeatures, sweepFeatures } from './feature-store.ts';
 import { viewOfDataset } from './project-summary.ts';
@@ -29,8 +29,21 @@ function decode(bytes: Uint8Array, encoding: TextEncoding): string {
   return new TextDecoder(encoding).decode(bytes);
 }
 
+/** The table in hand and what was guessed of it: a project's table never changes, and 100,000 rows take a second to read. */
+let inHand: { readonly id: string; readonly table: RawTable; readonly guesses: readonly ColumnGuess[] } | null = null;
+
+function takeInHand(id: string, table: RawTable) {
+  return (inHand = { id, table, guesses: guessColumns(table) });
+}
+
+async function tableOf(id: string) {
+  return inHand?.id === id ? inHand : takeInHand(id, await readTable(await opening, id));
+}
+
 async function save(table: RawTable, sentences: Readonly<Record<string, string>> = {}): Promise<string> {
-  return (await createProject(await opening, table, isSampleTable(table), sentences)).id;
+  const { id } = await createProject(await opening, table, isSampleTable(table), sentences);
+  takeInHand(id, table);
+  return id;
 }
 
 const service: TableService = {
@@ -51,6 +64,7 @@ const service: TableService = {
   deleteProject: async (id) => {
     const database = await opening;
     await deleteProject(database, id);
+    if (inHand?.id === id) inHand = null;
     await sweepFeatures(database);
   },
 
@@ -62,6 +76,7 @@ const service: TableService = {
     // Cancelled while it was being saved: whoever cancels finds nothing of it afterwards.
     if (!own.isCancelled) return id;
     await deleteProject(await opening, id);
+    inHand = null;
     throw cancelledError();
   },
   cancelRead: async () => {
@@ -69,13 +84,14 @@ const service: TableService = {
   },
   openSample: () => save(sampleTable(), sampleSentences),
   preview: async (id) => {
-    const table = await readTable(await opening, id);
+    const { table, guesses } = await tableOf(id);
     const { fileName, format, encoding, header, rows } = table;
-    return { table: { fileName, format, encoding, header }, rowCount: rows.length, columns: guessColumns(table), firstRows: rows.slice(0, shownRows).map((row) => row.cells) };
+    return { table: { fileName, format, encoding, header }, rowCount: rows.length, columns: guesses, firstRows: rows.slice(0, shownRows).map((row) => row.cells) };
   },
   setColumns: async (id, roles) => {
     const database = await opening;
-    const dataset = buildDataset(await readTable(database, id), roles);
+    const { table, guesses } = await tableOf(id);
+    const dataset = buildDataset(table, roles, guesses);
     await saveDataset(database, id, roles, dataset);
     await sweepFeatures(database);
     return viewOfDataset(dataset);
@@ -83,7 +99,7 @@ const service: TableService = {
   setSentences: async (id, sentences) => void (await changeProject(await opening, id, (record) => ({ ...record, sentences }))),
   setAsideRows: async (id) => {
     const database = await opening;
-    const [table, dataset] = await Promise.all([readTable(database, id), readDataset(database, id)]);
+    const [{ table }, dataset] = await Promise.all([tableOf(id), readDataset(database, id)]);
     return new Blob([setAsideCsv(table.header, dataset.problems)], { type: 'text/csv' });
   },
   clearFeatures: async () => clearFeatures(await opening),

@@ -1,15 +1,19 @@
-import type { BedsideService, Prediction, Progress } from '../shell/bedside.service.ts';
+import type { BedsideService, Prediction, Progress, RunSummary } from '../shell/bedside.service.ts';
 import { isCancelled, toFailure, type Failure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
 
-/** A file of notes on its way through a model. */
+/** A file of notes on its way through a model. Cancelled with rows labelled, it is `done` with fewer rows than the file has. */
 export type FileTrial =
   | { readonly kind: 'none' }
-  | { readonly kind: 'busy'; readonly fileName: string; readonly progress: Progress }
-  | { readonly kind: 'done'; readonly fileName: string; readonly rows: number; readonly table: Blob }
+  | { readonly kind: 'busy'; readonly fileName: string; readonly runNumber: number; readonly progress: Progress; readonly secondsLeft: number | null; readonly isCancelling: boolean }
+  | { readonly kind: 'done'; readonly fileName: string; readonly runNumber: number; readonly rows: number; readonly total: number; readonly table: Blob }
+  | { readonly kind: 'cancelled'; readonly fileName: string }
   | { readonly kind: 'failed'; readonly fileName: string; readonly failure: Failure };
 
-/** Trying a model: one pasted note, or a file. Nothing of either is kept. */
+/** The first batches are small and the model may still be loading: they say nothing of the rest. */
+const shortestTimingMs = 3000;
+
+/** Trying a model: one pasted note, or a file. Nothing of either is saved; a file goes on while other pages of its project are looked at. */
 export class TrialState {
   readonly prediction = new Loaded<Prediction>();
   readonly #service: BedsideService;
@@ -28,31 +32,42 @@ export class TrialState {
     return this.prediction.load(() => this.#service.classify(this.#projectId, runId, text));
   }
 
-  async classifyFile(runId: string, file: File): Promise<void> {
-    this.cancel();
+  async classifyFile({ id: runId, number: runNumber }: Pick<RunSummary, 'id' | 'number'>, file: File): Promise<void> {
+    this.clearFile();
     const abort = new AbortController();
     this.#abort = abort;
-    let rows = 0;
-    this.#file = { kind: 'busy', fileName: file.name, progress: { done: 0, total: 0 } };
+    const fileName = file.name;
+    let first: { readonly atMs: number; readonly done: number } | null = null;
+    this.#file = { kind: 'busy', fileName, runNumber, progress: { done: 0, total: 0 }, secondsLeft: null, isCancelling: false };
     try {
-      const table = await this.#service.classifyFile(this.#projectId, runId, file, (progress) => {
-        rows = progress.total;
-        if (this.#abort === abort) this.#file = { kind: 'busy', fileName: file.name, progress };
+      const { table, done, total } = await this.#service.classifyFile(this.#projectId, runId, file, (progress) => {
+        const atMs = performance.now();
+        if (progress.done > 0) first ??= { atMs, done: progress.done };
+        const isTimed = first !== null && atMs - first.atMs > shortestTimingMs;
+        const secondsLeft = first !== null && isTimed ? (((atMs - first.atMs) / (progress.done - first.done)) * (progress.total - progress.done)) / 1000 : null;
+        if (this.#abort === abort) this.#file = { kind: 'busy', fileName, runNumber, progress, secondsLeft, isCancelling: abort.signal.aborted };
       }, abort.signal);
-      if (this.#abort === abort) this.#file = { kind: 'done', fileName: file.name, rows, table };
+      if (this.#abort === abort) this.#file = { kind: 'done', fileName, runNumber, rows: done, total, table };
     } catch (error) {
-      if (this.#abort === abort) this.#file = isCancelled(error) ? { kind: 'none' } : { kind: 'failed', fileName: file.name, failure: toFailure(error) };
+      if (this.#abort === abort) this.#file = isCancelled(error) ? { kind: 'cancelled', fileName } : { kind: 'failed', fileName, failure: toFailure(error) };
     }
   }
 
+  /** Ends the file after the rows in hand; those that are labelled can be saved. */
   cancel(): void {
+    this.#abort?.abort();
+    if (this.#file.kind === 'busy') this.#file = { ...this.#file, isCancelling: true };
+  }
+
+  /** Ends the file and forgets what came of it. */
+  clearFile(): void {
     this.#abort?.abort();
     this.#abort = null;
     this.#file = { kind: 'none' };
   }
 
   forget(): void {
-    this.cancel();
+    this.clearFile();
     this.prediction.clear();
   }
 }

@@ -17,7 +17,8 @@ export function quantizeWithBias(features: Float32Array, length: number, biasInp
     inputs.set(features.subarray(row * length, (row + 1) * length), row * (length + 1));
     inputs[row * (length + 1) + length] = biasInput;
   }
-  return quantizeFeatures(inputs, length + 1);
+  // In place: a second copy of 100,000 rows would be some hundred megabytes.
+  return quantizeFeatures(inputs, length + 1, undefined, inputs);
 }
 
 export interface HeadGradientInput {

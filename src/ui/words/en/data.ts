@@ -65,6 +65,14 @@ export const data = {
     without: 'Without a sentence the bare name is used.',
     all: (count: number) => `Show all ${f.count(count)} labels`,
   },
+  reading: {
+    title: 'Reading the notes',
+    progress: (done: number, total: number) => (total > 0 ? `Reading the notes: ${f.count(done)} of ${f.count(total)}` : 'Reading the notes'),
+    spoken: (percent: number) => `Reading the notes: ${f.percent(percent / 100)}`,
+    hint: 'Once for each file: notes are counted, and dealt to the two sides by a keyed hash. Nothing is sent.',
+    cancelled: 'The reading of the notes was cancelled, so there is no plan yet. Nothing was lost.',
+    again: 'Read the notes',
+  },
   split: {
     titleRows: 'Some notes are set aside to measure with',
     titlePersons: 'Some people are set aside to measure with',

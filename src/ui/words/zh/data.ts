@@ -66,6 +66,14 @@ export const data: Words['data'] = {
     without: '没有描述时直接使用标签名。',
     all: (count) => `显示全部 ${f.count(count)} 个标签`,
   },
+  reading: {
+    title: '正在读取病历',
+    progress: (done, total) => (total > 0 ? `正在读取病历：${f.count(done)} / ${f.count(total)}` : '正在读取病历'),
+    spoken: (percent) => `正在读取病历：${f.percent(percent / 100)}`,
+    hint: '每个文件只需一次：清点病历，并按带密钥的哈希分到两侧。不会发送任何内容。',
+    cancelled: '读取病历已取消，因此还没有方案。没有丢失任何内容。',
+    again: '读取病历',
+  },
   split: {
     titleRows: '留出一部分病历用于评估',
     titlePersons: '留出一部分患者用于评估',
