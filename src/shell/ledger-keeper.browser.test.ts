@@ -2,17 +2,24 @@ import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildDataset } from '../data/dataset.ts';
 import type { ColumnRole, RawTable } from '../data/table.ts';
+import { BedsideError } from '../ground/errors.ts';
+import { composedEpsilon } from '../privacy/composition.ts';
+import { forSeveralUnits } from '../privacy/exposure.ts';
+import type { FullBatchHeadPlan } from '../training/plan.ts';
+import { plannedCharges } from '../training/planned-charges.ts';
 import { fullBatchHeadPlan } from '../training/propose.ts';
 import { openBedsideDatabase, type BedsideDatabase } from './database.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
 import { openLedgerStore, type DurableLedgerStore } from './ledger-store.ts';
 import { createProject, readProject, saveDataset } from './projects.ts';
+import { createRun } from './runs.ts';
 
 const table: RawTable = {
-  fileName: 'notes.csv', format: 'csv', encoding: 'utf-8', header: ['note', 'summary', 'kind', 'who'], unreadable: [],
-  rows: Array.from({ length: 40 }, (_, i) => ({ row: i + 2, cells: [`note ${i}`, `summary ${i}`, i % 2 ? 'a' : 'b', `p${i >> 1}`] })),
+  fileName: 'notes.csv', format: 'csv', encoding: 'utf-8', header: ['note', 'summary', 'kind', 'who', 'visit'], unreadable: [],
+  rows: Array.from({ length: 40 }, (_, i) => ({ row: i + 2, cells: [`note ${i}`, `summary ${i}`, i % 2 ? 'a' : 'b', `p${i >> 1}`, `v${i}`] })),
 };
-const roles = { note: 'text', summary: 'ignore', kind: 'label', who: 'person' } as const;
+const roles = { note: 'text', summary: 'ignore', kind: 'label', who: 'person', visit: 'ignore' } as const;
+const otherTable: RawTable = { ...table, fileName: 'others.csv', rows: table.rows.map(({ row, cells }) => ({ row, cells: cells.map((cell, column) => (column === 2 ? cell : `other ${cell}`)) })) };
 const plan = fullBatchHeadPlan({ trainingUnits: 16, trainingRows: 32, heldOutUnits: 4, heldOutRows: 8, classes: 2, unit: 'person', encoderLayers: 6, maximumLength: 64, heldOutShare: 0.2, seed: 1, epsilon: 1, delta: 1e-5 });
 
 describe('a private run and its ledger', () => {
@@ -31,12 +38,25 @@ describe('a private run and its ledger', () => {
     await Promise.all([deleteDB(name), deleteDB(`${name}-ledger`)]);
   });
 
-  async function project(): Promise<string> {
-    const { id } = await createProject(database, table, false);
-    await confirm(id, roles);
+  async function project(of = table): Promise<string> {
+    const { id } = await createProject(database, of, false);
+    await confirm(id, roles, of);
     return id;
   }
-  const confirm = (id: string, columns: Readonly<Record<string, ColumnRole>>) => saveDataset(database, id, columns, buildDataset(table, columns));
+  const confirm = (id: string, columns: Readonly<Record<string, ColumnRole>>, of = table) => saveDataset(database, id, columns, buildDataset(of, columns));
+  const read = (id: string) => readProject(database, id);
+
+  /** Charges what a run of the plan charges, until it is refused; what of it was not accepted. */
+  async function chargeAll(id: string, of: FullBatchHeadPlan): Promise<{ readonly left: number; readonly code: string | null }> {
+    const { trainingUnits, classes } = await keeper.subject(await read(id), of);
+    const { charges } = await keeper.openRun(await read(id), of, crypto.randomUUID(), 'started');
+    const mechanisms = plannedCharges(of, trainingUnits, classes).flatMap(({ mechanism, count }) => Array.from({ length: count }, () => mechanism));
+    for (const [step, mechanism] of mechanisms.entries()) {
+      const code = await charges.charge('training', step, 'gradient', mechanism).then(() => null, (error: unknown) => (error instanceof BedsideError ? error.code : 'another error'));
+      if (code !== null) return { left: mechanisms.length - step, code };
+    }
+    return { left: 0, code: null };
+  }
 
   it('goes on over the notes that it was charged for, and over no others', async () => {
     const id = await project();
@@ -44,7 +64,7 @@ describe('a private run and its ledger', () => {
     await started.charges.charge('training', 0, 'feature-mean', { kind: 'gaussian', noiseMultiplier: 20 });
     const resumed = await keeper.openRun(await readProject(database, id), plan, 'run', 'resumed');
     await resumed.charges.charge('held-out', 0, 'charged-validation', { kind: 'gaussian', noiseMultiplier: 9 });
-    expect(resumed.charged()).toEqual([{ mechanism: { kind: 'gaussian', noiseMultiplier: 20 }, count: 1 }]);
+    expect(resumed.charged().training).toEqual([{ mechanism: { kind: 'gaussian', noiseMultiplier: 20 }, count: 1 }]);
     await confirm(id, { ...roles, note: 'ignore', summary: 'text' });
     await expect(keeper.openRun(await readProject(database, id), plan, 'run', 'resumed')).rejects.toMatchObject({ code: 'training/data-changed' });
     // Another run may well begin there.
@@ -65,6 +85,71 @@ describe('a private run and its ledger', () => {
     expect(start.next).toBeLessThan(start.end);
     expect(start.end).toBeCloseTo(epsilonAfter, 9);
     expect(run.ahead(plan.steps - 1)!.next).toBeCloseTo(run.ahead(plan.steps - 1)!.end, 12);
+  });
+
+  it('lets the worst person pay under both namings where the person column was switched', async () => {
+    const id = await project();
+    const visits = { ...roles, who: 'ignore', visit: 'person' } as const;
+    const [training, validation] = [{ kind: 'gaussian', noiseMultiplier: 20 }, { kind: 'gaussian', noiseMultiplier: 30 }] as const;
+    await (await keeper.openRun(await read(id), plan, 'by patient', 'started')).charges.charge('training', 0, 'gradient', training);
+    await confirm(id, visits);
+    await (await keeper.openRun(await read(id), plan, 'by visit', 'started')).charges.charge('held-out', 0, 'charged-validation', validation);
+    await confirm(id, roles);
+    // Two visits each, and both may be held out there.
+    const both = composedEpsilon([{ mechanism: training, count: 1 }, { mechanism: forSeveralUnits(validation, 2), count: 1 }], 1e-5).epsilon;
+    expect(await keeper.budgetOf(await read(id))).toMatchObject({ epsilonSpent: both, isUnitMixed: true });
+  });
+
+  it('forecasts that a run does not fit exactly where its last charge would be refused, by the limit of another data set too', async () => {
+    const [id, other] = [await project(), await project(otherTable)];
+    await (await keeper.openRun(await read(other), plan, 'earlier', 'started')).charges.charge('training', 0, 'gradient', { kind: 'gaussian', noiseMultiplier: 10 });
+    const { epsilonAfter } = await keeper.afterRun(await read(id), plan);
+    expect(epsilonAfter).toBeLessThan(4);
+    await keeper.setBudget(await read(other), epsilonAfter * 0.999);
+    expect((await keeper.budgetOf(await read(id))).isTighterElsewhere).toBe(true);
+    expect((await keeper.budgetOf(await read(other))).isTighterElsewhere).toBe(false);
+    const forecast = await keeper.afterRun(await read(id), plan);
+    expect(forecast).toMatchObject({ epsilonAfter, fitsBudget: false });
+    expect(forecast.overElsewhere!.epsilonLimit).toBeCloseTo(epsilonAfter * 0.999, 12);
+    expect(await chargeAll(id, plan)).toEqual({ left: 1, code: 'budget/exhausted-elsewhere' });
+    // What was charged stays; what is left by all limits just fits.
+    const left = await keeper.epsilonLeft(await read(id));
+    expect(left).toBeLessThan(0.2);
+    await keeper.setBudget(await read(other), 3);
+    const more = await keeper.epsilonLeft(await read(id));
+    const again = { ...plan, epsilon: more * 0.999 };
+    expect(await keeper.afterRun(await read(id), again)).toMatchObject({ fitsBudget: true, overElsewhere: null });
+    expect((await keeper.afterRun(await read(id), { ...plan, epsilon: more * 1.01 })).fitsBudget).toBe(false);
+    expect(await chargeAll(id, again)).toEqual({ left: 0, code: null });
+  });
+
+  it('forecasts at the delta that the run will be charged at', async () => {
+    const id = await project();
+    const stricter = { ...plan, delta: 1e-8 };
+    const { epsilonAfter } = await keeper.afterRun(await read(id), stricter);
+    expect(await chargeAll(id, stricter)).toEqual({ left: 0, code: null });
+    expect((await keeper.budgetOf(await read(id))).epsilonSpent).toBeCloseTo(epsilonAfter, 9);
+  });
+
+  it('holds a new limit for the same notes however they were dealt, and for no others', async () => {
+    const [id, other] = [await project(), await project(otherTable)];
+    const plans = [plan, { ...plan, unit: 'row' }, { ...plan, heldOutShare: 0.4 }] as const;
+    const limits = () => Promise.all(plans.map(async (one) => (await keeper.openRun(await read(id), one, crypto.randomUUID(), 'started')).budget().epsilonLimit));
+    await limits();
+    await confirm(id, { ...roles, note: 'ignore', summary: 'text' });
+    // The same project read from another column: only its run tells whose rows these are.
+    const run = await createRun(database, id, plan, plan.steps);
+    await (await keeper.openRun(await read(id), plan, run.id, 'started')).charges.charge('training', 0, 'gradient', { kind: 'gaussian', noiseMultiplier: 50 });
+    await confirm(id, roles);
+    await keeper.openRun(await read(other), plan, 'other', 'started');
+    for (const limit of [2, 7]) {
+      await keeper.setBudget(await read(id), limit);
+      expect(await limits()).toEqual([limit, limit, limit]);
+      await confirm(id, { ...roles, note: 'ignore', summary: 'text' });
+      expect((await keeper.budgetOf(await read(id))).epsilonLimit).toBe(limit);
+      await confirm(id, roles);
+      expect((await keeper.budgetOf(await read(other))).epsilonLimit).toBe(4);
+    }
   });
 
   it('promises nothing to persons where no column names them', async () => {
