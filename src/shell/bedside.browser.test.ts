@@ -112,6 +112,45 @@ describe('the service, over real workers and the nano model', () => {
     await expect(service.importProject(new Blob(['no zip']))).rejects.toMatchObject({ code: 'input/project-file' });
   });
 
+  it('lets a copy train privately within the share that it brought, and one without a share not at all', async () => {
+    await service.eraseLedger();
+    const id = await sampleProject(service);
+    const without = await service.exportProject(id);
+    const left = await service.shareable(id);
+    expect(left!.epsilon).toBe(4);
+    const file = await service.exportProject(id, 1);
+    expect(await service.budget(id)).toMatchObject({ epsilonLimit: 3, allowance: null });
+    for (const project of await service.listProjects()) await service.deleteProject(project.id);
+    await service.eraseLedger();
+
+    const copy = await service.importProject(without);
+    expect(copy.budget).toMatchObject({ allowance: { epsilon: 0 } });
+    // With nothing to spend, the label sentences alone are proposed.
+    const { plan: proposed, alternatives } = await service.proposePlan(copy.id);
+    expect(proposed.kind).toBe('label-sentences');
+    const plan = { ...alternatives['full-batch-head'], epsilon: 1, steps: 4 };
+    expect((await service.forecast(copy.id, plan)).fitsBudget).toBe(false);
+    await expect(service.startRun(copy.id, plan, () => undefined)).rejects.toMatchObject({ code: 'budget/no-allowance' });
+    expect((await service.openProject(copy.id)).runs).toEqual([]);
+    // What is not private stays as it was.
+    const plain = listen();
+    await service.startRun(copy.id, { ...alternatives['plain-head'], epochs: 1 }, plain.onMessage);
+    expect(await plain.end).toMatchObject({ kind: 'finished' });
+
+    const brought = await service.importProject(file);
+    const delta = (await service.budget(brought.id)).delta;
+    const fitting = { ...plan, delta };
+    expect(await service.forecast(brought.id, fitting)).toMatchObject({ fitsBudget: true });
+    const run = listen();
+    await service.startRun(brought.id, fitting, run.onMessage);
+    expect(await run.end).toMatchObject({ kind: 'finished' });
+    expect((await service.budget(brought.id)).allowance!.epsilonSpent).toBeCloseTo(1, 6);
+    const again = listen();
+    await service.startRun(brought.id, fitting, again.onMessage);
+    expect(await again.end).toMatchObject({ kind: 'stopped', reason: 'budget' });
+    expect((await service.budget(brought.id)).allowance!.epsilonSpent).toBeLessThanOrEqual(1 + 1e-8);
+  });
+
   it('keeps the ledger when a project is deleted, and forgets everything else of it', async () => {
     await service.eraseLedger();
     const id = await sampleProject(service);
