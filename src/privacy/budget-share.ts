@@ -4,8 +4,8 @@
  * Let a data set's units be promised (L, delta). For a share e the origin's limit falls to L - e and its delta to delta / 2, durably, before the copy
  * is handed over; the copy may charge what composes to at most e at delta / 2. Everything the origin ever releases, before and after, is then
  * (L - e, delta / 2)-DP, and what the copy releases by itself is (e, delta / 2)-DP, so that both together are (L, delta)-DP by basic composition
- * (Dwork & Roth 2014, Theorem 3.16). What one releases may depend on what the other has released: the theorem holds for interactive mechanisms
- * that run side by side (Vadhan & Wang 2021, Theorem 1.8). What the copy knows of the origin's spending is in the origin's part.
+ * (Dwork & Roth 2014, Theorem 3.16). What one releases may depend on what the other has released: composition theorems hold for interactive
+ * mechanisms that run side by side (Lyu 2022; Vadhan & Zhang 2023). What the copy knows of the origin's spending is in the origin's part.
  *
  * A copy's copy is the same with the allowance in place of the limit. Every data set of the ledger that may hold the same people loses the share
  * too, and so does every allowance: the least of what they have left is what can be given. Delta is halved by each share.

@@ -269,15 +269,17 @@ export class LedgerKeeper {
     const first = [...subject.cohorts, ...this.#firstBudget(subject, ledger)];
     const notes = await hashedRows(this.#database, project.id, dataset, key);
     const id = crypto.randomUUID();
-    const { delta } = await this.#balance(subject, {});
+    // A damaged ledger knows no delta; what it sends off can at least be opened.
+    const delta = (await this.#balance(subject, {})).delta || defaultDelta(subject.units);
     const halved = epsilon > 0 ? await ledger.share(subject.splitId, { id, epsilon }, first) : null;
     // A share that a project gives away is gone from the limit that its next splits begin with.
     if (halved !== null) await changeProject(this.#database, project.id, (record) => ({ ...record, epsilonLimit: Math.max(0, record.epsilonLimit - epsilon) })).catch(() => undefined);
     const state = ledger.preview(subject.cohorts);
     const splits = new Set(state.affectedBy(subject.splitId));
     const counting = new Set(state.cohortIds.filter((cohortId) => splits.has(state.splitOf(cohortId) ?? '')));
-    const givenBy = new Set([keyIdOf(key), ...state.allowances(subject.splitId).flatMap((one) => one.givenBy)]);
-    const events = [...ledger.entries.map(({ event }) => event), ...subject.cohorts.filter((cohort) => ledger.entries.every(({ event }) => event.id !== cohort.id))];
+    const known = ledger.entries.map(({ event }) => event);
+    const events = [...known, ...subject.cohorts.filter(({ id: cohort }) => known.every((event) => event.id !== cohort))];
+    const givenBy = new Set([keyIdOf(key), ...known.flatMap((event) => (event.kind === 'allowance' && event.cohortIds.some((cohortId) => counting.has(cohortId)) ? event.givenBy : []))]);
     return { ...shareLedger(events, counting, notes, namingOf(dataset, key)), allowance: { id, epsilon, delta: halved ?? delta, givenBy: [...givenBy] } };
   }
 

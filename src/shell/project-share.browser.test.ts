@@ -1,5 +1,5 @@
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
-import { deleteDB } from 'idb';
+import { deleteDB, openDB } from 'idb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { buildDataset } from '../data/dataset.ts';
 import type { RawTable } from '../data/table.ts';
@@ -159,6 +159,18 @@ describe('a project file and its share of the budget', () => {
     await expect(file(here, id, 1)).rejects.toMatchObject({ code: 'settings/share-too-large' });
     const there = await installation();
     expect(await project(there, await opened(there, await file(here, id)))).toMatchObject({ noteCount: null });
+  });
+
+  it('can be saved from a damaged ledger, without a share', async () => {
+    const { here, id } = await withNotes();
+    await spend(here, id, 1);
+    const broken = await openDB(`${here.name}-ledger`);
+    await broken.clear('heads');
+    broken.close();
+    const keeper = new LedgerKeeper(here.store, here.database);
+    await expect(exportProject(here.database, keeper, id, 1)).rejects.toMatchObject({ code: 'budget/ledger-broken' });
+    const there = await installation();
+    expect(await budget(there, await opened(there, await exportProject(here.database, keeper, id)))).toMatchObject({ allowance: { epsilon: 0 } });
   });
 
   /** The file with one part changed. */

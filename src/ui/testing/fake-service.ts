@@ -321,6 +321,7 @@ export class FakeService implements BedsideService {
         events.push([{ kind: 'run', id: `f${run}`, runId: `run-${run}`, state: run === 1 ? 'stopped' : 'finished' }, age - 0.6]);
       }
     }
+    if (this.#allowance) events.unshift([{ kind: 'allowance', id: 'a1', allowanceId: 'a1', cohortIds: ['c1', 'c2'], epsilon: this.#allowance.epsilon, delta: 5e-6, givenBy: ['k2'] }, 122]);
     const entries = events.map(([event, age], sequence): LedgerEntry => ({ sequence, recordedAtMs: this.#options.nowMs - age * hour, event, previous: '', hash: ((sequence + 7) * 2654435761 % 4294967296).toString(16).padStart(8, '0').repeat(8) }));
     return { entries, isChainIntact: this.#options.scene !== 'broken-chain' };
   });
