@@ -75,7 +75,7 @@ describe('a DP-SGD session', () => {
   });
 
   it('tells nobody how many were drawn: not by an error, not by the time that single steps took', async () => {
-    const plan = nanoPlans.dpSgd(48, { expectedBatchSize: 1, steps: 14, validationEpsilon: null });
+    const plan = nanoPlans.dpSgd(48, { expectedBatchSize: 1, steps: 24, validationEpsilon: null });
     const base = nanoSession(plan, { keys: testStream(8) });
     const miscounting: Trainer = { ...spied(base.input.trainers[0]!, [], () => 0) };
     let calls = 0;
@@ -91,8 +91,12 @@ describe('a DP-SGD session', () => {
     const { input: whole, progress } = nanoSession(plan, { keys: testStream(8) });
     await runSession(whole);
     const timed = progress.filter(({ phase }) => phase === 'training');
-    expect(timed.filter(({ step }) => step < 11).every(({ secondsLeft }) => secondsLeft === null)).toBe(true);
-    expect(timed.filter(({ step }) => step >= 11).every(({ secondsLeft }) => secondsLeft !== null)).toBe(true);
+    expect(timed.filter(({ step }) => step < 10).every(({ secondsLeft }) => secondsLeft === null)).toBe(true);
+    // Ten steps' mean, the same until ten more are done.
+    const pace = (from: number, to: number) => new Set(timed.filter(({ step }) => step >= from && step < to).map(({ notesPerSecond }) => notesPerSecond));
+    expect([pace(10, 20), pace(20, 25)].map((paces) => [paces.size, paces.has(null)])).toEqual([[1, false], [1, false]]);
+    // A score takes time too, and tells of the steps since the last one.
+    expect(timed.filter(({ heldOut }) => heldOut !== null).map(({ step }) => step)).toEqual([0, 10, 20, 24]);
   });
 
   it('protects persons: a draw is of persons, and their rows come together', async () => {

@@ -38,6 +38,7 @@ export class SessionRun {
   readonly #earlierSeconds: number;
   #startedAtMs: number;
   #stepEndsMs: number[] = [];
+  #pause: Promise<void> | null = null;
   #savedAtMs: number;
   #step: number;
 
@@ -102,14 +103,19 @@ export class SessionRun {
   /** Awaited before each step: lets others work, waits out a pause; false where the run is to stop. */
   async mayStep(): Promise<boolean> {
     await this.input.yields();
-    if (this.input.control.isPaused) {
-      const pausedAtMs = this.input.clock();
-      await this.input.control.whenRunning();
-      this.#startedAtMs += this.input.clock() - pausedAtMs;
-      this.#stepEndsMs = [];
-      this.#pace = null;
-    }
+    // Several trainers may come upon one pause.
+    if (this.input.control.isPaused) await (this.#pause ??= this.#waitOutPause());
+    if (this.#isSampled && this.#stepEndsMs.length === 0 && this.#step % drawsTold === 0) this.#stepEndsMs = [this.input.clock()];
     return !this.input.control.isStopping;
+  }
+
+  async #waitOutPause(): Promise<void> {
+    const pausedAtMs = this.input.clock();
+    await this.input.control.whenRunning();
+    this.#startedAtMs += this.input.clock() - pausedAtMs;
+    this.#stepEndsMs = [];
+    this.#pace = null;
+    this.#pause = null;
   }
 
   /** Reports work that is no step: features before, evaluation after. */
