@@ -15,7 +15,7 @@ export type RunView =
 
 /** The run that this page started or resumed, and the three things one can do to it. */
 export class CurrentRun {
-  readonly #service: BedsideService;
+  readonly #service: Pick<BedsideService, 'startRun' | 'resumeRun'>;
   readonly #projectId: string;
   readonly #onEnd: () => void;
   #view = $state.raw<RunView>({ kind: 'none' });
@@ -23,7 +23,7 @@ export class CurrentRun {
   #spentBefore = $state<number | null>(null);
   #announced = $state(0);
 
-  constructor(service: BedsideService, projectId: string, onEnd: () => void) {
+  constructor(service: Pick<BedsideService, 'startRun' | 'resumeRun'>, projectId: string, onEnd: () => void) {
     this.#service = service;
     this.#projectId = projectId;
     this.#onEnd = onEnd;

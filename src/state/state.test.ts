@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { RunHandle, RunMessage, RunProgress } from '../shell/bedside.service.ts';
 import type { Plan } from '../training/plan.ts';
 import { toFailure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
 import { carryChoices } from './plan-kinds.ts';
 import { rolesProblem } from './project.svelte.ts';
+import { CurrentRun } from './run.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
 
 describe('a value from behind the boundary', () => {
@@ -63,6 +65,42 @@ describe('a plan of another kind', () => {
 
   it('is the same plan where the kind is the same', () => {
     expect(carryChoices(head, { ...head, epochs: 40 })).toBe(head);
+  });
+});
+
+describe('the current run', () => {
+  const plan: Plan = { kind: 'label-sentences', maximumLength: 64, unit: 'row', heldOutShare: 0.2, seed: 1 };
+  const progress: RunProgress = { runId: 'r', runNumber: 6, phase: 'training', phaseProgress: { done: 0, total: 1 }, step: 0, steps: 1, secondsLeft: null, notesPerSecond: null, budget: null, epsilonRun: null, epsilonNextStep: null, epsilonAtEnd: null, energyAtEnd: null, device: null, savedAtMs: null, points: [] };
+
+  async function started(announced: number) {
+    let tell: (message: RunMessage) => void = () => undefined;
+    const service = { startRun: (_id: string, _plan: Plan, onMessage: (message: RunMessage) => void) => { tell = onMessage; return new Promise<RunHandle>(() => undefined); }, resumeRun: () => Promise.reject(new Error('not asked')) };
+    const run = new CurrentRun(service, 'p', () => undefined);
+    void run.start(plan, null, announced);
+    await Promise.resolve();
+    return { run, tell: (message: RunMessage) => tell(message) };
+  }
+
+  it('has one number from its announcement to its end, and its own where another tab took that one', async () => {
+    const { run, tell } = await started(5);
+    expect(run.number).toBe(5);
+    tell({ kind: 'progress', progress: { ...progress, runNumber: 5 } });
+    tell({ kind: 'failed', code: 'x', message: '', hint: '', values: {} });
+    expect([run.view.kind, run.number]).toEqual(['failed', 5]);
+    const second = await started(5);
+    second.tell({ kind: 'progress', progress });
+    expect(second.run.number).toBe(6);
+    const refused = await started(5);
+    refused.tell({ kind: 'failed', code: 'x', message: '', hint: '', values: {} });
+    expect(refused.run.number).toBe(5);
+  });
+
+  it('keeps what the words of a failure need', async () => {
+    const { run, tell } = await started(1);
+    tell({ kind: 'paused', progress, failure: { code: 'a', message: '', hint: '', values: { n: 1 } } });
+    expect(run.view).toMatchObject({ failure: { values: { n: 1 } } });
+    tell({ kind: 'failed', code: 'b', message: '', hint: '', values: { n: 2 } });
+    expect(run.view).toMatchObject({ failure: { values: { n: 2 } } });
   });
 });
 

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { notCoveredCodes, publicFactCodes } from '../../privacy/statement.ts';
@@ -57,17 +57,6 @@ describe('the words', () => {
       expect(publicFactCodes.filter((code) => privacy.publicFacts[code] === undefined)).toEqual([]);
       expect(notCoveredCodes.filter((code) => privacy.notCovered[code] === undefined)).toEqual([]);
     }
-  });
-
-  const texts = readdirSync(source, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts') && !/\/(ui|testing|cli|fixtures)(\/|$)/.test(entry.parentPath))
-    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
-  const found = (pattern: RegExp) => [...new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map((match) => match[1]!)))].sort();
-
-  it('translate every error', () => {
-    const codes = [...found(/new BedsideError\(\s*'([^']+)'/g), ...found(/startError\('([^']+)'/g), ...found(/modelError\('([^']+)'/g).map((code) => `model/${code}`)];
-    expect(codes.length).toBeGreaterThan(60);
-    expect(codes.filter((code) => zh.codes.errors[code] === undefined)).toEqual([]);
   });
 
   it('give a sentence for every reason of a plan and every choice of a device', () => {
