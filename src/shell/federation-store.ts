@@ -1,0 +1,93 @@
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import type { NodeRecord, NodeStore } from '../federation/node-record.ts';
+import type { SigningKey } from '../federation/signing.ts';
+import { toStorageError, upgradeBlocked } from './storage-errors.ts';
+import { inTransaction } from './transaction.ts';
+
+interface FederationSchema extends DBSchema {
+  /** The one node of this installation under 'node'. */
+  nodes: { key: string; value: NodeRecord };
+  /** Its key pair under 'node'; the private half cannot be read out, by nobody. */
+  keys: { key: string; value: CryptoKeyPair };
+}
+
+export const federationDatabaseName = 'bedside-federation';
+const nodeKey = 'node';
+const algorithm = { name: 'ECDSA', namedCurve: 'P-384' } as const;
+
+export interface FederationStore extends NodeStore {
+  /** The node's key, made where there is none; after `saveWithoutKey` a new one. */
+  signingKey(): Promise<SigningKey>;
+  close(): void;
+}
+
+/** Opens the federation's own small database. Every save is strictly durable. */
+export async function openFederationStore(name: string = federationDatabaseName): Promise<FederationStore> {
+  const database = await openFederationDatabase(name);
+  const store: FederationStore = {
+    load: () => inTransaction(database, ['nodes'], 'readonly', async (transaction) => (await transaction.objectStore('nodes').get(nodeKey)) ?? null),
+
+    save: (record) => inTransaction(database, ['nodes'], 'readwrite', async (transaction) => void (await transaction.objectStore('nodes').put(record, nodeKey)), 'strict'),
+
+    saveWithoutKey: (record) =>
+      inTransaction(
+        database,
+        ['nodes', 'keys'],
+        'readwrite',
+        async (transaction) => {
+          await Promise.all([transaction.objectStore('nodes').put(record, nodeKey), transaction.objectStore('keys').delete(nodeKey)]);
+        },
+        'strict',
+      ),
+
+    async signingKey() {
+      // Made before the transaction, which ends while it waits for anything else; not kept where there is one already.
+      const fresh = await crypto.subtle.generateKey(algorithm, false, ['sign', 'verify']);
+      const pair = await inTransaction(
+        database,
+        ['keys'],
+        'readwrite',
+        async (transaction) => {
+          const keys = transaction.objectStore('keys');
+          const known = await keys.get(nodeKey);
+          if (known) return known;
+          await keys.put(fresh, nodeKey);
+          return fresh;
+        },
+        'strict',
+      );
+      return webCryptoKey(pair);
+    },
+
+    close: () => database.close(),
+  };
+  return store;
+}
+
+/** A key pair of WebCrypto as a node signs with it. */
+export async function webCryptoKey({ publicKey, privateKey }: CryptoKeyPair): Promise<SigningKey> {
+  return {
+    publicKeySpki: new Uint8Array(await crypto.subtle.exportKey('spki', publicKey)),
+    sign: async (message) => new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, message)),
+  };
+}
+
+async function openFederationDatabase(name: string): Promise<IDBPDatabase<FederationSchema>> {
+  let reportBlocked: (error: unknown) => void = () => undefined;
+  const blocked = new Promise<never>((_, reject) => (reportBlocked = reject));
+  try {
+    const opening = openDB<FederationSchema>(name, 1, {
+      upgrade(database) {
+        database.createObjectStore('nodes');
+        database.createObjectStore('keys');
+      },
+      blocked: () => reportBlocked(upgradeBlocked()),
+      blocking: (_current, _blocked, event) => {
+        if (event.target instanceof IDBDatabase) event.target.close();
+      },
+    });
+    return await Promise.race([opening, blocked]);
+  } catch (error) {
+    throw toStorageError(error);
+  }
+}

@@ -1,0 +1,101 @@
+import { deleteDB } from 'idb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { utf8ToBytes } from '../ground/bytes.ts';
+import type { NodeRecord } from '../federation/node-record.ts';
+import { asTheOnlyTab } from './federation-lock.ts';
+import { openFederationStore, type FederationStore } from './federation-store.ts';
+import { withFullDisk } from './testing/full-disk.ts';
+
+const record: NodeRecord = {
+  version: 1,
+  taskHash: 'ab'.repeat(32),
+  membership: { state: 'member', nodeId: 2n ** 63n + 5n },
+  rounds: [{ taskHash: 'ab'.repeat(32), messageId: 'cd'.repeat(32), round: 1, modelId: 'ef'.repeat(32), atMs: 5, outcome: 'delivered', spentNoiseMultiplier: 4, reason: null, replyId: null, clamps: [] }],
+  work: {
+    step: 'confirming',
+    instruction: {
+      metadata: { runId: 2n ** 64n - 1n, messageId: 'cd'.repeat(32), sourceNodeId: 1n, destinationNodeId: 2n, replyToMessageId: '', groupId: '', ttlSeconds: 3, messageType: 'train', createdAtSeconds: 1.5, sourceTaskId: 9n, destinationTaskId: undefined },
+      tree: { objectId: 'cd'.repeat(32), children: [] },
+    },
+    contents: new Map([['cd'.repeat(32), Uint8Array.of(1, 2, 3)]]),
+  },
+};
+
+describe('federation store', () => {
+  let name: string;
+  let store: FederationStore;
+  beforeEach(async () => {
+    name = `federation-test-${crypto.randomUUID()}`;
+    store = await openFederationStore(name);
+  });
+  afterEach(async () => {
+    store.close();
+    await deleteDB(name);
+  });
+
+  it('is empty at first, and keeps ids above 2^63 and bytes over a reopening', async () => {
+    expect(await store.load()).toBeNull();
+    await store.save(record);
+    store.close();
+    store = await openFederationStore(name);
+    expect(await store.load()).toEqual(record);
+  });
+
+  it('keeps one key that signs and cannot be read out', async () => {
+    const key = await store.signingKey();
+    store.close();
+    store = await openFederationStore(name);
+    const again = await store.signingKey();
+    expect(again.publicKeySpki).toEqual(key.publicKeySpki);
+    const message = utf8ToBytes('2026-11-24T02:00:00.123000+00:00');
+    const publicKey = await crypto.subtle.importKey('spki', new Uint8Array(key.publicKeySpki), { name: 'ECDSA', namedCurve: 'P-384' }, true, ['verify']);
+    expect(await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, publicKey, new Uint8Array(await again.sign(message)), message)).toBe(true);
+    const kept = await new Promise<CryptoKeyPair>((resolve, reject) => {
+      const opening = indexedDB.open(name);
+      opening.onerror = () => reject(new Error('not opened'));
+      opening.onsuccess = () => {
+        const request = opening.result.transaction('keys').objectStore('keys').get('node') as IDBRequest<CryptoKeyPair>;
+        request.onsuccess = () => {
+          opening.result.close();
+          resolve(request.result);
+        };
+      };
+    });
+    expect(kept.privateKey.extractable).toBe(false);
+    await expect(crypto.subtle.exportKey('pkcs8', kept.privateKey)).rejects.toThrow();
+  });
+
+  it('two tabs that make a key at once get the same one', async () => {
+    const second = await openFederationStore(name);
+    const keys = await Promise.all([store.signingKey(), second.signingKey()]);
+    second.close();
+    expect(keys[0].publicKeySpki).toEqual(keys[1].publicKeySpki);
+  });
+
+  it('destroys the key with the last record; the next key is another', async () => {
+    const key = await store.signingKey();
+    const left: NodeRecord = { ...record, membership: { state: 'left', wasServerTold: true }, work: null };
+    await store.saveWithoutKey(left);
+    expect(await store.load()).toEqual(left);
+    expect((await store.signingKey()).publicKeySpki).not.toEqual(key.publicKeySpki);
+  });
+
+  it('a write that fails changes neither record nor key', async () => {
+    await store.save(record);
+    const key = await store.signingKey();
+    await withFullDisk(() => expect(store.saveWithoutKey({ ...record, work: null })).rejects.toMatchObject({ family: 'storage' }));
+    expect(await store.load()).toEqual(record);
+    expect((await store.signingKey()).publicKeySpki).toEqual(key.publicKeySpki);
+  });
+});
+
+describe('one tab', () => {
+  it('acts at a time; the next one may when it has ended', async () => {
+    let end = () => {};
+    const first = asTheOnlyTab(() => new Promise<string>((resolve) => { end = () => resolve('done'); }));
+    await expect.poll(() => asTheOnlyTab(() => Promise.resolve('second')).catch((error: { code: string }) => error.code)).toBe('federation/another-tab');
+    end();
+    expect(await first).toBe('done');
+    expect(await asTheOnlyTab(() => Promise.resolve('second'))).toBe('second');
+  });
+});
