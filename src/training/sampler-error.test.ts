@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { gaussianMu } from '../privacy/gaussian.ts';
+import { gaussianSamplerError, samplerDelta } from '../privacy/noise.ts';
+import { samplerErrorOf } from './sampler-error.ts';
+import { nanoPlans } from './testing/nano-session.ts';
+
+const head = (values: number) => ({ kind: 'head', labels: [], maximumLength: 16, features: { layers: [2], weights: [1], isUnitLength: true }, mean: null, biasInput: 0.3, weights: new Float32Array(values) }) as const;
+
+describe('samplerErrorOf', () => {
+  it('counts every release with all of the model\'s values, on a grid no coarser than the release\'s', () => {
+    const plan = nanoPlans.fullBatch(48);
+    const charges = [{ mechanism: { kind: 'gaussian', noiseMultiplier: 5 }, count: 1 }, { mechanism: { kind: 'gaussian', noiseMultiplier: 20 }, count: 10 }] as const;
+    const found = samplerErrorOf(plan, head(100), charges);
+    // The head's own grid: 2^22 steps to one.
+    const ofHead = 10 * gaussianSamplerError(20 * Math.floor(plan.clipNorm * 2 ** 22), 100);
+    expect(found).toBeGreaterThan(ofHead);
+    expect(found).toBeLessThan(2 * ofHead);
+    expect(samplerErrorOf(plan, head(100), [])).toBe(0);
+    expect(samplerErrorOf(plan, head(200), charges)).toBeCloseTo(2 * found, 30);
+  });
+
+  it('adds less than 1e-11 to delta for 77 classes over two layers at epsilon 3', () => {
+    const plan = { ...nanoPlans.fullBatch(48), clipNorm: 0.3, steps: 50 };
+    const noiseMultiplier = Math.sqrt(50) / gaussianMu(3, 1e-5);
+    const error = samplerErrorOf(plan, head(77 * 769), [{ mechanism: { kind: 'gaussian', noiseMultiplier }, count: 50 }]);
+    expect(samplerDelta(3, error)).toBeGreaterThan(1e-13);
+    expect(samplerDelta(3, error)).toBeLessThan(1e-11);
+  });
+});
