@@ -43,7 +43,7 @@ describe('the service, over real workers and the nano model', () => {
     const prediction = await service.classify(id, handle.runId, 'The patient reports chest pain.');
     expect(results.labels).toContain(prediction.label);
     const file = new File(['note,id\n"chest pain, again",1\n,2\nrash,3\n'], 'more.csv');
-    const labelled = await (await service.classifyFile(id, handle.runId, file, () => undefined, new AbortController().signal)).text();
+    const labelled = await (await service.classifyFile(id, handle.runId, file, () => undefined, new AbortController().signal)).table.text();
     expect(labelled.split('\r\n')[0]).toContain('note,id,predicted_label,confidence');
     expect(labelled.trim().split('\r\n')).toHaveLength(4);
     const exported = await service.exportModel(id, handle.runId);

@@ -4,7 +4,7 @@ import type { Dataset } from '../data/table.ts';
 import { oncePerTensor } from '../privacy/key-stream.ts';
 import type { Checkpoint } from '../training/checkpoint.ts';
 import { isPrivate } from '../training/plan.ts';
-import { SessionControl } from '../training/session-control.ts';
+import { isStoppedEarly, SessionControl, stoppedEarly } from '../training/session-control.ts';
 import type { ChargePort, SessionOutcome } from '../training/session-input.ts';
 import { runSession } from '../training/session.ts';
 import type { Split } from '../training/split.ts';
@@ -69,7 +69,7 @@ export class GuardedRun {
     await this.#record('running');
   }
 
-  /** Ends after the current step and keeps the model. */
+  /** Ends after the current step and keeps the model; before the first step there is none, and the run ends as failed. */
   stop(): void {
     this.#control.stop();
   }
@@ -89,7 +89,11 @@ export class GuardedRun {
     const { dataset, split, project, crew, loadEncoder } = this.#parts;
     const { plan } = this.#keeper.run;
     const encoder = await loadEncoder((progress) => this.#keeper.reportPhase('loading-model', progress));
-    const data = await prepareRunData(dataset, split, plan, project.sentences, encoder.tokenizer, (progress) => this.#keeper.reportPhase('tokenizing', progress));
+    const data = await prepareRunData(dataset, split, plan, project.sentences, encoder.tokenizer, async (progress) => {
+      this.#keeper.reportPhase('tokenizing', progress);
+      await this.#control.whenRunning();
+      if (this.#control.isStopping) throw stoppedEarly();
+    });
     await crew.ready();
     this.#keeper.reportDevice(crew.name);
     return { encoder, data };
@@ -165,7 +169,7 @@ export class GuardedRun {
   /** What was charged stays charged, and the checkpoint stays: a run that lost its worker, device or disk can be resumed. */
   async #fail(error: unknown): Promise<void> {
     const { code, message, hint, values } = errorToPlain(error);
-    const canResume = error instanceof BedsideError && (error.family === 'device' || error.family === 'storage' || error.family === 'model');
+    const canResume = error instanceof BedsideError && (error.family === 'device' || error.family === 'storage' || error.family === 'model' || (isStoppedEarly(error) && this.#parts.checkpoint !== null));
     this.#keeper.charge();
     const run = this.#keeper.change({ state: canResume ? 'interrupted' : 'failed' });
     if (!canResume) await this.#parts.ledger?.end('failed').catch(() => undefined);

@@ -23,19 +23,19 @@ export function factsOf({ labels, isSynthetic }: Pick<Dataset, 'labels' | 'isSyn
   return { trainingRows: split.training.length, trainingUnits, heldOutUnits: units - trainingUnits, labels, isSynthetic, codeVersion };
 }
 
-/** Tokenizes and groups both parts of a split. The worker stays reachable meanwhile. */
+/** Tokenizes and groups both parts of a split. The worker stays reachable meanwhile; what `onProgress` throws ends the work, and it waits for what that returns. */
 export async function prepareRunData(
   dataset: Pick<Dataset, 'labels'>,
   split: Split,
   plan: Plan,
   sentences: Readonly<Record<string, string>>,
   tokenizer: Tokenizer,
-  onProgress: (progress: Progress) => void,
+  onProgress: (progress: Progress) => void | Promise<void>,
 ): Promise<RunData> {
   const total = split.training.length + split.heldOut.length;
   const tokenize = (notes: readonly Note[], before: number) =>
     tokenizeNotes(notes, tokenizer, plan.maximumLength, async (done) => {
-      onProgress({ done: before + done, total });
+      await onProgress({ done: before + done, total });
       await takeTurn();
     });
   const training = groupUnits(await tokenize(split.training, 0), dataset.labels, plan.unit);

@@ -107,6 +107,29 @@ describe('what the page hears of a run', () => {
   });
 });
 
+describe('a pause', () => {
+  it('is not taken back by what was in hand when it came', () => {
+    const messages: RunMessage[] = [];
+    const keeper = new RunKeeper(record(sentences), energy(), null, (message) => messages.push(message));
+    keeper.reportPaused(null);
+    keeper.reportPhase('features', { done: 32, total: 48 });
+    keeper.reportSession(step(3, 3));
+    keeper.report({ kind: 'failed', code: 'x', message: '', hint: '', values: {} });
+    expect(messages.map(({ kind }) => kind)).toEqual(['paused', 'failed']);
+  });
+
+  it('shows what was in hand once it is over', () => {
+    const messages: RunMessage[] = [];
+    const keeper = new RunKeeper(record(sentences), energy(), null, (message) => messages.push(message));
+    keeper.reportPaused(null);
+    keeper.reportSession(step(3, 3));
+    keeper.reportResumed();
+    keeper.report({ kind: 'failed', code: 'x', message: '', hint: '', values: {} });
+    expect(messages.map(({ kind }) => kind)).toEqual(['paused', 'progress', 'failed']);
+    expect(progressOf(messages)[0]!.step).toBe(3);
+  });
+});
+
 describe('epsilon of a run', () => {
   it('is what the ledger was charged, and never less than its steps cost', () => {
     const mechanism: Mechanism = { kind: 'poisson-gaussian', noiseMultiplier: 1, samplingRate: 0.1 };

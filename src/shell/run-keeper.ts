@@ -30,6 +30,7 @@ export class RunKeeper {
   #run: RunRecord;
   #points: PanelPoint[];
   #latest: RunProgress;
+  #isPaused = false;
   readonly #throttle: MessageThrottle;
   readonly #energy: RunEnergy;
   readonly #ledger: Pick<RunLedger, 'budget' | 'ahead' | 'charged'> | null;
@@ -77,6 +78,7 @@ export class RunKeeper {
     const end: PanelPoint = { step: stepsDone, elapsedSeconds, accuracy: null, heldOutLossNats: null, energyWh, carbonGrams, epsilonSpent: this.#ledger?.budget().epsilonSpent ?? null };
     this.#points = last?.step === stepsDone ? [...this.#points.slice(0, -1), { ...last, elapsedSeconds, energyWh, carbonGrams }] : [...this.#points, end];
     this.change({ state, stepsDone, steps, seconds: elapsedSeconds, energyWh, carbonGrams, points: this.#points });
+    this.#isPaused = false;
     this.#tell({ step: stepsDone, points: this.#points, energyAtEnd: null, budget: this.#ledger?.budget() ?? null });
     return this.#run;
   }
@@ -130,6 +132,7 @@ export class RunKeeper {
 
   /** Says that the run waits; `failure` where the person did not ask for it. */
   reportPaused(failure: Failure | null): void {
+    this.#isPaused = true;
     // An error object would lose all but its message on the way to the page.
     const plain = failure && { code: failure.code, message: failure.message, hint: failure.hint, values: failure.values };
     this.#throttle.push({ kind: 'paused', progress: this.#latest, ...(plain ? { failure: plain } : {}) });
@@ -137,6 +140,7 @@ export class RunKeeper {
 
   /** Says that the run goes on, at once. */
   reportResumed(): void {
+    this.#isPaused = false;
     this.#tell({});
   }
 
@@ -146,6 +150,8 @@ export class RunKeeper {
 
   #tell(fields: Partial<RunProgress>): void {
     this.#latest = { ...this.#latest, ...fields };
+    // What was in hand when the pause came is shown when the run goes on: told now, it would look as if it had.
+    if (this.#isPaused) return;
     this.#throttle.push({ kind: 'progress', progress: this.#latest });
   }
 }

@@ -1,4 +1,15 @@
-/** Pause, resume and stop of a run, heeded between steps. */
+import { BedsideError } from '../ground/errors.ts';
+
+/** Stopped while notes were still being read: there is no model to keep, and this session has charged nothing. */
+export function stoppedEarly(): BedsideError {
+  return new BedsideError('training/stopped-early', 'input', 'The run was stopped while the notes were being read: nothing was trained by it and nothing was charged for it.', 'Start a run when you like; what was read need not be read again.');
+}
+
+export function isStoppedEarly(error: unknown): boolean {
+  return error instanceof BedsideError && error.code === 'training/stopped-early';
+}
+
+/** Pause, resume and stop of a run, heeded between steps, and between batches of notes that are read before the first. */
 export class SessionControl {
   #isStopping = false;
   #whenResumed: Promise<void> | null = null;

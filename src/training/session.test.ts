@@ -198,6 +198,35 @@ describe('a session that is interrupted', () => {
     control.stop();
     expect(await running).toMatchObject({ state: 'stopped', reason: 'asked', stepsDone: 2 });
   });
+
+  it('pauses while notes are read, all trainers at once, and stops there with nothing charged', async () => {
+    const control = new SessionControl();
+    let read = 0;
+    const { input, ledger } = nanoSession(nanoPlans.fullBatch(48), {
+      control,
+      trainerCount: 2,
+      // A clock that ticks by the second: every batch is reported.
+      clock: (() => {
+        let ms = 0;
+        return () => (ms += 1000);
+      })(),
+      onProgress: ({ phase, phaseProgress }) => {
+        if (phase !== 'features') return;
+        read = phaseProgress.done;
+        if (read > 0) control.pause();
+      },
+    });
+    const running = runSession(input);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const readAtPause = read;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(read).toBe(readAtPause);
+    // Of 48 notes in two trainers: the batch in hand of each.
+    expect(read).toBeLessThanOrEqual(32);
+    control.stop();
+    await expect(running).rejects.toMatchObject({ code: 'training/stopped-early' });
+    expect(ledger.charges).toHaveLength(0);
+  });
 });
 
 describe('what is shown while a run goes on', () => {

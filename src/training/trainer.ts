@@ -45,6 +45,9 @@ export interface HeadParameters {
   readonly biasInput: number;
 }
 
+/** Counts rows done. What it returns is awaited before the next rows are read; false ends the reading. */
+export type RowsListener = (done: number) => void | boolean | Promise<void | boolean>;
+
 /**
  * One trainer: owns an engine and some of the units, and can compute clipped sums but not release them.
  * Un-noised sums go to the guard alone. Implemented in-process for Node and behind a MessagePort in the browser.
@@ -62,7 +65,7 @@ export interface Trainer {
    * Computes and keeps frozen features of the assigned and the held-out rows, all of them, before anything is drawn; `onRows` counts rows done.
    * With `isLasting` they are notes of a run, and may be read from and written to a cache that outlives it.
    */
-  prepareFeatures(features: FeatureSettings, onRows: (done: number) => void, isLasting?: boolean): Promise<void>;
+  prepareFeatures(features: FeatureSettings, onRows: RowsListener, isLasting?: boolean): Promise<void>;
   /** Features of any rows, not centred: [rows, D]. For the label sentences and for predictions. */
   encode(rows: readonly Int32Array[], features: FeatureSettings): Promise<Float32Array>;
   /** Integer sum over units of the clipped feature (recipe R step 1), sensitivity 1 in feature units: [D]. */

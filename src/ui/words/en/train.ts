@@ -16,6 +16,7 @@ export const train = {
     stopped: (number: number) => `Run ${number} stopped and kept`,
     budget: (number: number) => `Run ${number} stopped at the limit`,
     failed: (number: number) => `Run ${number} broke off`,
+    stoppedEarly: (number: number) => `Run ${number} was stopped before its first step`,
     interrupted: (number: number) => `Run ${number} was interrupted`,
     noData: 'The columns are not chosen yet',
     locked: 'Training is locked: the ledger is not intact',

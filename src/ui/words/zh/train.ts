@@ -16,6 +16,7 @@ export const train: Words['train'] = {
     stopped: (number) => `第 ${number} 次运行已停止并保留`,
     budget: (number) => `第 ${number} 次运行在上限处停止`,
     failed: (number) => `第 ${number} 次运行中断`,
+    stoppedEarly: (number) => `第 ${number} 次运行在第一步之前已停止`,
     interrupted: (number) => `第 ${number} 次运行被打断`,
     noData: '尚未选择各列',
     locked: '训练已锁定：账本不完整',
