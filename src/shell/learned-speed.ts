@@ -15,7 +15,7 @@ function keyOf({ encoderSha256, device, kind }: SpeedPlace): string {
   return `speed/${encoderSha256}/${device}/${kind}`;
 }
 
-/** What the last finished run there has shown; null where none has finished. */
+/** What the last finished runs there have shown; null where none has finished. */
 export async function readLearnedSpeed(database: BedsideDatabase, place: SpeedPlace): Promise<Speed | null> {
   const kept = await inTransaction(database, ['settings'], 'readonly', (transaction) => transaction.objectStore('settings').get(keyOf(place)));
   if (kept === undefined) return null;

@@ -16,6 +16,7 @@ import { availableBytes, deviceGigabytes, memoryForecast, planTooLarge, type Mem
 import { changeProject, readDataset, readProject } from './projects.ts';
 import { keepLearnedSpeed, readLearnedSpeed, type SpeedPlace } from './learned-speed.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
+import { shownLabels } from './project-summary.ts';
 import { SharedWork, type Follower } from './shared-work.ts';
 import { forecastSeconds, learnedSpeed, measureSpeed, type Speed, type Workload } from './speed.ts';
 import type { TrainingCrew } from './training-crew.ts';
@@ -88,7 +89,8 @@ export class Planner {
     const { report } = lengthsUnder(lengths, maximumLength);
     const heldOutByLabel: Record<string, number> = Object.fromEntries(dataset.labels.map((label) => [label, 0]));
     for (const { label } of split.heldOut) heldOutByLabel[label]! += 1;
-    return { ...proposePlan(facts, report), heldOutByLabel };
+    // Of more labels than the page shows, it gets no counts: they would freeze it.
+    return { ...proposePlan(facts, report), ...(dataset.labels.length <= shownLabels ? { heldOutByLabel } : {}) };
   }
 
   async forecast(id: string, plan: Plan): Promise<CostForecast> {
@@ -114,7 +116,8 @@ export class Planner {
   /** Takes from a finished run that has read all its notes how long such work lasts here, for the next forecast. */
   async learn({ projectId, plan, seconds }: RunRecord): Promise<void> {
     const { workload, place } = await this.#workOf(projectId, plan);
-    await keepLearnedSpeed(this.#database, place, learnedSpeed(plan, workload, await this.#measuredSpeed(), seconds));
+    const known = (await readLearnedSpeed(this.#database, place)) ?? (await this.#measuredSpeed());
+    await keepLearnedSpeed(this.#database, place, learnedSpeed(plan, workload, known, seconds));
   }
 
   async #workOf(id: string, plan: Plan): Promise<{ readonly project: ProjectRecord; readonly workload: Workload; readonly trainingUnits: number; readonly place: SpeedPlace; readonly memory: MemoryForecast }> {

@@ -6,13 +6,16 @@ import type { RemoteTrainer } from './remote-trainer.ts';
 export interface Speed {
   readonly tokensPerSecond: number;
   readonly workers: number;
-  /** Seconds that a whole run took over those that `tokensPerSecond` alone would have it take; null where no run has shown it. */
-  readonly runFactor: number | null;
+  /** Seconds that whole runs took over those that `tokensPerSecond` alone would have them take, the last few, oldest first. */
+  readonly runFactors: readonly number[];
 }
+
+/** Runs that are remembered: a machine that was busy for a day is forgotten after as many quiet ones. */
+const mostFactors = 8;
 
 export function isSpeed(value: unknown): value is Speed {
   const isPositive = (number: unknown) => typeof number === 'number' && number > 0 && Number.isFinite(number);
-  return typeof value === 'object' && value !== null && 'tokensPerSecond' in value && isPositive(value.tokensPerSecond) && 'workers' in value && isPositive(value.workers) && 'runFactor' in value && (value.runFactor === null || isPositive(value.runFactor));
+  return typeof value === 'object' && value !== null && 'tokensPerSecond' in value && isPositive(value.tokensPerSecond) && 'workers' in value && isPositive(value.workers) && 'runFactors' in value && Array.isArray(value.runFactors) && value.runFactors.length <= mostFactors && value.runFactors.every(isPositive);
 }
 
 const probeRows = 8;
@@ -31,7 +34,7 @@ export async function measureSpeed(trainers: readonly RemoteTrainer[]): Promise<
   const startedAtMs = performance.now();
   await readAll();
   const seconds = Math.max(1e-4, (performance.now() - startedAtMs) / 1000);
-  return { tokensPerSecond: (trainers.length * probeRows * probeTokens) / seconds, workers: trainers.length, runFactor: null };
+  return { tokensPerSecond: (trainers.length * probeRows * probeTokens) / seconds, workers: trainers.length, runFactors: [] };
 }
 
 /** What a plan has to read. */
@@ -45,21 +48,45 @@ export interface Workload {
   readonly isRead?: boolean;
 }
 
-/** What a run's measured seconds say of the speed that its forecast began with. */
-export function learnedSpeed(plan: Plan, workload: Workload, probe: Speed, measuredSeconds: number): Speed {
-  const expected = workSeconds(plan, workload, probe);
-  return { ...probe, runFactor: expected > 0 && measuredSeconds > 0 ? measuredSeconds / expected : null };
+/** A speed with one more measured run beside those that it knows of. */
+export function learnedSpeed(plan: Plan, workload: Workload, speed: Speed, measuredSeconds: number): Speed {
+  const expected = workSeconds(plan, workload, speed);
+  return expected > 0 && measuredSeconds > 0 ? { ...speed, runFactors: [...speed.runFactors, measuredSeconds / expected].slice(-mostFactors) } : speed;
+}
+
+/** Before any two runs were compared: the spread that their logarithms are taken to have, and how many runs that belief weighs. */
+const priorSigma = 0.25;
+const priorRuns = 3;
+/** 95 % points of Student's t at 3, 4, ... 10 degrees of freedom, for a 90 % interval. Source: SciPy 1.17, stats.t.ppf(0.95, df). */
+const studentT = [2.353, 2.132, 2.015, 1.943, 1.895, 1.86, 1.833, 1.812] as const;
+
+/**
+ * Where the next run's factor lies beside those of earlier runs: their median, and a 90 % interval for one more of them by the spread of their logarithms,
+ * wide enough to hold every one that was measured. Of one or two runs nobody knows whether the machine was busy: then the probe is a witness too.
+ */
+function factorRange(factors: readonly number[]): { readonly low: number; readonly central: number; readonly high: number } {
+  const logs = factors.map(Math.log).sort((a, b) => a - b);
+  const count = logs.length;
+  const median = (logs[(count - 1) >> 1]! + logs[count >> 1]!) / 2;
+  const mean = logs.reduce((sum, value) => sum + value, 0) / count;
+  const degrees = priorRuns + count - 1;
+  const squares = logs.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  // The belief may keep a few runs that agree by chance from promising too much; it may not talk down runs that differ.
+  const variance = Math.max((priorRuns * priorSigma ** 2 + squares) / degrees, count > 1 ? squares / (count - 1) : 0);
+  const half = studentT[Math.min(studentT.length, count) - 1]! * Math.sqrt(variance * (1 + 1 / count));
+  const witnesses = [...logs, ...(count < 3 ? [0] : [])];
+  return { low: Math.exp(Math.min(median - half, ...witnesses)), central: Math.exp(median), high: Math.exp(Math.max(median + half, ...witnesses)) };
 }
 
 /**
  * Seconds a plan takes, with a range: other programs, heat and batteries slow a device down, and long notes cost more than their share.
- * A probe of a moment says little of a busy machine, so its range is wide; a run that was measured there narrows it.
+ * A probe of a moment says little of a busy machine, so its range is wide; runs that were measured there give the range by how much they differed.
  */
 export function forecastSeconds(plan: Plan, workload: Workload, speed: Speed): { readonly low: number; readonly central: number; readonly high: number } {
   const seconds = workSeconds(plan, workload, speed);
-  if (speed.runFactor === null) return { low: 0.5 * seconds, central: seconds, high: 3 * seconds + 2 };
-  const central = seconds * speed.runFactor;
-  return { low: 0.6 * central, central, high: 1.8 * central + 1 };
+  if (speed.runFactors.length === 0) return { low: 0.5 * seconds, central: seconds, high: 3 * seconds + 2 };
+  const { low, central, high } = factorRange(speed.runFactors);
+  return { low: low * seconds, central: central * seconds, high: high * seconds + 1 };
 }
 
 function workSeconds(plan: Plan, { trainingRows, heldOutRows, meanTokens, classes, width, isRead = false }: Workload, { tokensPerSecond, workers }: Speed): number {
