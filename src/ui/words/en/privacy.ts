@@ -59,7 +59,7 @@ export const privacy = {
     'held-out-scores': 'the held-out scores you see here',
     'held-out-people': 'the people held out to measure with',
     'held-out': 'the notes held out to measure with',
-    'side-channels': 'what timing or power use could show to someone at this device; how long the whole run took is told, single random draws are not',
+    'side-channels': 'what timing or power use could show to someone at this device, the length of the whole run included',
     'other-copies': 'what copies of these notes spend elsewhere: a project file takes its share out of this budget, but a file opened on two devices spends it twice, a changed file may claim more, and copies made in other ways are not seen',
     'cleared-data': 'what was spent before this browser’s data was cleared',
     'label-sentences': 'what the label sentences say',

@@ -59,7 +59,7 @@ export const privacy: Words['privacy'] = {
     'held-out-scores': '您在此看到的留出集分数',
     'held-out-people': '留出用于评估的人',
     'held-out': '留出用于评估的病历',
-    'side-channels': '耗时或用电可能向身处本设备旁的人透露的信息（整次运行的时长会显示，单次随机抽取的时长不会）',
+    'side-channels': '耗时或用电可能向身处本设备旁的人透露的信息，包括整次运行的时长',
     'other-copies': '这些病历的副本在别处的消耗：项目文件从此预算中带走一份，但同一文件在两台设备上打开会重复消耗，被改动的文件可能多报，其他方式的副本无从得知',
     'cleared-data': '浏览器数据清除之前已用的隐私',
     'label-sentences': '标签描述的内容',
