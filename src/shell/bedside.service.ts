@@ -114,6 +114,9 @@ export interface ProjectSummary {
  */
 export interface DatasetView extends Omit<Dataset, 'notes' | 'problems'> {
   readonly noteCount: number;
+  /** `labels`, `classes` and `rareClasses` end after some thousands and some dozens; so many there are. */
+  readonly labelCount: number;
+  readonly rareClassCount: number;
   /** Distinct persons; null without a person column. */
   readonly personCount: number | null;
   readonly firstNotes: readonly Note[];

@@ -4,6 +4,9 @@ import type { ProjectRecord, RunRecord } from './records.ts';
 
 /** Rows and problems that the page gets to see of a data set. */
 const shownRows = 50;
+/** More labels than this are a column of names or numbers that was taken for labels: the page says so and shows the first ones. */
+export const shownLabels = 10_000;
+const shownRareClasses = 50;
 
 export function viewOfDataset(dataset: Dataset): DatasetView {
   const { notes, problems, ...rest } = dataset;
@@ -11,6 +14,11 @@ export function viewOfDataset(dataset: Dataset): DatasetView {
   for (const { code } of problems) counts.set(code, (counts.get(code) ?? 0) + 1);
   return {
     ...rest,
+    labels: rest.labels.slice(0, shownLabels),
+    classes: rest.classes.slice(0, shownLabels),
+    rareClasses: rest.rareClasses.slice(0, shownRareClasses),
+    labelCount: rest.labels.length,
+    rareClassCount: rest.rareClasses.length,
     noteCount: notes.length,
     personCount: dataset.personColumn === null ? null : new Set(notes.map((note) => note.person)).size,
     firstNotes: notes.slice(0, shownRows),

@@ -46,7 +46,7 @@ export interface HeadParameters {
 }
 
 /** Counts rows done. What it returns is awaited before the next rows are read; false ends the reading. */
-export type RowsListener = (done: number) => void | boolean | Promise<void | boolean>;
+export type RowsListener = (done: number) => unknown;
 
 /**
  * One trainer: owns an engine and some of the units, and can compute clipped sums but not release them.

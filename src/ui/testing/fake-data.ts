@@ -59,6 +59,8 @@ export function fakeDataset(fileName: string, noteCount: number, isSynthetic: bo
     labels: fakeLabels,
     classes: counts,
     rareClasses: isSynthetic ? [] : [{ label: 'Palliative', count: 7 }],
+    labelCount: fakeLabels.length,
+    rareClassCount: isSynthetic ? 0 : 1,
     groupColumns: ['Sex', 'Age band', 'Interpreter'],
     personColumn: 'Patient ID',
     isSynthetic,
