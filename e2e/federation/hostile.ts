@@ -3,7 +3,7 @@ import { webcrypto } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toNpy } from '../../src/federation/arrays.ts';
 import { endpoints } from '../../src/federation/endpoints.ts';
-import { FleetClient } from '../../src/federation/fleet-client.ts';
+import { FleetClient, isPassing } from '../../src/federation/fleet-client.ts';
 import { buildObject, type BuiltObject } from '../../src/federation/object-store.ts';
 import { buildReply, type Reply, type ReplyBody } from '../../src/federation/reply.ts';
 import { publicKeyPem } from '../../src/federation/signing.ts';
@@ -53,6 +53,19 @@ async function records(kind: keyof typeof badness, coordinates: number): Promise
   return buildObject(sha256, 'RecordDict', [arrays, numbers], utf8ToBytes(JSON.stringify({ arrays: arrays.id, metrics: numbers.id })));
 }
 
+/** A SuperLink with a database fails when many write at once; a liar tries again like everybody. */
+async function patiently<Result>(call: () => Promise<Result>): Promise<Result> {
+  for (let tries = 0; tries < 20; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      await sleep(500 + 500 * Math.random());
+    }
+  }
+  return call();
+}
+
 export interface Hostile {
   readonly nodeId: bigint;
   /** Whether the server took a second reply to one instruction. */
@@ -65,19 +78,20 @@ export async function joinHostile(origin: string, kind: Badness, coordinates: nu
   const fleet = new FleetClient({ transport: fetchTransport(origin), key, clock: { nowMs: () => Date.now() }, sha256, onExchange: () => undefined });
   const publicKey = publicKeyPem(key.publicKeySpki);
   const { nodeId } = await fleet.call(endpoints.register, { publicKey });
-  await fleet.call(endpoints.activate, { publicKey, heartbeatIntervalSeconds: 60 });
+  // Long, so that it counts as online to the end without a heartbeat.
+  await patiently(() => fleet.call(endpoints.activate, { publicKey, heartbeatIntervalSeconds: 1800 }));
   let isStopped = false;
   const hostile: Hostile = { nodeId, wasSecondTaken: false, stop: async () => { isStopped = true; await running; } };
 
   const push = async (reply: Reply): Promise<boolean> => {
-    const { objectsToPush, sessionId } = await fleet.call(endpoints.pushMessages, { node: { nodeId }, messages: [reply.message], trees: [reply.tree], runtimesSeconds: [0] });
+    const { objectsToPush, sessionId } = await patiently(() => fleet.call(endpoints.pushMessages, { node: { nodeId }, messages: [reply.message], trees: [reply.tree], runtimesSeconds: [0] }));
     if (kind === 'announces and sends nothing') return true;
-    for (const objectId of objectsToPush) await fleet.call(endpoints.pushObject, { node: { nodeId }, runId: reply.metadata.runId, objectId, content: reply.contents.get(objectId)!, sessionId });
+    for (const objectId of objectsToPush) await patiently(() => fleet.call(endpoints.pushObject, { node: { nodeId }, runId: reply.metadata.runId, objectId, content: reply.contents.get(objectId)!, sessionId }));
     return objectsToPush.length > 0;
   };
   const running = (async () => {
     while (!isStopped) {
-      const { messages: [message] } = await fleet.call(endpoints.pullMessages, { node: { nodeId } });
+      const { messages: [message] } = await patiently(() => fleet.call(endpoints.pullMessages, { node: { nodeId } }));
       const metadata = message?.metadata;
       if (metadata === undefined) {
         await sleep(300);

@@ -133,7 +133,7 @@ check(unit.status === 0, 'the unit tests of the ServerApp');
 const startedMs = Date.now();
 const superlink = await startSuperLink(bin, folder);
 try {
-  await threeNodes(superlink);
+  if (!process.argv.includes('--hostile')) await threeNodes(superlink);
   await hostileNodes(superlink, 'bad-replies', [...(Object.keys(badness) as (keyof typeof badness)[]), 'an error', 'a second reply'], 300);
   await hostileNodes(superlink, 'no-replies', latecomers, 45);
 } catch (error) {

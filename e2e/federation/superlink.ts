@@ -64,7 +64,8 @@ export async function startSuperLink(bin: string, folder: string): Promise<Super
       const list = start('flwr', ['list', 'local', '--format', 'json']);
       list.stdout?.on('data', (data: Buffer) => listing.push(data.toString()));
       await endOf(list);
-      if (code !== 0 || !listing.join('').includes('finished:completed')) throw new Error(`The run did not complete (exit ${code}).\n${log.join('').slice(-6000)}`);
+      const statuses = [...listing.join('').matchAll(/"status":\s*"([^"]*)"/g)].map(([, status]) => status);
+      if (code !== 0 || statuses.length === 0 || statuses.some((status) => status !== 'finished:completed')) throw new Error(`The run did not complete (exit ${code}, ${statuses.join(', ')}).\n${log.join('').slice(-12_000)}`);
     },
     async stop() {
       superlink.kill('SIGTERM');

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from logging import WARNING
+from typing import TypeVar
 
+import httpx
 from flwr.app import Message
 from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, PullObjectRequest
 from flwr.proto.runtime_pb2 import PullAppMessagesRequest
@@ -18,6 +20,11 @@ from flwr.serverapp import Grid
 from flwr.supercore import log
 
 from .expected_reply import BadReply, ExpectedReply, Update, require
+
+
+#: Tries of a question of the ServerApp's own; replies are asked for until the deadline.
+PATIENCE = 8
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -49,10 +56,10 @@ class SafeGrid(Grid):
         return self._grid.create_message(*args, **kwargs)
 
     def get_node_ids(self) -> Iterable[int]:
-        return self._grid.get_node_ids()
+        return self._patiently(self._grid.get_node_ids)
 
     def get_nodes(self):  # noqa: ANN201
-        return self._grid.get_nodes()
+        return self._patiently(self._grid.get_nodes)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         return self._grid.push_messages(messages)
@@ -97,7 +104,9 @@ class SafeGrid(Grid):
         ask = [instruction for instruction in waiting if instruction not in arriving]
         if not ask:
             return
-        answer = self._grid._runtime_client.PullMessages(PullAppMessagesRequest(message_ids=ask))
+        answer = self._attempt(lambda: self._grid._runtime_client.PullMessages(PullAppMessagesRequest(message_ids=ask)))
+        if answer is None:
+            return
         for message, tree in zip(answer.messages_list, answer.message_object_trees):
             # From the SuperLink's tables, not from the node's object.
             instruction = message.metadata.reply_to_message_id
@@ -119,7 +128,10 @@ class SafeGrid(Grid):
             for object_id in reply.ids:
                 if object_id in reply.contents:
                     continue
-                answer = self._grid._runtime_client.PullObject(PullObjectRequest(node=self._grid.node, run_id=self._grid.run.run_id, object_id=object_id))
+                request = PullObjectRequest(node=self._grid.node, run_id=self._grid.run.run_id, object_id=object_id)
+                answer = self._attempt(lambda request=request: self._grid._runtime_client.PullObject(request))
+                if answer is None:
+                    return None
                 require(answer.object_found, "an object that is gone")
                 if not answer.object_available:
                     return None
@@ -141,7 +153,24 @@ class SafeGrid(Grid):
 
     def _free(self, root: str) -> None:
         """Let the SuperLink forget the objects of a reply."""
-        self._grid._runtime_client.ConfirmMessageReceived(ConfirmMessageReceivedRequest(node=self._grid.node, run_id=self._grid.run.run_id, message_object_id=root))
+        request = ConfirmMessageReceivedRequest(node=self._grid.node, run_id=self._grid.run.run_id, message_object_id=root)
+        self._attempt(lambda: self._grid._runtime_client.ConfirmMessageReceived(request))
+
+    def _attempt(self, call: Callable[[], Answer]) -> Answer | None:
+        """None where the SuperLink failed to answer: with a database it does so when many nodes write at once, and a run must not end of that."""
+        try:
+            return call()
+        except httpx.HTTPError as error:
+            log(WARNING, "The SuperLink did not answer (%s); asking again", type(error).__name__)
+            return None
+
+    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+        for _ in range(PATIENCE - 1):
+            try:
+                return call()
+            except httpx.HTTPError:
+                self._sleep(self._poll_s)
+        return call()
 
 
 def ids_of_tree(tree, most: int) -> list[str] | None:  # noqa: ANN001

@@ -1,3 +1,4 @@
+import httpx
 import numpy as np
 import pytest
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
@@ -149,3 +150,37 @@ def test_an_object_that_is_gone_is_a_drop():
     safe = SafeGrid(grid, ExpectedReply(DIMENSION, norm_bound=10.0), 1.0, grid.clock, grid.sleep)
     safe.send_and_receive([Message(RecordDict(), dst_node_id=node, message_type="train") for node in grid.nodes], timeout=TIMEOUT)
     assert safe.dropped == {13: "an object that is gone"}
+
+
+def failing(call, times):
+    """A call that the SuperLink answers with status 500 so many times."""
+    left = [times]
+
+    def attempt(*request):
+        if left[0] > 0:
+            left[0] -= 1
+            raise httpx.HTTPStatusError("500", request=httpx.Request("POST", "http://127.0.0.1"), response=httpx.Response(500))
+        return call(*request)
+
+    return attempt
+
+
+@pytest.mark.parametrize("name", ["PullMessages", "PullObject", "ConfirmMessageReceived", "get_node_ids"])
+def test_a_superlink_that_fails_for_a_while_is_asked_again(name):
+    grid = FakeGrid(lambda *_: reply(ones))
+    setattr(grid, name, failing(getattr(grid, name), 4))
+    safe = SafeGrid(grid, ExpectedReply(DIMENSION, norm_bound=10.0), 1.0, grid.clock, grid.sleep)
+    nodes = safe.get_node_ids()
+    safe.send_and_receive([Message(RecordDict(), dst_node_id=node, message_type="train") for node in nodes], timeout=TIMEOUT)
+    assert sorted(safe.accepted) == [11, 12, 13]
+
+
+def test_a_superlink_that_never_answers_ends_the_round_at_the_timeout():
+    grid = FakeGrid(lambda *_: reply(ones))
+    grid.PullMessages = failing(grid.PullMessages, 10**9)
+    safe = SafeGrid(grid, ExpectedReply(DIMENSION, norm_bound=10.0), 1.0, grid.clock, grid.sleep)
+    safe.send_and_receive([Message(RecordDict(), dst_node_id=node, message_type="train") for node in grid.nodes], timeout=TIMEOUT)
+    assert not safe.accepted and sorted(safe.dropped) == [11, 12, 13] and grid.now == pytest.approx(TIMEOUT, abs=0.1)
+    grid.get_node_ids = failing(grid.get_node_ids, 10**9)
+    with pytest.raises(httpx.HTTPError):
+        safe.get_node_ids()
