@@ -39,11 +39,6 @@ export function isWithin(spent: number, limit: number): boolean {
   return spent <= limit * (1 + LIMIT_SLACK);
 }
 
-/** Whether what is spent is within the limit, and within what was brought along. */
-export function isWithinBudget({ epsilonSpent, epsilonLimit, allowance }: Balance): boolean {
-  return isWithin(epsilonSpent, epsilonLimit) && (allowance === null || isWithin(allowance.epsilonSpent, allowance.epsilon));
-}
-
 interface Limit {
   readonly epsilonLimit: number;
   /** The least that was set. */
