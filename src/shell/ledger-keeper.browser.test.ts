@@ -138,7 +138,7 @@ describe('a private run and its ledger', () => {
     await limits();
     await confirm(id, { ...roles, note: 'ignore', summary: 'text' });
     // The same project read from another column: only its run tells whose rows these are.
-    const run = await createRun(database, id, plan, { trainingRows: 32, trainingUnits: 16, heldOutUnits: 4, labels: ['a', 'b'], isSynthetic: false }, plan.steps);
+    const run = await createRun(database, id, plan, { trainingRows: 32, trainingUnits: 16, heldOutUnits: 4, labels: ['a', 'b'], isSynthetic: false, codeVersion: 'test' }, plan.steps);
     await (await keeper.openRun(await read(id), plan, run.id, 'started')).charges.charge('training', 0, 'gradient', { kind: 'gaussian', noiseMultiplier: 50 });
     await confirm(id, roles);
     await keeper.openRun(await read(other), plan, 'other', 'started');
