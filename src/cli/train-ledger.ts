@@ -9,7 +9,7 @@ import { BedsideError } from '../ground/errors.ts';
 import { ledgerCharges } from '../training/ledger-charges.ts';
 import type { PrivatePlan } from '../training/plan.ts';
 import { plannedCharges } from '../training/planned-charges.ts';
-import { defaultEpsilonLimit } from '../training/propose.ts';
+import { defaultEpsilonLimit } from '../training/default-limit.ts';
 import type { ChargePort } from '../training/session-input.ts';
 import type { Split } from '../training/split.ts';
 import { openNodeLedgerStore } from './node-ledger-store.ts';

@@ -4,6 +4,7 @@
  * Callbacks are called on the main thread. An aborted signal rejects with `BedsideError` code `cancelled`.
  */
 import type { BackendName } from '../engine/engine.ts';
+import type { OperationCheck } from '../engine/self-check.ts';
 import type { ColumnGuess, ColumnRole, Dataset, Note, RawTable, RowProblem, RowProblemCode } from '../data/table.ts';
 import type { EnergyRange } from '../energy/estimate.ts';
 import type { DeviceClass } from '../energy/power.ts';
@@ -16,6 +17,7 @@ import type { ReleasedAccuracy } from '../training/charged-validation.ts';
 import type { Evaluation } from '../training/evaluate.ts';
 import type { Prediction } from '../training/predict.ts';
 import type { PlanProposal as ProposedPlan } from '../training/propose.ts';
+import type { SessionPhase } from '../training/session-input.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 
 export interface Progress {
@@ -25,13 +27,7 @@ export interface Progress {
 
 // ---- device and model -------------------------------------------------------------------------
 
-export interface KernelCheck {
-  readonly operation: string;
-  readonly backend: BackendName;
-  readonly passed: boolean;
-  readonly worstError: number;
-  readonly tolerance: number;
-}
+export type KernelCheck = OperationCheck;
 
 /** On what something is computed; the words for it are the page's. */
 export interface DeviceName {
@@ -205,7 +201,7 @@ export interface PanelPoint {
   readonly epsilonSpent: number | null;
 }
 
-export type RunPhase = 'loading-model' | 'tokenizing' | 'features' | 'training' | 'evaluating';
+export type RunPhase = 'loading-model' | 'tokenizing' | SessionPhase;
 
 export interface RunProgress {
   readonly runId: string;

@@ -1,4 +1,5 @@
 import type { ColumnRole, Dataset, RawTable } from '../data/table.ts';
+import { defaultEpsilonLimit } from '../training/default-limit.ts';
 import type { Project } from './bedside.service.ts';
 import { storesByProject, storesByRun, type BedsideDatabase } from './database.ts';
 import { liveRunIds, withInterruption } from './live-runs.ts';
@@ -7,8 +8,6 @@ import type { ProjectRecord, RunRecord } from './records.ts';
 import { nextRunNumber } from './runs.ts';
 import { recordMissing, runGoesOn } from './storage-errors.ts';
 import { inTransaction } from './transaction.ts';
-
-export const defaultEpsilonLimit = 4;
 
 function nameOfFile(fileName: string): string {
   return fileName.replace(/\.[^.]+$/, '') || fileName;

@@ -1,5 +1,5 @@
 import type { PrivacyUnit } from '../privacy/events.ts';
-import type { LoraTarget } from '../engine/parameters.ts';
+import type { LoraConfig } from '../engine/parameters.ts';
 
 /** What every way of training shares. */
 export interface PlanCommon {
@@ -36,13 +36,7 @@ export interface FullBatchHeadPlan extends PlanCommon {
   readonly validationEpsilon: number | null;
 }
 
-export interface LoraSettings {
-  readonly rank: number;
-  readonly alpha: number;
-  readonly targets: readonly LoraTarget[];
-  /** Encoder layers that carry adapters. */
-  readonly layers: readonly number[];
-}
+export type LoraSettings = LoraConfig;
 
 /** DP-SGD (Abadi et al., arXiv 1607.00133) of LoRA and head, Poisson sampling, RDP accounting. */
 export interface DpSgdPlan extends PlanCommon {

@@ -44,7 +44,6 @@ export interface PlanProposal {
   readonly lengths: LengthReport;
 }
 
-export const defaultEpsilonLimit = 4;
 export const defaultEpsilon = 3;
 /** Of the held-out part, which has a budget of its own: 240 rows then lose 1.6 points of standard deviation to noise beside 3.0 of sampling. */
 export const defaultValidationEpsilon = 1;

@@ -1,5 +1,6 @@
 import type { BertShape } from '../engine/model/weights.ts';
 import type { AdapterConfig } from '../engine/parameters.ts';
+import type { IntegerSum } from '../privacy/clipping.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 
 /** One note as the model reads it. */
@@ -16,12 +17,7 @@ export interface TokenizedUnit {
 }
 
 /** Integer sum of clipped contributions, exact in float64, and the number of units in it. The only thing a private step returns. */
-export interface ClippedSum {
-  /** Integers; divide by `gridScale` for the value. */
-  readonly sum: Float64Array;
-  readonly gridScale: number;
-  readonly unitCount: number;
-}
+export type ClippedSum = IntegerSum;
 
 /** Sum of gradients that nothing clips, for plans that are not private, and the number of rows in it. */
 export interface PlainSum {
