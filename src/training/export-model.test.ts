@@ -97,6 +97,13 @@ describe('an exported folder', () => {
     expect(modelCard(card(nanoPlans.fullBatch(48)))).toContain('48 notes; labels: kidney');
   });
 
+  it('says of plain adapters whether their head started from the sentences', () => {
+    const sentence = 'the head started from one public sentence a label';
+    const withRows = (trainingRows: number) => modelCard({ ...card(nanoPlans.plainLora(48)), counts: releasableBecause('public', { trainingRows, trainingUnits: trainingRows, heldOutUnits: 12 }) });
+    expect(withRows(199)).toContain(sentence);
+    expect(withRows(200)).not.toContain(sentence);
+  });
+
   it('says what a score cost that was charged and lost', () => {
     const plan = nanoPlans.fullBatch(48);
     expect(modelCard(card(plan))).toContain('epsilon 1 for a score that was not kept');

@@ -2,6 +2,7 @@ import type { EnergyRange } from '../energy/estimate.ts';
 import type { Releasable } from '../privacy/doors.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { ReleasedAccuracy } from './charged-validation.ts';
+import { startsFromSentences } from './lora-start.ts';
 import type { Plan } from './plan.ts';
 import type { RunFacts } from './run-facts.ts';
 
@@ -39,7 +40,7 @@ const round = (value: number, digits = 3) => String(Number(value.toPrecision(dig
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
 const list = (codes: readonly string[], words: Readonly<Record<string, string>>) => codes.map((code) => `- ${words[code] ?? code}`).join('\n');
 
-function planLines(plan: Plan): string[] {
+function planLines(plan: Plan, trainingRows: number | null): string[] {
   switch (plan.kind) {
     case 'full-batch-head':
       return [`Noisy full-batch gradient descent of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}; ${plan.steps} steps, clip norm ${plan.clipNorm}, started from one public sentence a label.`];
@@ -48,7 +49,7 @@ function planLines(plan: Plan): string[] {
     case 'plain-head':
       return [`AdamW on a linear head over frozen features; ${plan.epochs} epochs, batch ${plan.batchSize}, rate ${plan.learningRate} falling to 0.`];
     case 'plain-lora':
-      return [`AdamW on LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.epochs} epochs, batch ${plan.batchSize}, rate ${plan.learningRate} falling to 0.`];
+      return [`AdamW on LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.epochs} epochs, batch ${plan.batchSize}, rate ${plan.learningRate} falling to 0${trainingRows !== null && startsFromSentences(trainingRows) ? ', the head started from one public sentence a label' : ''}.`];
     case 'label-sentences':
       return ['No training: a note goes to the label whose public sentence is most like it.'];
   }
@@ -90,7 +91,7 @@ export function modelCard(facts: ModelCardFacts): string {
     `Made with Bedside ${facts.codeVersion} on the owner's own device. Base model sha256 \`${facts.baseModelSha256}\`, licence ${facts.baseModelLicense}.`,
     ...(facts.isSynthetic ? ['', '**Trained on synthetic sample notes: a demonstration, of no clinical use.**'] : []), '',
     '## Data', '', `${data}; labels: ${facts.labels.value.join(', ')}. Notes are read up to ${plan.value.maximumLength} tokens.`, '',
-    '## Training', '', ...planLines(plan.value), ...(plan.value.kind === 'label-sentences' ? [] : [`Steps done: ${facts.stepsDone.value}.`]), '',
+    '## Training', '', ...planLines(plan.value, counts?.value.trainingRows ?? null), ...(plan.value.kind === 'label-sentences' ? [] : [`Steps done: ${facts.stepsDone.value}.`]), '',
     '## Privacy', '', ...privacyLines(statement.value, plan.value), '',
     '## Scores', '', scoreLine(facts, unit), '',
     '## Energy', '', `${round(energyWh.value.low, 1)} to ${round(energyWh.value.high, 1)} Wh, central ${round(energyWh.value.central, 1)}: an estimate from the device class, not a measurement.`, '',

@@ -1,4 +1,4 @@
-import { loraStart, sentenceTheta } from './lora-start.ts';
+import { loraStart, sentenceTheta, startsFromSentences } from './lora-start.ts';
 import { plainStepCount, plainSteps } from './plain-steps.ts';
 import type { PlainLoraPlan } from './plan.ts';
 import type { RunEnd } from './run-end.ts';
@@ -6,7 +6,7 @@ import { loraRows } from './run-features.ts';
 import type { SessionInput } from './session-input.ts';
 import { SessionRun } from './session-run.ts';
 
-/** LoRA and head, from PEFT's start. Not private. */
+/** LoRA from PEFT's start, and a head from the label sentences where there are few rows. Not private. */
 export async function runPlainLora(input: SessionInput, plan: PlainLoraPlan): Promise<RunEnd> {
   const { labels, training, resumeFrom } = input;
   const { shape } = input.trainers[0]!;
@@ -15,12 +15,10 @@ export async function runPlainLora(input: SessionInput, plan: PlainLoraPlan): Pr
 
   await run.onAll((trainer) => trainer.configure(adapter));
   const start = loraStart(shape, adapter, plan.seed);
-  if (!resumeFrom) {
-    // The chart begins with what the label sentences alone can do; training itself starts from a random head.
-    const sentences = await sentenceTheta(run, start);
-    await run.reportStep(0, () => loraRows(run, sentences));
-  }
-  const theta = resumeFrom?.tensors['theta']?.slice() ?? start.theta;
+  const sentences = resumeFrom ? null : await sentenceTheta(run, start);
+  // The chart begins with what the label sentences alone can do, also where training itself starts from a random head.
+  if (sentences) await run.reportStep(0, () => loraRows(run, sentences));
+  const theta = resumeFrom?.tensors['theta']?.slice() ?? (sentences && startsFromSentences(training.length) ? sentences.slice() : start.theta);
   const score = () => loraRows(run, theta);
   const end = await plainSteps(run, plan, theta, (trainer, at, batch) => trainer.plainLoraGradientSum(at, batch), score);
   return { ...end, run, score, model: { kind: 'lora', labels, maximumLength: plan.maximumLength, adapter, theta } };
