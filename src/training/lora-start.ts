@@ -29,7 +29,7 @@ export function loraStart(shape: BertShape, adapter: AdapterConfig, seed: number
 /**
  * Whether plain adapters start with the label sentences for a head: where rows are few, a random one does not get far in their few steps.
  * Measured on all-MiniLM-L6-v2 and the built-in sample, accuracy on 150 held-out rows from the random head and from the sentences: 20 rows .40 and .78 (3 draws),
- * bare label names for sentences .44 and .62 (1 draw); 60 rows .58 and .83 (2 draws). More steps instead (48 for 16) change little. Larger files were not measured and keep the usual start.
+ * bare label names for sentences .38 and .66 (2 draws); 60 rows .58 and .83 (2 draws). More steps instead (48 for 16) change little. Larger files were not measured and keep the usual start.
  */
 export function startsFromSentences(rows: number): boolean {
   return rows < 200;
