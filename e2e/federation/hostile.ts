@@ -44,7 +44,7 @@ export const badness = {
 export type Badness = keyof typeof badness | 'silence' | 'announces and sends nothing' | 'an error' | 'a second reply';
 
 async function records(kind: keyof typeof badness, coordinates: number): Promise<BuiltObject> {
-  const { name = 'delta', values = new Float32Array(coordinates).fill(50), chunk, arrayBody, recordBody, metrics = new Uint8Array(0), also } = badness[kind](coordinates);
+  const { name = 'delta', values = new Float32Array(coordinates).fill(1), chunk, arrayBody, recordBody, metrics = new Uint8Array(0), also } = badness[kind](coordinates);
   const piece = await buildObject(sha256, 'ArrayChunk', [], chunk ?? toNpy(values, [values.length]));
   const array = await buildObject(sha256, 'Array', [piece], utf8ToBytes(arrayBody ?? JSON.stringify({ dtype: 'float32', shape: [values.length], stype: 'numpy.ndarray', arraychunk_ids: [0] })));
   const named = { [name]: array.id, ...(also === undefined ? {} : { [also]: array.id }) };
@@ -94,7 +94,7 @@ export async function joinHostile(origin: string, kind: Badness, coordinates: nu
       const { messages: [message] } = await patiently(() => fleet.call(endpoints.pullMessages, { node: { nodeId } }));
       const metadata = message?.metadata;
       if (metadata === undefined) {
-        await sleep(300);
+        await sleep(1000);
         continue;
       }
       if (kind === 'silence') continue;

