@@ -1,8 +1,8 @@
 import { BedsideError } from '../ground/errors.ts';
 
-/** Stopped while notes were still being read: there is no model to keep, and this session has charged nothing. */
+/** Stopped while notes were still being read: there is no step to keep a model of, and this session has charged nothing. */
 export function stoppedEarly(): BedsideError {
-  return new BedsideError('training/stopped-early', 'input', 'The run was stopped while the notes were being read: nothing was trained by it and nothing was charged for it.', 'Start a run when you like; what was read need not be read again.');
+  return new BedsideError('training/stopped-early', 'input', 'The run was stopped while it was reading the notes. Nothing was trained or charged meanwhile.', 'Start again when you like.');
 }
 
 export function isStoppedEarly(error: unknown): boolean {

@@ -77,7 +77,7 @@ export const errors: Words['codes']['errors'] = {
   'budget/ledger-broken': said('隐私账本已损坏或不完整，因此全部视为已用。没有记账，也没有发布。', '请从备份恢复，或在了解后果后到设置中清除账本。'),
 
   'training/too-large': (v) => ({ message: `此方案约需 ${text(v, 'needed')} GB 内存，这里大约只能用 ${text(v, 'available')} GB。`, hint: '请只用一部分病历训练：拆分文件，打开其中一部分。' }),
-  'training/stopped-early': said('运行在读取病历时被停止：没有训练任何内容，也没有记账。', '可随时开始新的运行；已读取的部分无需重读。'),
+  'training/stopped-early': said('运行在读取病历时被停止。其间没有训练任何内容，也没有记账。', '需要时再开始即可。'),
   'training/one-class': said('训练至少需要两个标签。', '请选择另一列作为标签。'),
   'training/no-rows': said('留出一部分之后，没有剩下可训练的行。', '请增加行数，或降低留出比例。'),
   'training/sentences': said('标签描述的数量与标签不符。', '请为每个标签写一句描述；直接用标签名也可以。'),
