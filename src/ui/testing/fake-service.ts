@@ -296,9 +296,11 @@ export class FakeService implements BedsideService {
   classifyFile = async (_id: string, _runId: string, _file: File, onProgress: (progress: { done: number; total: number }) => void, signal: AbortSignal) => {
     const total = 120;
     let done = 0;
-    for (; done < total && !signal.aborted; done += 12) {
+    while (done < total) {
       onProgress({ done, total });
       await wait(this.#options.delayMs);
+      if (signal.aborted) break;
+      done += 12;
     }
     if (done === 0) throw new BedsideError('cancelled', 'input', 'Labelling the file was cancelled.', 'Choose the file again to label it.');
     onProgress({ done, total });
