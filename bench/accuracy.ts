@@ -56,7 +56,7 @@ function wantedCells(args: readonly string[]): Cell[] {
   return cells.filter(({ set, method }) => (option('--set') ?? set) === set && (option('--method') ?? method) === method);
 }
 
-/** The product's own plan, with the reference's delta and, for LoRA, its epochs, rate and batch. */
+/** The product's own plan, with the reference's delta and, for LoRA, its epochs, rate and batch; on mts-dialog, where no reference trained LoRA privately, all of DP-SGD is the product's. */
 function planOf({ set, method, epsilon, seed }: Cell, data: PublicSet, encoderLayers: number): Plan {
   const facts: PlanFacts = {
     trainingUnits: data.training.length, trainingRows: data.training.length, heldOutUnits: data.test.length, heldOutRows: data.test.length, classes: data.labels.length, unit: 'row',
@@ -65,7 +65,7 @@ function planOf({ set, method, epsilon, seed }: Cell, data: PublicSet, encoderLa
   const plan = planOfKind(epsilon === null ? (method === 'head' ? 'plain-head' : 'plain-lora') : method === 'head' ? 'full-batch-head' : 'dp-sgd', facts);
   if (plan.kind === 'plain-head') return { ...plan, epochs: set === 'mts' ? 40 : 15, batchSize: 64, learningRate: 0.01, weightDecay: 1e-4 };
   if (plan.kind === 'plain-lora') return { ...plan, ...(set === 'mts' ? { epochs: 8, learningRate: 1e-3, batchSize: 16 } : { epochs: 5, learningRate: 2e-3, batchSize: 64 }), weightDecay: 0.01 };
-  if (plan.kind === 'dp-sgd') return { ...plan, validationEpsilon: null, expectedBatchSize: 512, steps: 80, learningRate: 0.005, clipNorm: 0.5 };
+  if (plan.kind === 'dp-sgd') return { ...plan, validationEpsilon: null, ...(set === 'banking' ? { expectedBatchSize: 512, steps: 80, learningRate: 0.005, clipNorm: 0.5 } : {}) };
   if (plan.kind === 'full-batch-head') return { ...plan, validationEpsilon: null };
   return plan;
 }
