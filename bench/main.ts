@@ -2,6 +2,7 @@
 const benches: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
   accuracy: () => import('./accuracy.ts'),
   journey: () => import('./journey.ts'),
+  privacy: () => import('./privacy.ts'),
   noise: () => import('./privacy-noise.ts'),
 };
 

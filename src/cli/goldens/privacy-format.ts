@@ -1,20 +1,17 @@
-import { isJsonObject } from '../../engine/model/json.ts';
-import { calibrateNoiseMultiplier, composedEpsilon, stepsWithinBudget, type Charge } from '../../privacy/composition.ts';
-import type { Mechanism } from '../../privacy/events.ts';
+import { calibrateNoiseMultiplier, stepsWithinBudget } from '../../privacy/composition.ts';
 import { gaussianEpsilon, gaussianMu, logGaussianDelta } from '../../privacy/gaussian.ts';
+import { fixedOrderCharges } from '../../privacy/pld/adjacency.ts';
+import { calibrateNoiseMultiplierPld, stepsWithinBudgetPld } from '../../privacy/pld/calibrate.ts';
+import { pldEpsilon } from '../../privacy/pld/pld.ts';
 import { epsilonOfOrder, rdpOfPoissonGaussian, rdpToEpsilon } from '../../privacy/rdp.ts';
 import { singleStepDelta } from '../../privacy/single-step.ts';
-import { replaceOneEpsilon } from '../../privacy/statement.ts';
 import type { Compare } from './compare.ts';
-import { entriesByKey, listOf, notImplemented, numberOf, recordedOf, textOf, type Family, type Format, type JsonObject } from './format.ts';
+import { entriesByKey, listOf, numberOf, recordedOf, textOf, type Family, type Format, type JsonObject } from './format.ts';
+import { chargesOf, compareByDelta, phaseOf, type Phase } from './privacy-entries.ts';
 import { privacyNoiseFamilies } from './privacy-noise-format.ts';
 import { dpAccountingOrders, opacusOrders } from './privacy-orders.ts';
+import { comparePld, pldFamilies } from './privacy-pld-format.ts';
 import { privacyRules } from './rules.ts';
-
-type Phase = readonly [sigma: number, q: number, steps: number];
-
-const mechanismOf = (sigma: number, q: number): Mechanism => (q === 1 ? { kind: 'gaussian', noiseMultiplier: sigma } : { kind: 'poisson-gaussian', noiseMultiplier: sigma, samplingRate: q });
-const chargesOf = (phases: readonly Phase[]): Charge[] => phases.map(([sigma, q, count]) => ({ mechanism: mechanismOf(sigma, q), count }));
 
 /** RDP of all phases at each order, and nothing else: as the references account. */
 function curveOf(phases: readonly Phase[], orders: readonly number[]): number[] {
@@ -26,29 +23,13 @@ function leastEpsilon(curve: readonly number[], orders: readonly number[], delta
   return Math.min(...orders.map((order, index) => epsilonOfOrder(curve[index]!, order, delta)));
 }
 
-/** Compares a field that holds a value, or [value, order], for each delta. */
-function compareByDelta(entry: JsonObject, path: string, compare: Compare, found: (delta: number) => number): void {
-  const [field, nested] = path.split('.') as [string, string | undefined];
-  let values: unknown = entry[field];
-  if (values === undefined || values === null) return;
-  if (nested !== undefined) values = isJsonObject(values) ? values[nested] : undefined;
-  if (!isJsonObject(values)) throw new Error(`field ${path} has no values by delta`);
-  for (const [delta, value] of Object.entries(values)) {
-    const expected = Array.isArray(value) ? (value as readonly unknown[])[0] : value;
-    if (typeof expected !== 'number' && typeof expected !== 'string') throw new Error(`field ${path} has no number at delta ${delta}`);
-    compare(path, found(Number(delta)), expected);
-  }
-}
-
 function compareRdp(entry: JsonObject, compare: Compare, phases: readonly Phase[]): void {
   const opacus = curveOf(phases, opacusOrders);
   compareByDelta(entry, 'opacus_rdp', compare, (delta) => leastEpsilon(opacus, opacusOrders, delta));
   const theirs = curveOf(phases, dpAccountingOrders);
   compareByDelta(entry, 'dp_accounting_rdp', compare, (delta) => rdpToEpsilon(dpAccountingOrders, theirs, delta).epsilon);
-  compareByDelta(entry, 'pld.eps', compare, (delta) => composedEpsilon(chargesOf(phases), delta).epsilon);
+  comparePld(entry, compare, phases);
 }
-
-const phaseOf = (entry: JsonObject): Phase => [numberOf(entry, 'sigma'), numberOf(entry, 'q'), numberOf(entry, 'steps')];
 
 /** ln of a decimal number that may lie below the smallest float64. */
 function logOfDecimal(text: string): number {
@@ -121,18 +102,17 @@ const families: readonly Family[] = [
     fields: privacyRules.replace_one,
     check(entry, compare) {
       const charges = chargesOf([phaseOf(entry)]);
-      compareByDelta(entry, 'pld_add_remove', compare, (delta) => composedEpsilon(charges, delta).epsilon);
-      compareByDelta(entry, 'pld_replace_one', compare, (delta) => replaceOneEpsilon(charges, delta));
+      compareByDelta(entry, 'pld_add_remove', compare, (delta) => pldEpsilon(charges, delta).epsilon);
+      compareByDelta(entry, 'pld_replace_one', compare, (delta) => pldEpsilon(charges, delta, { adjacency: 'replace-one' }).epsilon);
     },
   },
   {
     name: 'shuffled_batches_safe_bound',
     fields: privacyRules.shuffled_batches_safe_bound,
     check(entry, compare) {
-      // Each record is in one batch an epoch: as many full-batch releases as epochs.
-      const charges = chargesOf([[numberOf(entry, 'sigma'), 1, numberOf(entry, 'epochs')]]);
-      compareByDelta(entry, 'safe_eps_no_amplification_zero_out', compare, (delta) => composedEpsilon(charges, delta).epsilon);
-      compareByDelta(entry, 'safe_eps_no_amplification_replace_one', compare, (delta) => replaceOneEpsilon(charges, delta));
+      const found = (adjacency: 'zero-out' | 'replace-one') => (delta: number) => pldEpsilon(fixedOrderCharges({ noiseMultiplier: numberOf(entry, 'sigma'), epochs: numberOf(entry, 'epochs'), adjacency }), delta, { adjacency }).epsilon;
+      compareByDelta(entry, 'safe_eps_no_amplification_zero_out', compare, found('zero-out'));
+      compareByDelta(entry, 'safe_eps_no_amplification_replace_one', compare, found('replace-one'));
     },
   },
   {
@@ -140,9 +120,9 @@ const families: readonly Family[] = [
     fields: privacyRules.calibration_sigma,
     check(entry, compare) {
       const [q, steps, delta] = [numberOf(entry, 'q'), numberOf(entry, 'steps'), numberOf(entry, 'delta')];
-      const found = calibrateNoiseMultiplier({ epsilon: numberOf(entry, 'target_epsilon'), delta, samplingRate: q, steps, orders: dpAccountingOrders });
-      compare('sigma_rdp', found, recordedOf(entry, 'sigma_rdp'));
-      compare('sigma_pld', found, recordedOf(entry, 'sigma_pld'));
+      const target = { epsilon: numberOf(entry, 'target_epsilon'), delta, samplingRate: q, steps };
+      compare('sigma_rdp', calibrateNoiseMultiplier({ ...target, orders: dpAccountingOrders }), recordedOf(entry, 'sigma_rdp'));
+      compare('sigma_pld', calibrateNoiseMultiplierPld(target), recordedOf(entry, 'sigma_pld'));
       compare('opacus_eps_at_sigma_rdp', leastEpsilon(curveOf([[numberOf(entry, 'sigma_rdp'), q, steps]], opacusOrders), opacusOrders, delta), recordedOf(entry, 'opacus_eps_at_sigma_rdp'));
     },
   },
@@ -150,20 +130,20 @@ const families: readonly Family[] = [
     name: 'calibration_steps',
     fields: privacyRules.calibration_steps,
     check(entry, compare) {
-      const found = stepsWithinBudget({ epsilon: numberOf(entry, 'target_epsilon'), delta: numberOf(entry, 'delta'), samplingRate: numberOf(entry, 'q'), noiseMultiplier: numberOf(entry, 'sigma'), orders: dpAccountingOrders });
-      compare('max_steps_rdp', found, recordedOf(entry, 'max_steps_rdp'));
-      compare('max_steps_pld_h1e-4', found, recordedOf(entry, 'max_steps_pld_h1e-4'));
+      const target = { epsilon: numberOf(entry, 'target_epsilon'), delta: numberOf(entry, 'delta'), samplingRate: numberOf(entry, 'q'), noiseMultiplier: numberOf(entry, 'sigma') };
+      compare('max_steps_rdp', stepsWithinBudget({ ...target, orders: dpAccountingOrders }), recordedOf(entry, 'max_steps_rdp'));
+      compare('max_steps_pld_h1e-4', stepsWithinBudgetPld(target), recordedOf(entry, 'max_steps_pld_h1e-4'));
     },
   },
   {
     name: 'gdp_clt_warning',
     fields: privacyRules.gdp_clt_warning,
     check(entry, compare) {
-      compare('pld_eps_1e-5', composedEpsilon(chargesOf([phaseOf(entry)]), 1e-5).epsilon, recordedOf(entry, 'pld_eps_1e-5'));
+      compare('pld_eps_1e-5', pldEpsilon(chargesOf([phaseOf(entry)]), 1e-5).epsilon, recordedOf(entry, 'pld_eps_1e-5'));
     },
   },
   ...privacyNoiseFamilies,
-  ...['prv_subset', 'mixed_composition', 'truncated_poisson', 'repeat_and_select_rdp'].map(notImplemented),
+  ...pldFamilies,
 ];
 
 export const privacyFormat: Format = { name: 'privacy', isFormat: (json) => 'dpsgd' in json, families, entriesOf: entriesByKey() };

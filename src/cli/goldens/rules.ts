@@ -10,7 +10,10 @@ const lower = (absolute: number, relative: number, why: string): Rule => ({ kind
 
 const opacusRdp = equal(1e-6, 1e-6, 'same orders, same conversion without clamp; Opacus sums a signed series to about 1e-9');
 const looseRdp = upper(1e-6, 1e-6, 'dp_accounting drops the signs of binomials at broken orders: an upper bound of the exact value');
-const pldBelow = lower(1e-4, 2e-4, 'PLD composition is tighter than RDP; its discretisation overstates by this much at most');
+/** The reference's stated bound of soundness, held on both sides. */
+export const pldEqual = equal(1e-4, 2e-4, 'the same discretisation; the grids differ, and each overstates by up to a relative 1e-4');
+const pldDelta = equal(1e-14, 5e-3, 'the same; an epsilon off by 1e-4 of itself moves delta by so much; the reference\'s transform adds 1e-15');
+export const prvEstimate = equal(0.01, 0, 'the other accountant\'s own tolerance');
 export const note = information('a note');
 
 export const privacyRules = {
@@ -18,7 +21,7 @@ export const privacyRules = {
     id: note, sigma: input, q: input, steps: input,
     opacus_rdp: opacusRdp,
     dp_accounting_rdp: looseRdp,
-    'pld.eps': pldBelow, 'pld.h': note, 'pld.remove': later, 'pld.add': later, 'pld.delta_at_eps': later,
+    'pld.eps': pldEqual, 'pld.h': note, 'pld.remove': pldEqual, 'pld.add': pldEqual, 'pld.delta_at_eps': pldDelta,
     exact_analytic_gaussian: equal(1e-6, 1e-8, 'printed with ten digits; bisected by the reference to 1e-7'),
     pld_note: note,
   },
@@ -47,12 +50,12 @@ export const privacyRules = {
   },
   heterogeneous: {
     phases: input, opacus_rdp: opacusRdp, dp_accounting_rdp: looseRdp,
-    'pld.eps': pldBelow, 'pld.h': note, 'pld.remove': later, 'pld.add': later, 'pld.delta_at_eps': later, prv_ms: later,
+    'pld.eps': pldEqual, 'pld.h': note, 'pld.remove': pldEqual, 'pld.add': pldEqual, 'pld.delta_at_eps': pldDelta, prv_ms: prvEstimate,
   },
   replace_one: {
     sigma: input, q: input, steps: input, note,
-    pld_add_remove: pldBelow,
-    pld_replace_one: lower(1e-4, 2e-4, 'ours is the exact doubled Gaussian at full batch, else two zero-outs in a row'),
+    pld_add_remove: pldEqual,
+    pld_replace_one: pldEqual,
     rdp_fixed_size_without_replacement_replace_one: information('another sampling than ours'),
   },
   shuffled_batches_safe_bound: {
@@ -66,17 +69,17 @@ export const privacyRules = {
     opacus_get_noise_multiplier_rdp: information('a bisection to 0.01 of epsilon'),
     sigma_rdp: upper(0, 1e-5, 'found with dp_accounting\'s loose series; the exact one needs up to 1e-3 less'),
     opacus_eps_at_sigma_rdp: equal(1e-6, 1e-6, 'Opacus\' exact series at that sigma: holds ours from the other side'),
-    sigma_pld: lower(0, 5e-4, 'PLD needs less noise than RDP'),
+    sigma_pld: equal(0, 5e-4, 'the reference\'s bisection'),
   },
   calibration_steps: {
     target_epsilon: input, delta: input, q: input, sigma: input,
-    'max_steps_pld_h1e-4': upper(2, 0, 'PLD allows more steps than RDP'),
+    'max_steps_pld_h1e-4': equal(2, 0, 'grids differ'),
     max_steps_rdp: lower(1, 0, 'found with dp_accounting\'s loose series; the exact one may allow a few more'),
   },
   gdp_clt_warning: {
     sigma: input, q: input, steps: input, note,
     'opacus_gdp_eps_1e-5': information('a central limit approximation that understates'),
-    'pld_eps_1e-5': pldBelow,
+    'pld_eps_1e-5': pldEqual,
   },
 } as const satisfies Readonly<Record<string, FieldTable>>;
 

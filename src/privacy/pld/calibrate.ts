@@ -1,9 +1,8 @@
-/** The tight accountant's inverses. RDP's answer is a valid start, for RDP's epsilon is an upper bound of this one. */
-import { checkInteger } from '../../ground/check.ts';
-import { calibrateNoiseMultiplier, leastNoise, stepsWithinBudget, type Charge } from '../composition.ts';
+/** The tight accountant's inverses. RDP's answer is where the search begins. */
+import { calibrateNoiseMultiplier, leastNoise, stepsWithinBudget } from '../composition.ts';
 import type { Mechanism } from '../events.ts';
 import { checkAdjacency, type Adjacency } from './adjacency.ts';
-import { pldEpsilon } from './pld.ts';
+import { gridOf, pldEpsilon } from './pld.ts';
 
 export interface PldTarget {
   readonly epsilon: number;
@@ -13,16 +12,29 @@ export interface PldTarget {
   readonly adjacency?: Adjacency;
 }
 
-/** Relative width of the bracket that is left: epsilon then lies within about as much of its target. */
-const NOISE_TOLERANCE = 1e-6;
+/** Relative width of the bracket that is left: epsilon then lies within a few times as much of its target. */
+const NOISE_TOLERANCE = 1e-5;
+/** A first search on a grid so many times as wide costs a fraction; its answers, upper bounds too, are a little too high. */
+const COARSER = 8;
+/** More steps than any run takes. */
+const LARGEST_STEPS = 2 ** 40;
 
-function chargesOf(samplingRate: number, noiseMultiplier: number, count: number): readonly Charge[] {
-  const mechanism: Mechanism = samplingRate === 1 ? { kind: 'gaussian', noiseMultiplier } : { kind: 'poisson-gaussian', noiseMultiplier, samplingRate };
-  return [{ mechanism, count }];
+/** Epsilon as a function of noise and steps, on the grid of the rule or a coarser one; every value is computed once. */
+function epsilonFunction({ delta, samplingRate, adjacency = 'zero-out' }: PldTarget, coarser: number): (noiseMultiplier: number, count: number) => number {
+  const known = new Map<string, number>();
+  return (noiseMultiplier, count) => {
+    if (count === 0) return 0;
+    const name = `${noiseMultiplier}/${count}`;
+    const mechanism: Mechanism = { kind: 'poisson-gaussian', noiseMultiplier, samplingRate };
+    const options = coarser === 1 ? { adjacency } : { adjacency, grid: coarser * gridOf(mechanism, adjacency) };
+    const found = known.get(name) ?? pldEpsilon([{ mechanism, count }], delta, options).epsilon;
+    known.set(name, found);
+    return found;
+  };
 }
 
 /**
- * The least noise multiplier for which `steps` releases stay within (epsilon, delta), to a relative 1e-6 and never below it.
+ * The least noise multiplier for which `steps` releases stay within (epsilon, delta), to a relative 1e-5 and never below it.
  * @throws unless epsilon > 0, 0 < delta < 1, 0 < samplingRate <= 1 and steps >= 1.
  */
 export function calibrateNoiseMultiplierPld(target: PldTarget & { readonly steps: number }): number {
@@ -31,16 +43,16 @@ export function calibrateNoiseMultiplierPld(target: PldTarget & { readonly steps
   const start = calibrateNoiseMultiplier({ epsilon, delta, samplingRate, steps });
   // At full batch both accountants are exact, and a replacement is a doubled sensitivity.
   if (samplingRate === 1) return adjacency === 'replace-one' ? 2 * start : start;
-  const known = new Map<number, number>();
-  const epsilonAt = (noiseMultiplier: number) => {
-    const found = known.get(noiseMultiplier) ?? pldEpsilon(chargesOf(samplingRate, noiseMultiplier, steps), delta, { adjacency }).epsilon;
-    known.set(noiseMultiplier, found);
-    return found;
-  };
-  let high = start;
-  while (epsilonAt(high) > epsilon) high *= 1.5;
-  let low = high * 0.9;
-  for (; epsilonAt(low) <= epsilon; low *= 0.8) high = low;
+  const [roughly, exactly] = [epsilonFunction(target, COARSER), epsilonFunction(target, 1)];
+  const rough = leastNoiseFrom(start, 0.1, epsilon, (noiseMultiplier) => roughly(noiseMultiplier, steps));
+  return leastNoiseFrom(rough, 1e-4, epsilon, (noiseMultiplier) => exactly(noiseMultiplier, steps));
+}
+
+/** The crossing near a guess: brackets it by a relative `width` that doubles, then closes in. */
+function leastNoiseFrom(guess: number, width: number, epsilon: number, epsilonAt: (noiseMultiplier: number) => number): number {
+  let [low, high] = [guess, guess];
+  for (let step = width; epsilonAt(high) > epsilon; step *= 2) [low, high] = [high, high * (1 + step)];
+  for (let step = width; low === high || epsilonAt(low) <= epsilon; step = Math.min(0.5, 2 * step)) [low, high] = [low * (1 - step), low];
   return leastNoise(low, high, epsilon, epsilonAt, NOISE_TOLERANCE);
 }
 
@@ -51,27 +63,38 @@ export function calibrateNoiseMultiplierPld(target: PldTarget & { readonly steps
 export function stepsWithinBudgetPld(target: PldTarget & { readonly noiseMultiplier: number }): number {
   const { epsilon, delta, samplingRate, noiseMultiplier, adjacency = 'zero-out' } = target;
   checkAdjacency(adjacency);
-  const start = stepsWithinBudget({ epsilon, delta, samplingRate, noiseMultiplier: adjacency === 'replace-one' && samplingRate === 1 ? noiseMultiplier / 2 : noiseMultiplier });
-  if (samplingRate === 1) return start;
-  const epsilonAt = (count: number) => (count === 0 ? 0 : pldEpsilon(chargesOf(samplingRate, noiseMultiplier, checkInteger('steps', count)), delta, { adjacency }).epsilon);
-  // From RDP's answer up until too many; for a replaced unit RDP answers another question, and the search may go down.
-  let [low, high] = [0, Math.max(1, start)];
-  while (epsilonAt(high) <= epsilon) {
-    if (high >= LARGEST_STEPS) return LARGEST_STEPS;
-    [low, high] = [high, Math.min(LARGEST_STEPS, Math.ceil(high * 1.5))];
+  // RDP counts a replaced unit only at full batch; beside samples its answer for a zeroed one is a start like any other.
+  const isDoubled = adjacency === 'replace-one' && samplingRate === 1;
+  let guess = stepsWithinBudget({ epsilon, delta, samplingRate, noiseMultiplier: isDoubled ? noiseMultiplier / 2 : noiseMultiplier });
+  if (samplingRate === 1) return guess;
+  for (const coarser of [COARSER, 1]) {
+    const at = epsilonFunction(target, coarser);
+    guess = mostStepsFrom(guess, epsilon, (count) => at(noiseMultiplier, count));
   }
-  // Epsilon grows between like sqrt(T) and like T: a straight line in logarithms, halved where it does not close in.
-  let [below, above] = [epsilonAt(low), epsilonAt(high)];
+  return guess;
+}
+
+/** The last count at which a rising epsilon is within its target, near a guess. */
+function mostStepsFrom(guess: number, epsilon: number, epsilonAt: (count: number) => number): number {
+  let [low, high] = [0, Math.min(LARGEST_STEPS, Math.max(1, guess + 1))];
+  for (let step = Math.ceil(guess / 1000); epsilonAt(high) <= epsilon; step *= 4) {
+    if (high >= LARGEST_STEPS) return LARGEST_STEPS;
+    [low, high] = [high, Math.min(LARGEST_STEPS, high + Math.max(1, step))];
+  }
+  for (let step = Math.ceil(guess / 1000); low === 0 && high > 1; step *= 4) {
+    const tried = Math.max(0, high - Math.max(1, step));
+    if (tried === 0) break;
+    if (epsilonAt(tried) <= epsilon) low = tried;
+    else high = tried;
+  }
+  // Epsilon grows between like sqrt(T) and like T: a straight line in logarithms, halved every third time in case it does not close in.
   for (let turn = 0; high - low > 1; turn++) {
-    const straight = below > 0 && above < Infinity ? Math.log(low) + (Math.log(high / low) * Math.log(epsilon / below)) / Math.log(above / below) : Infinity;
-    const guess = turn % 3 === 2 || !Number.isFinite(straight) ? (low + high) / 2 : Math.exp(straight) + (turn % 3 === 0 ? 0.5 : -0.5);
-    const middle = Math.min(high - 1, Math.max(low + 1, Math.round(guess)));
-    const found = epsilonAt(middle);
-    if (found <= epsilon) [low, below] = [middle, found];
-    else [high, above] = [middle, found];
+    const [below, above] = [epsilonAt(low), epsilonAt(high)];
+    const straight = below > 0 && above < Infinity ? low * Math.exp((Math.log(high / low) * Math.log(epsilon / below)) / Math.log(above / below)) : NaN;
+    const tried = turn % 3 === 2 || !Number.isFinite(straight) ? (low + high) / 2 : straight + (turn % 3 === 0 ? 0.5 : -0.5);
+    const middle = Math.min(high - 1, Math.max(low + 1, Math.round(tried)));
+    if (epsilonAt(middle) <= epsilon) low = middle;
+    else high = middle;
   }
   return low;
 }
-
-/** More steps than any run takes. */
-const LARGEST_STEPS = 2 ** 40;

@@ -24,8 +24,8 @@ export interface ComposedLoss {
   epsilonAt(delta: number): number;
 }
 
-/** Share of the tilted mass that may lie outside of the window, at each end. */
-const OUTSIDE_WINDOW = 1e-11;
+/** Share of the tilted mass that may lie outside of the window, at each end: beside delta about a hundred times as much, for Chernoff's bound is so loose. */
+const OUTSIDE_WINDOW = 1e-9;
 /** Relative error of a mass: the quadrature's 1e-12 beside a few ulp. */
 const MASS_ERROR = 2e-12;
 /** Rounding of one loss relative to the largest. */
@@ -38,19 +38,19 @@ const CUT_SHARE = 1e-8;
 interface Window {
   readonly bottom: number;
   readonly top: number;
+  /** The largest sum that any releases can have. */
+  readonly highest: number;
 }
 
 /** Grid points between which all but a sliver of the tilted composition lies (Chernoff at both ends). */
 function windowOf(parts: readonly PairCount[], grid: number, theta: number, kappa: number, deviation: number): Window {
   const margin = -Math.log(OUTSIDE_WINDOW);
   const [low, high] = [0.05 / deviation, 50 / deviation];
-  const top = valley(low, high, 10, (s) => (composedLogMoment(parts, theta + s) - kappa + margin) / s).value;
-  const bottom = -valley(low, high, 10, (s) => (composedLogMoment(parts, theta - s) - kappa + margin) / s).value;
+  const top = valley(low, high, 7, (s) => (composedLogMoment(parts, theta + s) - kappa + margin) / s).value;
+  const bottom = -valley(low, high, 7, (s) => (composedLogMoment(parts, theta - s) - kappa + margin) / s).value;
   const support = (end: (pair: LossPair) => number) => parts.reduce((sum, { pair, count }) => sum + count * end(pair), 0);
-  return {
-    bottom: Math.max(Math.floor(bottom / grid), support(({ first }) => first)),
-    top: Math.min(Math.ceil(top / grid), support(({ first, masses }) => first + masses.length - 1)),
-  };
+  const highest = support(({ first, masses }) => first + masses.length - 1);
+  return { bottom: Math.max(Math.floor(bottom / grid), support(({ first }) => first)), top: Math.min(Math.ceil(top / grid), highest), highest };
 }
 
 /** The tilted masses of one release, wrapped around a circle of n points. */
@@ -135,31 +135,33 @@ export function composePld(parts: readonly PairCount[], target: Target, mostPoin
 
   // delta at grid point k is e^(kappa - theta k grid) D_k with D_k = sum over j > k of r^(j-k) (1 - s^(j-k)) tilted_j, r = e^(-theta grid),
   // s = e^-grid; by D_k = r (D_k+1 + (1 - s) V_k+1), V_k = tilted_k + r s V_k+1 nothing cancels.
-  const { bottom } = window;
+  const { bottom, highest } = window;
   const top = bottom + points - 1;
   const lowest = Math.max(0, bottom);
   const r = Math.exp(-theta * grid);
   const rest = -Math.expm1(-grid);
   const steep = Math.exp(-(theta + 1) * grid);
   const scale = releases * MASS_ERROR;
+  /** ln of what one unit of the tilted sum at grid point k is worth in delta. */
   const logAt = (k: number) => kappa + scale - theta * k * grid;
   const spread = (error * r * rest) / (-Math.expm1(-theta * grid) * -Math.expm1(-(theta + 1) * grid));
   const infinity = infinityOf(used);
-  const aboveWindow = Math.exp(Math.min(0, logAt(window.top))) * OUTSIDE_WINDOW;
+  const aboveWindow = window.top < highest ? Math.exp(Math.min(0, logAt(window.top))) * OUTSIDE_WINDOW : 0;
   const lost = infinity + aboveWindow;
-  const deltas = new Float64Array(Math.max(1, top - lowest + 1)).fill(Math.min(1, lost));
+  const sums = new Float64Array(Math.max(1, top - lowest + 1));
   let [d, v] = [0, 0];
-  for (let k = top - 1, index = (((top % points) + points) % points); k >= lowest; k--, index = index === 0 ? points - 1 : index - 1) {
+  for (let k = top - 1, index = ((top % points) + points) % points; k >= lowest; k--, index = index === 0 ? points - 1 : index - 1) {
     v = masses[index]! + steep * v;
     d = r * (d + rest * v);
-    // A cumulative maximum keeps delta falling where a bound at its floor does not.
-    deltas[k - lowest] = Math.max(deltas[k - lowest + 1]!, Math.min(1, Math.exp(logAt(k)) * (d + spread) + lost));
+    sums[k - lowest] = d;
   }
+  const guardAt = (k: number) => Math.exp(logAt(k)) * spread + aboveWindow;
+  const deltaAt = (k: number) => Math.min(1, Math.exp(logAt(k)) * (sums[k - lowest]! + spread) + lost);
   const shift = used.reduce((sum, { pair, count }) => sum + count * LOSS_ERROR * grid * Math.max(Math.abs(pair.first), Math.abs(pair.first + pair.masses.length)), 0);
-  const answer = answers(deltas, lowest, grid, shift, lost);
+  const boundAt = (k: number) => infinity + Math.exp(logAt(k));
+  const answer = answers({ grid, lowest, top: Math.max(lowest, top), shift, deltaAt, boundAt });
   const [epsilon, delta] = 'delta' in target ? [answer.epsilonAt(target.delta), target.delta] : [target.epsilon, answer.deltaAt(target.epsilon)];
-  const guard = Math.exp(logAt(epsilon / grid)) * spread + aboveWindow;
-  return { ...answer, points, guardShare: delta > 0 && Number.isFinite(epsilon) ? guard / delta : 0 };
+  return { ...answer, points, guardShare: delta > 0 && Number.isFinite(epsilon) ? guardAt(epsilon / grid) / delta : 0 };
 }
 
 /** Every release has one finite loss: nothing to compose. */
@@ -178,33 +180,42 @@ function infinityOf(parts: readonly PairCount[]): number {
   return -Math.expm1(parts.reduce((sum, { pair, count }) => sum + count * Math.log1p(-Math.min(1, pair.infinityMass)), 0));
 }
 
-/** Queries of a table of delta at grid points from `lowest` on. Between two points delta is linear in e^epsilon, for all mass lies on the grid. */
-function answers(deltas: Float64Array, lowest: number, grid: number, shift: number, atLeast: number): Pick<ComposedLoss, 'grid' | 'deltaAt' | 'epsilonAt'> {
+/** Bounds of delta at grid points from `lowest` to `top`, falling; losses are known to `shift`. */
+interface DeltaTable {
+  readonly grid: number;
+  readonly lowest: number;
+  readonly top: number;
+  readonly shift: number;
+  deltaAt(k: number): number;
+  /** Chernoff's bound of delta, at any point. */
+  boundAt(k: number): number;
+}
+
+/** Queries of a table. Between two points delta is linear in e^epsilon, for all mass lies on the grid. */
+function answers({ grid, lowest, top, shift, deltaAt, boundAt }: DeltaTable): Pick<ComposedLoss, 'grid' | 'deltaAt' | 'epsilonAt'> {
   return {
     grid,
     deltaAt(epsilon) {
-      checkNonNegative('epsilon', epsilon);
-      const position = (Math.max(0, epsilon - shift)) / grid - lowest;
-      if (position < 0) return 1;
+      const position = Math.max(0, checkNonNegative('epsilon', epsilon) - shift) / grid;
+      if (position < lowest) return 1;
       const cell = Math.floor(position);
-      if (cell >= deltas.length - 1) return Math.min(1, Math.max(atLeast, deltas[deltas.length - 1]!));
+      if (cell >= top) return Math.min(deltaAt(top), boundAt(position));
       const share = Math.expm1((position - cell) * grid) / Math.expm1(grid);
-      return deltas[cell]! + share * (deltas[cell + 1]! - deltas[cell]!);
+      return deltaAt(cell) + share * (deltaAt(cell + 1) - deltaAt(cell));
     },
     epsilonAt(delta) {
-      checkNonNegative('delta', delta);
-      if (delta >= 1) return 0;
-      if (!(deltas[deltas.length - 1]! <= delta)) return Infinity;
-      // The first point where delta is small enough; deltas fall.
-      let [low, high] = [-1, deltas.length - 1];
+      if (checkNonNegative('delta', delta) >= 1) return 0;
+      if (!(deltaAt(top) <= delta)) return Infinity;
+      // The first point where delta is small enough.
+      let [low, high] = [lowest - 1, top];
       while (high - low > 1) {
-        const middle = (low + high) >> 1;
-        if (deltas[middle]! <= delta) high = middle;
+        const middle = Math.floor((low + high) / 2);
+        if (deltaAt(middle) <= delta) high = middle;
         else low = middle;
       }
-      if (high === 0) return lowest === 0 ? 0 : lowest * grid + shift;
-      const share = (deltas[high - 1]! - delta) / (deltas[high - 1]! - deltas[high]!);
-      return (lowest + high - 1) * grid + Math.log1p(share * Math.expm1(grid)) + shift;
+      if (high === lowest) return lowest === 0 ? 0 : lowest * grid + shift;
+      const share = (deltaAt(high - 1) - delta) / (deltaAt(high - 1) - deltaAt(high));
+      return (high - 1) * grid + Math.log1p(share * Math.expm1(grid)) + shift;
     },
   };
 }

@@ -32,10 +32,12 @@ export function gridOf(mechanism: Mechanism, adjacency: Adjacency = 'zero-out'):
 
 interface PldOptions {
   readonly adjacency?: Adjacency;
+  /** Distance of grid points; a coarser one is quicker, and still gives upper bounds. */
+  readonly grid?: number;
 }
 
 /** One release of a mechanism as a pair (with the unit, without) on the grid. The reversed pair is the other direction. */
-export function pldOf(mechanism: Mechanism, options: PldOptions & { readonly grid?: number } = {}): LossPair {
+export function pldOf(mechanism: Mechanism, options: PldOptions = {}): LossPair {
   const { adjacency = 'zero-out', grid = gridOf(mechanism, adjacency) } = options;
   checkAdjacency(adjacency);
   const mu = 1 / checkPositive('noise multiplier', mechanism.noiseMultiplier);
@@ -99,7 +101,7 @@ function rangeOf({ mechanism: { noiseMultiplier } }: Releases[number]): number {
  * Composes all charges near a target. Grid: the finest that any mechanism asks for, doubled until every array fits.
  * @throws unless every noise multiplier is above 0.
  */
-export function composeCharges(charges: readonly Charge[], target: Target, options: PldOptions & { readonly grid?: number } = {}): ComposedPld {
+export function composeCharges(charges: readonly Charge[], target: Target, options: PldOptions = {}): ComposedPld {
   const { adjacency = 'zero-out' } = options;
   checkAdjacency(adjacency);
   const releases = releasesOf(tallyOf(charges));
@@ -169,7 +171,7 @@ export function pldEpsilon(charges: readonly Charge[], delta: number, options: P
   const bound = closedBound(charges, delta, adjacency);
   if (samples.length === 0 || delta === 0 || bound.epsilon === 0 || !Number.isFinite(bound.epsilon)) return without(bound.accountant, bound.epsilon);
   if (adjacency !== 'replace-one' && bound.epsilon > LARGEST_EPSILON) return without(bound.accountant, bound.epsilon);
-  const composed = composeCharges(charges, { delta }, { adjacency });
+  const composed = composeCharges(charges, { delta }, options);
   const [remove, add] = [composed.remove.epsilonAt(delta), composed.add.epsilonAt(delta)];
   const epsilon = Math.max(remove, add);
   if (!(epsilon <= bound.epsilon)) return without(bound.accountant, bound.epsilon);
@@ -189,6 +191,6 @@ export function pldDelta(charges: readonly Charge[], epsilon: number, options: P
   if (!Number.isFinite(mu)) return 1;
   const unsampled = gaussianDelta(mu, epsilon);
   if (tally.samples.length === 0) return unsampled;
-  const { remove, add } = composeCharges(charges, { epsilon }, { adjacency });
+  const { remove, add } = composeCharges(charges, { epsilon }, options);
   return Math.min(unsampled, Math.max(remove.deltaAt(epsilon), add.deltaAt(epsilon)));
 }

@@ -92,6 +92,6 @@ export function bestTilt(parts: readonly PairCount[], target: Target, deviation:
     const moment = composedLogMoment(parts, theta) + logPeak(theta);
     return 'delta' in target ? (moment - Math.log(target.delta)) / theta : moment - theta * target.epsilon;
   };
-  const { x, value: bound } = valley(1e-2, Math.max(10, 200 / deviation), 16, value);
+  const { x, value: bound } = valley(1e-2, Math.max(10, 200 / deviation), 13, value);
   return { theta: x, bound };
 }
