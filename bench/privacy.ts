@@ -9,6 +9,7 @@ import { machineInWords } from './machine.ts';
 const sections: Readonly<Record<string, () => Promise<unknown>>> = {
   goldens: async () => (await import('./privacy-goldens.ts')).measureGoldens(),
   accountants: async () => (await import('./privacy-accountants.ts')).measureAccountants(),
+  noise: async () => (await import('./privacy-noise.ts')).noiseBench(),
 };
 
 export async function run(args: readonly string[]): Promise<void> {

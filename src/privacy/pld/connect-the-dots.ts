@@ -10,12 +10,12 @@ import type { LossPair } from './loss-pair.ts';
 
 /** A continuous pair whose outcome is one number, in which the loss rises. */
 export interface LossLine {
-  /** Outcomes outside [low, high] are counted in the masses below. */
+  /** Outcomes outside [low, high] are counted whole: what lies above as loss infinity, what lies below as infinity in the reversed pair. */
   readonly low: number;
   readonly high: number;
-  /** P (and at most as much of Q) below `low`; P above `high` (counted as loss infinity); Q below `low` (infinity when reversed). */
-  readonly massBelow: number;
+  /** P above `high`. */
   readonly massAbove: number;
+  /** Q below `low`. */
   readonly reverseMassBelow: number;
   /** Over a piece so long the density is a polynomial of degree 7 to about 1e-12. */
   readonly pieceLength: number;
@@ -69,8 +69,10 @@ export function discretiseLine(line: LossLine, grid: number): LossPair {
     masses[cell + 1]! += toUpper;
     left = right;
   }
-  // Losses below the lowest are at most as large as the first cell's upper end.
-  masses[1]! += line.massBelow;
+  // What is infinite one way has a finite loss the other way, and counts there too. P below `low` is at most e^(loss at low) times Q, at losses below
+  // the first cell's upper end; Q above `high` at most e^-(loss at high) times P, at losses above the last cell's lower end.
+  masses[1]! += line.reverseMassBelow * Math.exp(line.lossAt(low));
+  masses[masses.length - 2]! += line.massAbove;
   return { grid, first, masses, infinityMass: line.massAbove, reverseInfinityMass: line.reverseMassBelow };
 }
 

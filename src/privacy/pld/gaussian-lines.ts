@@ -18,7 +18,7 @@ export function gaussianLine(mu: number): LossLine {
   const half = (mu * mu) / 2;
   return {
     low: -REACH, high: mu + REACH,
-    massBelow: BEYOND_REACH, massAbove: BEYOND_REACH, reverseMassBelow: BEYOND_REACH,
+    massAbove: BEYOND_REACH, reverseMassBelow: BEYOND_REACH,
     pieceLength: pieceLengthOf(mu),
     lossAt: (z) => mu * z - half,
     outcomeAt: (loss) => (loss + half) / mu,

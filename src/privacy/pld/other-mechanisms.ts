@@ -11,7 +11,7 @@ export function laplacePair(scale: number, grid: number): LossPair {
   checkPositive('scale', scale);
   const atoms = discretiseAtoms([{ loss: 1 / scale, mass: 0.5 }, { loss: -1 / scale, mass: Math.exp(-1 / scale) / 2 }], grid);
   const between = discretiseLine({
-    low: 0, high: 1, massBelow: 0, massAbove: 0, reverseMassBelow: 0,
+    low: 0, high: 1, massAbove: 0, reverseMassBelow: 0,
     pieceLength: scale / 4,
     lossAt: (u) => (2 * u - 1) / scale,
     outcomeAt: (loss) => (loss * scale + 1) / 2,
