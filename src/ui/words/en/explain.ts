@@ -32,7 +32,7 @@ export const explain = {
     part: (name: string, count: number, all: number) => `${name} was cancelled: ${f.count(count)} of ${rows(all)} are labelled`,
     partHint: 'The file that you can save holds these rows alone; its name says so.',
     cancelled: (name: string) => `${name} was cancelled before any row was labelled.`,
-    by: (run: number) => `labelled by run ${run}`,
+    by: (run: number) => `by the model of run ${run}`,
     cancelling: 'Ending after the rows in hand',
     left: (seconds: number) => `about ${f.span(seconds)} left`,
     spoken: (percent: number) => `Classifying: ${f.percent(percent / 100)}`,

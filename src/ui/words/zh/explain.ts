@@ -33,7 +33,7 @@ export const explain: Words['explain'] = {
     part: (name, count, all) => `${name} 已取消：${rows(all)}中已标注 ${rows(count)}`,
     partHint: '可保存的文件只包含这些行；文件名会注明。',
     cancelled: (name) => `${name} 在标注任何一行之前已取消。`,
-    by: (run) => `由第 ${run} 次运行标注`,
+    by: (run) => `由第 ${run} 次运行的模型标注`,
     cancelling: '处理完手头的行后结束',
     left: (seconds) => `约剩 ${f.span(seconds)}`,
     spoken: (percent) => `判断中：${f.percent(percent / 100)}`,
