@@ -35,7 +35,7 @@ const NOTHING = -700;
 /** The highest losses are cut so that this share of delta is lost to them. */
 const CUT_SHARE = 1e-8;
 
-interface Window {
+interface Span {
   readonly bottom: number;
   readonly top: number;
   /** The largest sum that any releases can have. */
@@ -43,7 +43,7 @@ interface Window {
 }
 
 /** Grid points between which all but a sliver of the tilted composition lies (Chernoff at both ends). */
-function windowOf(parts: readonly PairCount[], grid: number, theta: number, kappa: number, deviation: number): Window {
+function spanOf(parts: readonly PairCount[], grid: number, theta: number, kappa: number, deviation: number): Span {
   const margin = -Math.log(OUTSIDE_WINDOW);
   const [low, high] = [0.05 / deviation, 50 / deviation];
   const top = valley(low, high, 7, (s) => (composedLogMoment(parts, theta + s) - kappa + margin) / s).value;
@@ -128,14 +128,14 @@ export function composePld(parts: readonly PairCount[], target: Target, mostPoin
   }
   const { theta } = tilt;
   const kappa = composedLogMoment(used, theta);
-  const window = windowOf(used, grid, theta, kappa, deviation);
-  const points = 2 ** Math.max(3, Math.ceil(Math.log2(window.top - window.bottom + 1)));
+  const span = spanOf(used, grid, theta, kappa, deviation);
+  const points = 2 ** Math.max(3, Math.ceil(Math.log2(span.top - span.bottom + 1)));
   if (!(points <= mostPoints)) return null;
   const { masses, error } = convolve(used, theta, points);
 
   // delta at grid point k is e^(kappa - theta k grid) D_k with D_k = sum over j > k of r^(j-k) (1 - s^(j-k)) tilted_j, r = e^(-theta grid),
   // s = e^-grid; by D_k = r (D_k+1 + (1 - s) V_k+1), V_k = tilted_k + r s V_k+1 nothing cancels.
-  const { bottom, highest } = window;
+  const { bottom, highest } = span;
   const top = bottom + points - 1;
   const lowest = Math.max(0, bottom);
   const r = Math.exp(-theta * grid);
@@ -146,7 +146,7 @@ export function composePld(parts: readonly PairCount[], target: Target, mostPoin
   const logAt = (k: number) => kappa + scale - theta * k * grid;
   const spread = (error * r * rest) / (-Math.expm1(-theta * grid) * -Math.expm1(-(theta + 1) * grid));
   const infinity = infinityOf(used);
-  const aboveWindow = window.top < highest ? Math.exp(Math.min(0, logAt(window.top))) * OUTSIDE_WINDOW : 0;
+  const aboveWindow = span.top < highest ? Math.exp(Math.min(0, logAt(span.top))) * OUTSIDE_WINDOW : 0;
   const lost = infinity + aboveWindow;
   const sums = new Float64Array(Math.max(1, top - lowest + 1));
   let [d, v] = [0, 0];
