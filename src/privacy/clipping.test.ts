@@ -95,7 +95,7 @@ describe('createGradientAccumulator', () => {
   it('zeroes a unit that is not finite and still counts it', () => {
     const accumulator = createGradientAccumulator({ length: 2, clipNorm: 1 });
     for (const bad of [[NaN, 0], [Infinity, 1], [-Infinity, Infinity]]) accumulator.addUnit(Float32Array.from(bad));
-    expect(accumulator.result()).toEqual({ sum: new Float64Array(2), gridScale: accumulator.gridScale, unitCount: 3 });
+    expect(accumulator.result()).toEqual({ sum: new Float64Array(2), gridScale: accumulator.gridScale, sensitivity: accumulator.sensitivity, unitCount: 3 });
     expect(() => accumulator.addUnit(new Float32Array(3))).toThrow();
     expect(() => accumulator.addUnit(new Float32Array(2), 0, 2)).toThrow();
   });

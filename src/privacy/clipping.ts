@@ -16,10 +16,9 @@ export interface Grid {
   readonly sensitivity: number;
 }
 
-/** Integers over `gridScale`, and the number of units that were offered, zeroed ones included. */
-export interface IntegerSum {
+/** Integers over `gridScale`, the bound that units were clipped to, and the number of units that were offered, zeroed ones included. */
+export interface IntegerSum extends Grid {
   readonly sum: Float64Array;
-  readonly gridScale: number;
   readonly unitCount: number;
 }
 
@@ -178,7 +177,7 @@ export function createHeadAccumulator(shape: { readonly classes: number; readonl
     },
     result() {
       flush();
-      return { sum: sum.slice(), gridScale: grid.gridScale, unitCount };
+      return { ...grid, sum: sum.slice(), unitCount };
     },
   };
 }
@@ -236,6 +235,6 @@ export function createGradientAccumulator(shape: { readonly length: number; read
       }
       if (clipToIntegers(vector, grid.gridScale, grid.sensitivity)) for (let i = 0; i < length; i++) sum[i]! += vector[i]!;
     },
-    result: () => ({ sum: sum.slice(), gridScale: grid.gridScale, unitCount }),
+    result: () => ({ ...grid, sum: sum.slice(), unitCount }),
   };
 }

@@ -46,6 +46,7 @@ describe('clipped sums', () => {
           expect(change).toBeLessThanOrEqual(clip[name]);
           expect(change).toBeGreaterThan(0);
         }
+        expect(whole.sensitivity).toBe(Math.floor(clip[name] * whole.gridScale));
       }
     });
 

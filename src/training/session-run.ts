@@ -88,8 +88,7 @@ export class SessionRun {
     this.#charges.push(release.mechanism);
     const total = addClippedSums(parts, release.expected.length);
     checkClippedSum(total, release.expected);
-    const sensitivity = Math.floor(release.expected.clipNorm * total.gridScale);
-    const noise = await gaussianIntegers(keys, release.step, release.tensor, total.sum.length, release.mechanism.noiseMultiplier * sensitivity);
+    const noise = await gaussianIntegers(keys, release.step, release.tensor, total.sum.length, release.mechanism.noiseMultiplier * total.sensitivity);
     return total.sum.map((value, i) => (value + noise[i]!) / total.gridScale);
   }
 

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../ground/errors.ts';
+import { createGradientAccumulator } from '../privacy/clipping.ts';
 import { composedEpsilon } from '../privacy/composition.ts';
 import { testStream, watchedStream } from '../privacy/testing/streams.ts';
 import { recipeBudget } from './full-batch-head.ts';
 import { runSession } from './session.ts';
 import { SessionControl } from './session-control.ts';
+import type { Plan } from './plan.ts';
+import { streamTensors } from './stream-tensors.ts';
 import { nanoPlans, nanoSession, nanoUnits, RecordingLedger } from './testing/nano-session.ts';
 import type { ClippedSum, Trainer } from './trainer.ts';
 
@@ -64,11 +67,24 @@ describe('the door', () => {
       },
     };
   };
+  /** The first call is the start-up check's, which sees an honest trainer. */
+  function afterCheck<Arguments extends readonly unknown[]>(honest: (...args: Arguments) => Promise<ClippedSum>, later: (...args: Arguments) => Promise<ClippedSum>): (...args: Arguments) => Promise<ClippedSum> {
+    let checks = 1;
+    return (...args) => (checks-- > 0 ? honest(...args) : later(...args));
+  }
+  /** The sum of the 24 units of one of two trainers, each clipped to `clipNorm`. */
+  const clippedTo = (clipNorm: number, length: number): ClippedSum => {
+    const accumulator = createGradientAccumulator({ length, clipNorm });
+    for (let unit = 0; unit < 24; unit++) accumulator.addUnit(new Float64Array(length).fill(0.01));
+    return accumulator.result();
+  };
   const faults: Record<string, (sum: ClippedSum) => ClippedSum> = {
     'a sum that is not finite': (sum) => ({ ...sum, sum: sum.sum.map((value, i) => (i === 3 ? NaN : value)) }),
     'a sum off the grid': (sum) => ({ ...sum, sum: sum.sum.map((value) => value + 0.5) }),
     'a unit too many': (sum) => ({ ...sum, unitCount: sum.unitCount + 1 }),
     'a norm beyond count times K': (sum) => ({ ...sum, sum: sum.sum.map((value, i) => (i === 0 ? 49 * Math.floor(0.3 * sum.gridScale) : value)) }),
+    'a sum clipped to another bound': (sum) => ({ ...sum, sensitivity: sum.sensitivity + 1 }),
+    'a sum that bears no bound': (sum) => ({ ...sum, sensitivity: NaN }),
     'a shorter sum': (sum) => ({ ...sum, sum: sum.sum.slice(1) }),
   };
   for (const [name, change] of Object.entries(faults)) {
@@ -78,6 +94,27 @@ describe('the door', () => {
       await expect(runSession(input)).rejects.toMatchObject({ code: 'training/sum-check' });
       expect(checkpoints.saved.map(({ step }) => step)).toEqual([0]);
       expect(training(ledger)).toHaveLength(2);
+    });
+  }
+
+  /** Trainers that are told a clip norm half as large again as the one that the noise and the charge were computed from. */
+  const misclipped: Record<string, { readonly plan: Plan; readonly released: number; readonly spoil: (trainer: Trainer) => Partial<Trainer> }> = {
+    'the gradients of a head': { plan: nanoPlans.fullBatch(48), released: 1, spoil: (trainer) => ({ headGradientSum: afterCheck(trainer.headGradientSum, (weights, classes, clipNorm, biasInput) => trainer.headGradientSum(weights, classes, clipNorm * 1.5, biasInput)) }) },
+    'the gradients of LoRA': { plan: nanoPlans.dpSgd(48), released: 0, spoil: (trainer) => ({ loraGradientSum: afterCheck(trainer.loraGradientSum, (theta, units, clipNorm) => trainer.loraGradientSum(theta, units, clipNorm * 1.5)) }) },
+    'the mean of the features': { plan: nanoPlans.fullBatch(48), released: 0, spoil: (trainer) => ({ featureSum: async () => clippedTo(1.5, (await trainer.featureSum()).sum.length) }) },
+  };
+  for (const [name, { plan, released, spoil }] of Object.entries(misclipped)) {
+    it(`refuses ${name} clipped to another norm than the noise was scaled for, in one trainer or in all`, async () => {
+      for (const spoiled of [[0], [0, 1], [1]]) {
+        const base = nanoSession(plan, { trainerCount: 2 });
+        const trainers = base.input.trainers.map((trainer, index) => (spoiled.includes(index) ? { ...trainer, ...spoil(trainer) } : trainer));
+        const keys = watchedStream(testStream(6));
+        const { input, checkpoints } = nanoSession(plan, { trainers, keys });
+        await expect(runSession(input)).rejects.toMatchObject({ code: 'training/sum-check' });
+        // Noise is drawn for what was released before, and for nothing else.
+        expect(keys.calls.filter(([, tensor]) => tensor === streamTensors.gradient || tensor === streamTensors.featureMean)).toHaveLength(released);
+        expect(checkpoints.saved.every(({ step }) => step === 0)).toBe(true);
+      }
     });
   }
 

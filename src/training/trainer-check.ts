@@ -8,10 +8,10 @@ function clipError(device: string, norm: number): BedsideError {
   return new BedsideError('training/clip-check', 'device', `The trainer on ${device} did not clip a giant gradient: its norm is ${norm.toPrecision(3)} times the clip norm, expected at most 1 and not 0. Training has not begun.`, 'Choose another backend in the settings.', { device, norm });
 }
 
-function normOverClip({ sum, gridScale }: ClippedSum, clipNorm: number): number {
+function normOverClip({ sum, sensitivity }: ClippedSum): number {
   let squared = 0;
   for (const value of sum) squared += value * value;
-  return Math.sqrt(squared) / Math.floor(clipNorm * gridScale);
+  return Math.sqrt(squared) / sensitivity;
 }
 
 /** Clip norm of the check: a tenth of the made-up row's gradient or less, and coarse enough for the grid of the head. */
@@ -42,6 +42,6 @@ export async function checkTrainerClips(trainer: Trainer, plan: PrivatePlan, cla
     const { theta } = loraStart(shape, adapter, 1);
     sum = await trainer.loraGradientSum(theta.map((value) => value * 10), [0], smallClip);
   }
-  const norm = normOverClip(sum, smallClip);
-  if (sum.unitCount !== 1 || !(norm > 0.9 && norm <= 1)) throw clipError(trainer.device, norm);
+  const norm = normOverClip(sum);
+  if (sum.unitCount !== 1 || sum.sensitivity !== Math.floor(smallClip * sum.gridScale) || !(norm > 0.9 && norm <= 1)) throw clipError(trainer.device, norm);
 }

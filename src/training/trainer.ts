@@ -16,7 +16,7 @@ export interface TokenizedUnit {
   readonly rows: readonly TokenizedRow[];
 }
 
-/** Integer sum of clipped contributions, exact in float64, and the number of units in it. The only thing a private step returns. */
+/** Integer sum of clipped contributions, exact in float64, the bound K that each was clipped to, and the number of units in it. The only thing a private step returns. */
 export type ClippedSum = IntegerSum;
 
 /** Sum of gradients that nothing clips, for plans that are not private, and the number of rows in it. */
