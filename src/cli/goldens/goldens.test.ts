@@ -27,12 +27,13 @@ async function runChanged(name: string, change: (json: Record<string, Record<str
 
 describe('the project\'s own fixtures', () => {
   it('all pass, with every family known and every field under a rule', async () => {
-    const reports = await runFolder(fixtures, () => undefined);
+    // `npm run goldens` makes every comparison; here the long ones are made for every eighth entry.
+    const reports = await runFolder(fixtures, () => undefined, true);
     expect(reports.map(({ format, failed, firstFailures }) => ({ format, failed, firstFailures })).filter(({ failed }) => failed > 0)).toEqual([]);
     expect(reports.map(({ format }) => format)).toEqual(['clipping', 'energy', 'fairness', 'minilm', 'privacy']);
     for (const { families } of reports) for (const { family, unknownFields } of families) expect({ family, unknownFields }).toEqual({ family, unknownFields: [] });
     // What is built may not slip back to "not implemented".
-    expect(Object.fromEntries(reports.map(({ format, passed }) => [format, passed]))).toEqual({ clipping: 2, energy: 54, fairness: 27, minilm: 29, privacy: 1082 });
+    expect(Object.fromEntries(reports.map(({ format, passed }) => [format, passed]))).toEqual({ clipping: 2, energy: 54, fairness: 27, minilm: 29, privacy: 1188 });
   }, 120_000);
 });
 

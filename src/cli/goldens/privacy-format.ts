@@ -6,7 +6,7 @@ import { pldEpsilon } from '../../privacy/pld/pld.ts';
 import { epsilonOfOrder, rdpOfPoissonGaussian, rdpToEpsilon } from '../../privacy/rdp.ts';
 import { singleStepDelta } from '../../privacy/single-step.ts';
 import type { Compare } from './compare.ts';
-import { entriesByKey, listOf, numberOf, recordedOf, textOf, type Family, type Format, type JsonObject } from './format.ts';
+import { entriesByKey, isDue, listOf, numberOf, recordedOf, textOf, type Family, type Format, type JsonObject } from './format.ts';
 import { chargesOf, compareByDelta, phaseOf, type Phase } from './privacy-entries.ts';
 import { privacyNoiseFamilies } from './privacy-noise-format.ts';
 import { dpAccountingOrders, opacusOrders } from './privacy-orders.ts';
@@ -23,12 +23,12 @@ function leastEpsilon(curve: readonly number[], orders: readonly number[], delta
   return Math.min(...orders.map((order, index) => epsilonOfOrder(curve[index]!, order, delta)));
 }
 
-function compareRdp(entry: JsonObject, compare: Compare, phases: readonly Phase[]): void {
+function compareBoth(entry: JsonObject, compare: Compare, phases: readonly Phase[], isPldDue: boolean): void {
   const opacus = curveOf(phases, opacusOrders);
   compareByDelta(entry, 'opacus_rdp', compare, (delta) => leastEpsilon(opacus, opacusOrders, delta));
   const theirs = curveOf(phases, dpAccountingOrders);
   compareByDelta(entry, 'dp_accounting_rdp', compare, (delta) => rdpToEpsilon(dpAccountingOrders, theirs, delta).epsilon);
-  comparePld(entry, compare, phases);
+  if (isPldDue) comparePld(entry, compare, phases);
 }
 
 /** ln of a decimal number that may lie below the smallest float64. */
@@ -41,9 +41,9 @@ const families: readonly Family[] = [
   {
     name: 'dpsgd',
     fields: privacyRules.dpsgd,
-    check(entry, compare) {
+    check(entry, compare, source) {
       const [sigma, q, steps] = phaseOf(entry);
-      compareRdp(entry, compare, [[sigma, q, steps]]);
+      compareBoth(entry, compare, [[sigma, q, steps]], isDue(source));
       compareByDelta(entry, 'exact_analytic_gaussian', compare, (delta) => gaussianEpsilon(Math.sqrt(steps) / sigma, delta));
     },
   },
@@ -93,8 +93,8 @@ const families: readonly Family[] = [
   {
     name: 'heterogeneous',
     fields: privacyRules.heterogeneous,
-    check(entry, compare) {
-      compareRdp(entry, compare, listOf(entry, 'phases') as readonly Phase[]);
+    check(entry, compare, source) {
+      compareBoth(entry, compare, listOf(entry, 'phases') as readonly Phase[], isDue(source));
     },
   },
   {
@@ -118,11 +118,11 @@ const families: readonly Family[] = [
   {
     name: 'calibration_sigma',
     fields: privacyRules.calibration_sigma,
-    check(entry, compare) {
+    check(entry, compare, source) {
       const [q, steps, delta] = [numberOf(entry, 'q'), numberOf(entry, 'steps'), numberOf(entry, 'delta')];
       const target = { epsilon: numberOf(entry, 'target_epsilon'), delta, samplingRate: q, steps };
       compare('sigma_rdp', calibrateNoiseMultiplier({ ...target, orders: dpAccountingOrders }), recordedOf(entry, 'sigma_rdp'));
-      compare('sigma_pld', calibrateNoiseMultiplierPld(target), recordedOf(entry, 'sigma_pld'));
+      if (isDue(source)) compare('sigma_pld', calibrateNoiseMultiplierPld(target), recordedOf(entry, 'sigma_pld'));
       compare('opacus_eps_at_sigma_rdp', leastEpsilon(curveOf([[numberOf(entry, 'sigma_rdp'), q, steps]], opacusOrders), opacusOrders, delta), recordedOf(entry, 'opacus_eps_at_sigma_rdp'));
     },
   },

@@ -24,16 +24,18 @@ function epsilonOfPairs(parts: readonly { readonly pair: LossPair; readonly coun
   return Math.max(...directions.map((direction) => composePld(direction, { delta }, Infinity)?.epsilonAt(delta) ?? Infinity));
 }
 
-/** Compares what is recorded of one composition of charges. One transform answers for all deltas: each is an upper bound wherever it is asked. */
+/** Compares what is recorded of one composition of charges, on the reference's grid: like with like. One transform answers for all deltas: each is an upper bound wherever it is asked. */
 export function comparePld(entry: JsonObject, compare: Compare, phases: readonly Phase[]): void {
-  if (!isJsonObject(entry['pld'])) return;
+  const { pld } = entry;
+  if (!isJsonObject(pld)) return;
+  const grid = numberOf(pld, 'h');
   const charges = chargesOf(phases);
-  const composed = composeCharges(charges, { delta: MIDDLE_DELTA });
+  const composed = composeCharges(charges, { delta: MIDDLE_DELTA }, { grid });
   const { remove, add } = composed;
   compareByDelta(entry, 'pld.eps', compare, (delta) => Math.max(remove.epsilonAt(delta), add.epsilonAt(delta)));
   compareByDelta(entry, 'pld.remove', compare, (delta) => remove.epsilonAt(delta));
   compareByDelta(entry, 'pld.add', compare, (delta) => add.epsilonAt(delta));
-  compareDeltas(entry['pld'], compare, composed, charges);
+  compareDeltas(pld, compare, composed, charges);
   const prv = entry['prv_ms'];
   if (isJsonObject(prv)) compareEstimates(prv, 'prv_ms', compare, (delta) => Math.max(remove.epsilonAt(delta), add.epsilonAt(delta)));
 }
@@ -51,8 +53,8 @@ function compareDeltas(pld: JsonObject, compare: Compare, middle: ComposedPld, c
     if (expected < REFERENCE_CUT) continue;
     const at = Number(epsilon);
     const isMiddle = expected > 1e-9 && Math.max(middle.remove.deltaAt(at), middle.add.deltaAt(at)) < 1;
-    if (!isMiddle && expected > 1e-9) large ??= composeCharges(charges, { epsilon: at });
-    const { remove, add } = isMiddle ? middle : (expected > 1e-9 && large) || composeCharges(charges, { epsilon: at });
+    if (!isMiddle && expected > 1e-9) large ??= composeCharges(charges, { epsilon: at }, { grid: middle.grid });
+    const { remove, add } = isMiddle ? middle : (expected > 1e-9 && large) || composeCharges(charges, { epsilon: at }, { grid: middle.grid });
     compare('pld.delta_at_eps', Math.max(remove.deltaAt(at), add.deltaAt(at)), expected);
   }
 }

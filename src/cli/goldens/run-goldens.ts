@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isJsonObject } from '../../engine/model/json.ts';
 import { Tally, type FamilyReport } from './compare.ts';
-import type { Format, JsonObject } from './format.ts';
+import type { Format, JsonObject, Source } from './format.ts';
 import { formats } from './formats.ts';
 
 export interface FileReport {
@@ -25,13 +25,13 @@ function uncompared(family: string, entries: number, status: 'not implemented' |
   return { family, entries, passed: 0, failed, worstAbsolute: 0, worstRelative: 0, status, firstFailures: failed > 0 ? [`${family}: no such family is known`] : [], unknownFields: [] };
 }
 
-async function runFamily(format: Format, name: string, entries: readonly JsonObject[], source: { readonly folder: string; readonly json: JsonObject }): Promise<FamilyReport> {
+async function runFamily(format: Format, name: string, entries: readonly JsonObject[], source: Omit<Source, 'index'>): Promise<FamilyReport> {
   const family = format.families.find((one) => one.name === name);
   if (!family) return uncompared(name, entries.length, 'unknown family');
   const { check, fields } = family;
   if (!check) return uncompared(name, entries.length, 'not implemented');
   const tally = new Tally(name, fields);
-  for (const [index, entry] of entries.entries()) await tally.entry(`${name} ${index}`, Object.keys(entry), (compare) => check(entry, compare, source));
+  for (const [index, entry] of entries.entries()) await tally.entry(`${name} ${index}`, Object.keys(entry), (compare) => check(entry, compare, { ...source, index }));
   return tally.report();
 }
 
@@ -57,8 +57,8 @@ export function parseReference(text: string): unknown {
   return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (token) => (token.startsWith('"') ? token : `"${token}"`)));
 }
 
-/** Runs one reference file against the code. A file of no known format has one failed entry. */
-export async function runFile(path: string, folder: string): Promise<FileReport> {
+/** Runs one reference file against the code. A file of no known format has one failed entry. `isQuick` leaves out most of what takes long. */
+export async function runFile(path: string, folder: string, isQuick = false): Promise<FileReport> {
   const file = basename(path);
   let json: unknown;
   try {
@@ -70,7 +70,7 @@ export async function runFile(path: string, folder: string): Promise<FileReport>
   if (!isJsonObject(json) || !format) return reportOf(file, 'unknown', [uncompared('unknown format', 1, 'unknown family')]);
   const families: FamilyReport[] = [];
   try {
-    for (const [name, entries] of format.entriesOf(json)) families.push(await runFamily(format, name, entries, { folder, json }));
+    for (const [name, entries] of format.entriesOf(json)) families.push(await runFamily(format, name, entries, { folder, json, isQuick }));
   } catch (error) {
     families.push({ ...uncompared('malformed', 1, 'unknown family'), firstFailures: [error instanceof Error ? error.message : String(error)] });
   }
@@ -78,11 +78,11 @@ export async function runFile(path: string, folder: string): Promise<FileReport>
 }
 
 /** Runs every JSON file of a folder, in order of name. */
-export async function runFolder(folder: string, onReport: (report: FileReport) => void): Promise<readonly FileReport[]> {
+export async function runFolder(folder: string, onReport: (report: FileReport) => void, isQuick = false): Promise<readonly FileReport[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
   const reports: FileReport[] = [];
   for (const name of names) {
-    const report = await runFile(join(folder, name), folder);
+    const report = await runFile(join(folder, name), folder, isQuick);
     onReport(report);
     reports.push(report);
   }
