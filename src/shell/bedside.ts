@@ -190,7 +190,7 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     setSentences: (id, sentences) => table((remote) => remote.setSentences(id, sentences)),
     setAsideRows: (id) => table((remote) => remote.setAsideRows(id)),
 
-    proposePlan: (id, onProgress = () => undefined, signal = new AbortController().signal) => cancellable(signal, (remote, callId) => remote.proposePlan(id, callId, proxy(onProgress))),
+    proposePlan: (id, onProgress = () => undefined, signal = new AbortController().signal) => cancellable(signal, (remote, callId) => remote.proposePlan(id, callId, proxy((progress) => !signal.aborted && onProgress(progress)))),
     forecast: (id, plan) => guard((remote) => remote.forecast(id, plan)),
     budget: async (id): Promise<BudgetReport> => {
       const budget = await guard((remote) => remote.budget(id));

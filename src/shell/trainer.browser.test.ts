@@ -35,7 +35,7 @@ describe('trainer workers', () => {
     const [first, second] = await Promise.all(trainers.map((trainer) => trainer.encode(rows, features)));
     expect(first).toHaveLength(rows.length * trainers[0]!.shape.width);
     expect(second).toEqual(first);
-    expect((await crew.device()).device).toContain('2 workers');
+    expect((await crew.device()).device.workers).toBe(2);
   });
 
   it('sum clipped features exactly, however the units are shared', async () => {
