@@ -110,7 +110,8 @@ async function labelledCsv(table: Pick<RawTable, 'header' | 'rows' | 'unreadable
 
 /**
  * Labels every readable row of a file; the file comes back as CSV with `predicted_label` and `confidence` added. Rows without text stay empty.
- * Cancelled, it gives the rows that are labelled, and those alone; where there are none it throws `cancelled`.
+ * Cancelled, it gives every row as well, with both columns empty where a row was not reached: rows are labelled by length, so those that are done lie
+ * scattered, and only the whole table in its order can be joined back. Where none is labelled it throws `cancelled`.
  */
 export async function classifyTable(classifier: Classifier, file: File, trainedName: string | null, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<LabelledFile> {
   const table = await parseTable({ fileName: file.name, bytes: new Uint8Array(await file.arrayBuffer()), decode: (bytes, encoding) => new TextDecoder(encoding).decode(bytes), pause: takeTurn, isCancelled: () => signal.aborted });
@@ -118,8 +119,6 @@ export async function classifyTable(classifier: Classifier, file: File, trainedN
   const rows = table.rows.filter(({ cells }) => cells[column]!.trim() !== '');
   const labelled = await labelRows(classifier, rows, column, signal, onProgress);
   const counts = { done: labelled.length, total: rows.length };
-  if (labelled.length === rows.length) return { table: await labelledCsv(table, labelled), ...counts };
-  if (labelled.length === 0) throw classifyCancelled();
-  const own = new Set(labelled.map(({ row }) => row));
-  return { table: await labelledCsv({ header: table.header, rows: table.rows.filter(({ row }) => own.has(row)), unreadable: [] }, labelled), ...counts };
+  if (labelled.length === 0 && rows.length > 0) throw classifyCancelled();
+  return { table: await labelledCsv(table, labelled), ...counts };
 }
