@@ -21,6 +21,8 @@ describe('the built-in sample', () => {
   test('220 persons with 1 to 6 notes and one sex, age band and language each', () => {
     const byPerson = new Map([...new Set(dataset.notes.map(({ person }) => person))].map((person) => [person, dataset.notes.filter((note) => note.person === person)]));
     expect(byPerson.size).toBe(220);
+    // A real file's ids must not be taken for these people.
+    for (const person of byPerson.keys()) expect(person).toMatch(/^sample-\d{3}$/);
     for (const notes of byPerson.values()) {
       expect(notes.length).toBeGreaterThanOrEqual(1);
       expect(notes.length).toBeLessThanOrEqual(6);

@@ -112,7 +112,8 @@ function writeNote(meant: Specialty, person: SamplePerson, random: Random): stri
 
 function drawPersons(random: Random): SamplePerson[] {
   return Array.from({ length: personCount }, (_, index) => ({
-    id: `P${String(index + 1).padStart(3, '0')}`,
+    // No hospital's number looks like this: the ledger takes equal ids of two files for one person.
+    id: `sample-${String(index + 1).padStart(3, '0')}`,
     sex: random() < 0.54 ? 'female' : 'male',
     ageBand: pickWeighted([['18-39', 0.22], ['40-64', 0.35], ['65-79', 0.28], ['80+', 0.15]] as const, random),
     language: pickWeighted([['English', 0.72], ['Spanish', 0.12], ['Arabic', 0.09], ['Polish', 0.07]] as const, random),
