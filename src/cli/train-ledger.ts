@@ -6,6 +6,7 @@ import { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf, normaliseText, personNamingOf, unitHash } from '../privacy/unit-hash.ts';
 import type { Note } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
+import { roundUp, roundUpTo } from '../ground/rounding.ts';
 import { ledgerCharges } from '../training/ledger-charges.ts';
 import type { PrivatePlan } from '../training/plan.ts';
 import { plannedCharges } from '../training/planned-charges.ts';
@@ -23,10 +24,10 @@ export interface TrainLedger {
   end(state: RunEvent['state']): Promise<void>;
 }
 
-const round = (value: number) => Number(value.toPrecision(3));
+const round = (value: number) => roundUp(value, 3);
 
 /** A limit that the run would fit into, for a hint: two decimals, rounded up. */
-const enough = (epsilon: number) => Math.ceil(epsilon * 100) / 100;
+const enough = (epsilon: number) => roundUpTo(epsilon, 2);
 
 function earlierFilesOverLimit(after: number, limit: number): BedsideError {
   return new BedsideError('budget/earlier-over-limit', 'budget', `Notes of an earlier file may be of the same people, and with this run they would have spent epsilon ${round(after)}, beyond their limit of ${round(limit)}. Nothing was charged.`, `Give a smaller --epsilon, another --ledger where no one is in both files, or --limit ${enough(after)} in the knowledge of what that gives up.`);

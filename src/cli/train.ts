@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { estimateEnergyWh } from '../energy/estimate.ts';
 import { codeVersion } from '../ground/version.ts';
+import { roundUp } from '../ground/rounding.ts';
 import { releasableBecause } from '../privacy/doors.ts';
 import { rememberCharges } from '../training/charged-parts.ts';
 import { evaluateHeldOut } from '../training/evaluate.ts';
@@ -116,9 +117,9 @@ async function train(options: TrainOptions): Promise<void> {
       n_train: split.training.length, n_test: split.heldOut.length, seconds, energy_wh: energyWh, device: engine.device, model: options.out,
     };
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-    else process.stdout.write(`accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${statement.epsilon.toPrecision(3)} (delta ${statement.delta.toPrecision(2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}\n`);
+    else process.stdout.write(`accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${roundUp(statement.epsilon, 3)} (delta ${roundUp(statement.delta, 2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}\n`);
     say(`Accuracy, macro-F1 and the per-class scores are exact and for your eyes${outcome.releasedAccuracy ? '; released_accuracy alone was charged and may leave' : ', and none of them is in the model folder'}.`);
-    if (ledger) say(`These rows have spent epsilon ${ledger.spent().toPrecision(3)} in all runs of this ledger.`);
+    if (ledger) say(`These rows have spent epsilon ${roundUp(ledger.spent(), 3)} in all runs of this ledger.`);
   } finally {
     await close();
   }

@@ -1,4 +1,5 @@
 import { BedsideError } from '../ground/errors.ts';
+import { roundUpTo } from '../ground/rounding.ts';
 
 const askCoordinator = 'Tell whoever runs the federation; nothing of yours was sent.';
 
@@ -50,7 +51,7 @@ export function repeatedRound(round: number): BedsideError {
 }
 
 export function overBudget(epsilon: number, limit: number): BedsideError {
-  return new BedsideError('federation/over-budget', 'budget', `One more round would bring what was shared to epsilon ${epsilon.toFixed(3)}; the limit agreed on is ${limit}. This device declines further rounds.`, 'Nothing needs doing; you may leave the federation.', { epsilon, limit });
+  return new BedsideError('federation/over-budget', 'budget', `One more round would bring what was shared to epsilon ${roundUpTo(epsilon, 3)}; the limit agreed on is ${limit}. This device declines further rounds.`, 'Nothing needs doing; you may leave the federation.', { epsilon, limit });
 }
 
 export function expired(round: number): BedsideError {

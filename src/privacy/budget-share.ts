@@ -13,6 +13,7 @@
  */
 import { BedsideError } from '../ground/errors.ts';
 import { checkPositive } from '../ground/check.ts';
+import { roundDownTo, roundUp } from '../ground/rounding.ts';
 import type { LedgerState } from './balance.ts';
 import type { AllowanceEvent, BudgetEvent } from './events.ts';
 
@@ -27,8 +28,8 @@ export interface Shareable {
 }
 
 export function shareTooLarge(found: number, largest: number): BedsideError {
-  const round = (epsilon: number) => Number(epsilon.toPrecision(4));
-  return new BedsideError('settings/share-too-large', 'settings', `At most epsilon ${round(largest)} is left to go with a copy of these notes, found ${round(found)}. Nothing was given away and no file was written.`, 'Give less, or none: a copy without a share can be used and not trained privately.', { found: round(found), largest: round(largest) });
+  const values = { found: roundUp(found, 4), largest: roundDownTo(largest, 4) };
+  return new BedsideError('settings/share-too-large', 'settings', `At most epsilon ${values.largest} is left to go with a copy of these notes, found ${values.found}. Nothing was given away and no file was written.`, 'Give less, or none: a copy without a share can be used and not trained privately.', values);
 }
 
 /** What of a data set's budget could leave with a copy; null where no budget is set for it. */

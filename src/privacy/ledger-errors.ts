@@ -1,6 +1,7 @@
 import { BedsideError } from '../ground/errors.ts';
+import { roundDownTo, roundUp } from '../ground/rounding.ts';
 
-const round = (epsilon: number) => (Number.isFinite(epsilon) ? Number(epsilon.toPrecision(4)) : String(epsilon));
+const round = (epsilon: number) => (Number.isFinite(epsilon) ? roundUp(epsilon, 4) : String(epsilon));
 
 /** `isElsewhere`: the limit is that of another data set, which may hold the same people. */
 export function budgetExhausted(after: number, limit: number, isElsewhere = false): BedsideError {
@@ -10,9 +11,9 @@ export function budgetExhausted(after: number, limit: number, isElsewhere = fals
 
 /** The copy's own limit: what went along when its file was saved. */
 export function allowanceExhausted(after: number, allowance: number): BedsideError {
-  const values = { after: round(after), allowance: round(allowance) };
+  const values = { after: round(after), allowance: roundDownTo(allowance, 4) };
   if (allowance === 0) return new BedsideError('budget/no-allowance', 'budget', 'These notes came in a project file that brought no privacy budget with it, so they cannot be trained on privately here. Nothing was charged or released.', 'Train where the file came from, or have it saved there again with a share of the budget.', values);
-  return new BedsideError('budget/allowance-exhausted', 'budget', `These notes came with a share of the privacy budget, epsilon ${round(allowance)}, and this step would bring what was spent of it to ${round(after)}. Nothing was charged or released.`, 'Keep the model as it is, choose a smaller epsilon, or have the file saved again with a further share where it came from.', values);
+  return new BedsideError('budget/allowance-exhausted', 'budget', `These notes came with a share of the privacy budget, epsilon ${values.allowance}, and this step would bring what was spent of it to ${round(after)}. Nothing was charged or released.`, 'Keep the model as it is, choose a smaller epsilon, or have the file saved again with a further share where it came from.', values);
 }
 
 export function ledgerBroken(): BedsideError {

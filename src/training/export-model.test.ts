@@ -111,6 +111,20 @@ describe('an exported folder', () => {
     expect(modelCard(card({ ...plan, validationEpsilon: null }))).toContain('No score was charged, so none is stated.');
   });
 
+  it('never promises more than was charged: what does not fit its digits is rounded up', () => {
+    const facts = card(nanoPlans.fullBatch(48));
+    const { value } = facts.statement;
+    if (!value.isPrivate) throw new Error('The plan is private.');
+    const statement = { ...value, epsilon: 2.001, epsilonReplaceOne: 4.0449, delta: 1.04e-5, samplerDelta: 2.01e-16, mu: 0.56101, validation: { part: 'held-out', epsilon: 1.0001 } } as const;
+    const text = modelCard({ ...facts, accuracy: null, statement: releasableBecause('public', statement) });
+    expect(text).toContain('(epsilon, delta) = (2.01, 1.1e-5)');
+    expect(text).toContain('; 4.05 if a neighbour');
+    expect(text).toContain('of mu 0.562 in all');
+    expect(text).toContain('its rounding adds 2.1e-16 to delta');
+    expect(text).toContain('charged epsilon 1.01 for a score');
+    expect(modelCard({ ...facts, accuracy: releasableBecause('charged', { value: 0.5, low: 0.4, high: 0.6, epsilon: 1.2001 }) })).toContain('at epsilon 1.21,');
+  });
+
   it('states the promise, and says loudly where there is none', () => {
     const text = bytesToUtf8(filesOf(models['adapters']!).get('README.md')!);
     expect(text).toContain('(epsilon, delta) = (3, 1.0e-5) for each note, zero-out adjacency');

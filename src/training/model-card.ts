@@ -1,4 +1,5 @@
 import type { EnergyRange } from '../energy/estimate.ts';
+import { roundUp } from '../ground/rounding.ts';
 import type { Releasable } from '../privacy/doors.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { ReleasedAccuracy } from './charged-validation.ts';
@@ -37,6 +38,9 @@ const notCoveredWords: Readonly<Record<string, string>> = {
 };
 
 const round = (value: number, digits = 3) => String(Number(value.toPrecision(digits)));
+/** A guarantee is never said to be smaller than it is. */
+const atMost = (value: number) => String(roundUp(value, 3));
+const atMostDelta = (value: number) => roundUp(value, 2).toExponential(1);
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
 const list = (codes: readonly string[], words: Readonly<Record<string, string>>) => codes.map((code) => `- ${words[code] ?? code}`).join('\n');
 
@@ -61,12 +65,12 @@ function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
   }
   const { unit } = statement;
   return [
-    `(epsilon, delta) = (${round(statement.epsilon)}, ${statement.delta.toExponential(1)}) for each ${unit === 'row' ? 'note' : 'person'}, zero-out adjacency (the counts are public); ${round(statement.epsilonReplaceOne)} if a neighbour replaces a ${unit === 'row' ? 'note' : 'person'} by another.`,
+    `(epsilon, delta) = (${atMost(statement.epsilon)}, ${atMostDelta(statement.delta)}) for each ${unit === 'row' ? 'note' : 'person'}, zero-out adjacency (the counts are public); ${atMost(statement.epsilonReplaceOne)} if a neighbour replaces a ${unit === 'row' ? 'note' : 'person'} by another.`,
     '',
     `- Accountant: ${statement.accountant === 'exact-gaussian' ? 'exact Gaussian' : 'Rényi (RDP)'}, ${statement.accountantSettings}`,
     `- Sampling: ${statement.sampling === 'full-batch' ? 'every unit in every step' : `Poisson, rate ${round(statement.samplingRate)}, secret`}`,
-    `- Noise multiplier ${round(statement.noiseMultiplier)} a step, clip norm ${statement.clipNorm}, ${statement.steps} steps${statement.mu === null ? '' : `, one Gaussian of mu ${round(statement.mu)} in all`}`,
-    `- Noise: ${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; its rounding adds ${statement.samplerDelta.toExponential(1)} to delta`}`,
+    `- Noise multiplier ${round(statement.noiseMultiplier)} a step, clip norm ${statement.clipNorm}, ${statement.steps} steps${statement.mu === null ? '' : `, one Gaussian of mu ${atMost(statement.mu)} in all`}`,
+    `- Noise: ${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; its rounding adds ${atMostDelta(statement.samplerDelta)} to delta`}`,
     '',
     'Treated as public:', list(statement.publicFacts, publicWords), '', 'Not covered by epsilon:', list(statement.notCovered, notCoveredWords),
   ];
@@ -75,9 +79,9 @@ function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
 function scoreLine({ accuracy, counts, statement: { value: statement } }: ModelCardFacts, unit: 'persons' | 'notes'): string {
   if (accuracy) {
     const { value, low, high, epsilon } = accuracy.value;
-    return `Accuracy ${percent(value)} (95 % interval ${percent(low)} to ${percent(high)}, noise included), charged validation on ${counts ? `${counts.value.heldOutUnits} ` : ''}held-out ${unit} at epsilon ${round(epsilon)}, which composes in parallel with training.`;
+    return `Accuracy ${percent(value)} (95 % interval ${percent(low)} to ${percent(high)}, noise included), charged validation on ${counts ? `${counts.value.heldOutUnits} ` : ''}held-out ${unit} at epsilon ${atMost(epsilon)}, which composes in parallel with training.`;
   }
-  return statement.isPrivate && statement.validation ? `The held-out ${unit} were charged epsilon ${round(statement.validation.epsilon)} for a score that was not kept, so none is stated.` : 'No score was charged, so none is stated.';
+  return statement.isPrivate && statement.validation ? `The held-out ${unit} were charged epsilon ${atMost(statement.validation.epsilon)} for a score that was not kept, so none is stated.` : 'No score was charged, so none is stated.';
 }
 
 /** The README.md of an exported model. Takes values that may leave, and no others. */

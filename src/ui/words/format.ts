@@ -1,3 +1,5 @@
+import { roundDownTo, roundUp, roundUpTo } from '../../ground/rounding.ts';
+
 /** Numbers, dates and spans as a language writes them. */
 export interface Format {
   /** 1,482 */
@@ -8,9 +10,11 @@ export interface Format {
   signed(value: number, digits?: number): string;
   /** 18% */
   percent(share: number, digits?: number): string;
-  /** Epsilon to two places; the infinity sign where it cannot be resolved. */
+  /** Epsilon that was, or would be, spent, or may be: two places, rounded up; the infinity sign where it cannot be resolved. */
   epsilon(value: number): string;
-  /** 0.00001 */
+  /** Epsilon that is left or was brought along: two places, rounded down. */
+  epsilonLeft(value: number): string;
+  /** 0.00001, rounded up to two significant digits. */
   delta(value: number): string;
   /** 0.77–0.81, or with a word between where a sign would read as a dash. */
   interval(low: number, high: number, digits?: number): string;
@@ -67,8 +71,10 @@ export function createFormat(locale: string, to: string, gap: string): Format {
     rate,
     signed: (value, digits = 2) => minus((signedBy[digits] ?? signedBy[2]!).format(value)),
     percent: (share, digits = 0) => `${rate(share * 100, digits)}%`,
-    epsilon: (value) => (Number.isFinite(value) ? rate(value) : '∞'),
-    delta: (value) => small.format(value),
+    epsilon: (value) => (Number.isFinite(value) ? rate(roundUpTo(value, 2)) : '∞'),
+    // A difference of two limits may be a hair below what it is: 0.3 - 0.1.
+    epsilonLeft: (value) => rate(roundDownTo(value + 1e-12, 2)),
+    delta: (value) => small.format(roundUp(value, 2)),
     interval: (low, high, digits = 2) => (low < 0 || high < 0 ? `${rate(low, digits)} ${to} ${rate(high, digits)}` : `${rate(low, digits)}–${rate(high, digits)}`),
     short,
     shortRange: (low, high) => `${short(low)}–${short(high)}`,

@@ -87,6 +87,24 @@ describe('numbers', () => {
     expect(en.format.short(0.0312)).toBe('0.031');
   });
 
+  it('never say that less privacy was spent than was, or that more is left than is', () => {
+    for (const { format, privacy, train, runs, frame } of [en, zh]) {
+      expect([2.9983, 3, 3.0001, 0.001, 0.07].map((value) => format.epsilon(value))).toEqual(['3.00', '3.00', '3.01', '0.01', '0.07']);
+      expect([1.999, 2, 0.3 - 0.1, 0.009].map((value) => format.epsilonLeft(value))).toEqual(['1.99', '2.00', '0.20', '0.00']);
+      expect([1.04e-5, 1e-5, 2.049e-7].map((value) => format.delta(value))).toEqual(['0.000011', '0.00001', '0.00000021']);
+      expect(privacy.guess.row(1.0001, 74)).toContain('1.01');
+      expect(privacy.validation(1.0001)).toContain('1.01');
+      expect(train.budget.hintReady(3.001, 0.999)).toMatch(/3\.01.*0\.99/);
+      expect(runs.ledger.allowance(1.999, 1e-5)).toContain('1.99');
+      expect(frame.project.share.after(0.999, 1.01e-5)).toMatch(/0\.99.*0\.000011/);
+    }
+  });
+
+  it('stand in a list as each language joins it', () => {
+    expect(en.train.cost.both('1 minute', 'memory')).toBe('1 minute, memory');
+    expect(zh.train.cost.both('1分钟', zh.train.cost.memory(2))).not.toMatch(/[,;]/);
+  });
+
   it('take the plural of the language', () => {
     expect(en.data.title.ready(1)).toBe('1 note is ready to train on');
     expect(en.data.title.ready(1482)).toBe('1,482 notes are ready to train on');

@@ -74,7 +74,7 @@ export const frame = {
       all: 'All that is left',
       number: 'A number',
       field: 'Goes along, ε',
-      after: (left: number, delta: number) => `Here ε ${f.epsilon(left)} stays left; here and there it is counted at δ ${f.delta(delta)} from now on. What goes along is gone from here, even if the file is lost.`,
+      after: (left: number, delta: number) => `Here ε ${f.epsilonLeft(left)} stays left; here and there it is counted at δ ${f.delta(delta)} from now on. What goes along is gone from here, even if the file is lost.`,
       once: 'Open the file on one device only: on two it would be spent twice, and nobody would see it.',
       nothing: 'Nothing is left that could go along.',
       counting: 'Looking up what is left',

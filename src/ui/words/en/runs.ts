@@ -54,8 +54,8 @@ export const runs = {
     parts: { training: 'training', 'held-out': 'held-out' },
     budget: (limit: number, delta: number) => `Limit set: ε ${f.epsilon(limit)} at δ ${f.delta(delta)}`,
     budgetShared: (share: number, limit: number, delta: number) => `ε ${f.epsilon(share)} went along with a copy. Limit now: ε ${f.epsilon(limit)} at δ ${f.delta(delta)}`,
-    allowance: (epsilon: number, delta: number) => (epsilon > 0 ? `Opened from a project file that brought ε ${f.epsilon(epsilon)} at δ ${f.delta(delta)} with it` : 'Opened from a project file that brought no budget with it'),
-    allowanceLowered: (epsilon: number, delta: number) => `Of what the project file brought, a further copy took its part: ε ${f.epsilon(epsilon)} at δ ${f.delta(delta)} stays`,
+    allowance: (epsilon: number, delta: number) => (epsilon > 0 ? `Opened from a project file that brought ε ${f.epsilonLeft(epsilon)} at δ ${f.delta(delta)} with it` : 'Opened from a project file that brought no budget with it'),
+    allowanceLowered: (epsilon: number, delta: number) => `Of what the project file brought, a further copy took its part: ε ${f.epsilonLeft(epsilon)} at δ ${f.delta(delta)} stays`,
     runEvent: { started: (run: string) => `${run} started`, resumed: (run: string) => `${run} resumed`, finished: (run: string) => `${run} finished`, stopped: (run: string) => `${run} stopped`, failed: (run: string) => `${run} broke off` },
   },
 };

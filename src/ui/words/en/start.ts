@@ -40,7 +40,7 @@ export const start = {
     hint: 'Only this browser can open them.',
     importIt: 'Open a project file',
     imported: (name: string) => `${name} opened from its file. What it spent counts here too.`,
-    importedShare: (epsilon: number) => `It brought ε ${f.epsilon(epsilon)} of the privacy budget with it.`,
+    importedShare: (epsilon: number) => `It brought ε ${f.epsilonLeft(epsilon)} of the privacy budget with it.`,
     importedNothing: 'It brought no privacy budget with it: it can be used, and not trained privately here.',
     project: 'Project',
     notes: 'Notes',

@@ -1,3 +1,4 @@
+import { roundUpTo } from '../../../ground/rounding.ts';
 import type { Words } from '../en.ts';
 
 type Values = Readonly<Record<string, number | string>>;
@@ -137,7 +138,7 @@ export const errors: Words['codes']['errors'] = {
   'federation/task': (v) => ({ message: `任务文件中的 ${text(v, 'field')} 不正确。`, hint: '请向组织者索取正确的任务文件；没有加入任何联邦。' }),
   'federation/beyond-agreement': (v) => ({ message: `服务器要求的 ${text(v, 'term')} 是 ${text(v, 'asked')}，而约定的是 ${text(v, 'agreed')}。这一轮已被拒绝。`, hint: '没有发送任何内容。若您不认可，请退出联邦。' }),
   'federation/repeated-round': (v) => ({ message: `服务器再次要求第 ${text(v, 'round')} 轮。这一轮已被拒绝。`, hint: '没有发送任何内容。若再次发生，请退出联邦。' }),
-  'federation/over-budget': (v) => ({ message: `再参加一轮，共享的 ε 将达到 ${Number(v['epsilon'] ?? 0).toFixed(3)}，而约定的上限是 ${text(v, 'limit')}。本设备不再参加后续各轮。`, hint: '无需操作；您可以退出联邦。' }),
+  'federation/over-budget': (v) => ({ message: `再参加一轮，共享的 ε 将达到 ${roundUpTo(Number(v['epsilon'] ?? 0), 3)}，而约定的上限是 ${text(v, 'limit')}。本设备不再参加后续各轮。`, hint: '无需操作；您可以退出联邦。' }),
   'federation/expired': (v) => ({ message: `本设备还没来得及应答，第 ${text(v, 'round')} 轮就结束了。`, hint: '无需操作：下一轮会自动开始。' }),
   'federation/interrupted-round': (v) => ({ message: `第 ${text(v, 'round')} 轮在记账之后被中断；不会重复训练。`, hint: '一轮进行时请保持页面打开。' }),
   'federation/unfit-update': said('更新不符合约定的形式，没有发送。', reload),

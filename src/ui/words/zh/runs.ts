@@ -55,8 +55,8 @@ export const runs: Words['runs'] = {
     parts: { training: '训练', 'held-out': '留出' },
     budget: (limit, delta) => `设定上限：ε ${f.epsilon(limit)}，δ ${f.delta(delta)}`,
     budgetShared: (share, limit, delta) => `ε ${f.epsilon(share)} 随副本带走。现上限：ε ${f.epsilon(limit)}，δ ${f.delta(delta)}`,
-    allowance: (epsilon, delta) => (epsilon > 0 ? `从项目文件打开，带来 ε ${f.epsilon(epsilon)}，δ ${f.delta(delta)}` : '从项目文件打开，没有带来预算'),
-    allowanceLowered: (epsilon, delta) => `项目文件带来的预算又分出一份给另一副本：剩 ε ${f.epsilon(epsilon)}，δ ${f.delta(delta)}`,
+    allowance: (epsilon, delta) => (epsilon > 0 ? `从项目文件打开，带来 ε ${f.epsilonLeft(epsilon)}，δ ${f.delta(delta)}` : '从项目文件打开，没有带来预算'),
+    allowanceLowered: (epsilon, delta) => `项目文件带来的预算又分出一份给另一副本：剩 ε ${f.epsilonLeft(epsilon)}，δ ${f.delta(delta)}`,
     runEvent: { started: (run) => `${run}开始`, resumed: (run) => `${run}恢复`, finished: (run) => `${run}完成`, stopped: (run) => `${run}停止`, failed: (run) => `${run}中断` },
   },
 };
