@@ -10,6 +10,7 @@ import { composedEpsilon, type Charge } from './composition.ts';
 import { DataSets, hashesOf, hasOneNaming, type Cohort } from './data-sets.ts';
 import type { AllowanceEvent, BudgetEvent, CohortEvent, DataPart, LedgerEvent } from './events.ts';
 import { chargesAt, worstEpsilon, type ChargesTo } from './exposure.ts';
+import { noUnits, type UnitSets } from './unit-sets.ts';
 
 /** Charges that are not in the ledger yet, by part. */
 export type ExtraCharges = Readonly<Partial<Record<DataPart, readonly Charge[]>>>;
@@ -98,6 +99,11 @@ export class LedgerState {
 
   partOf(cohortId: string): DataPart | undefined {
     return this.#sets.cohort(cohortId)?.part;
+  }
+
+  /** The hashes that are known of a cohort; none where it is not known. */
+  unitsOf(cohortId: string): UnitSets {
+    return this.#sets.cohort(cohortId)?.units ?? noUnits;
   }
 
   cohortIdsOf(splitId: string): readonly string[] {

@@ -5,10 +5,14 @@ import { shareEvents } from './budget-share.ts';
 import { canonicalJson, chainEvents, headOf, isChainIntact } from './chain.ts';
 import { checkMechanism, type Charge } from './composition.ts';
 import type { ChargeEvent, LedgerEntry, LedgerEvent, LedgerHead, LedgerStore } from './events.ts';
+import { newHashesOf, withoutKnownLimits } from './ledger-import.ts';
 import { allowanceExhausted, alreadyCharged, budgetExhausted, budgetNotSet, deltaRises, eventInvalid, importConflict, ledgerBroken } from './ledger-errors.ts';
 
 /** How often an append is tried anew after somebody else's came between. */
 const LARGEST_RETRIES = 3;
+
+/** Events, or how they follow from the ledger as it is when they are written: another instance may have written in between. */
+export type EventsToAppend = readonly LedgerEvent[] | ((state: LedgerState) => readonly LedgerEvent[]);
 
 /**
  * The ledger of privacy spending: append-only events in a hash chain over a durable store.
@@ -81,11 +85,11 @@ export class Ledger {
   }
 
   /** Appends cohorts, budgets and runs; events whose id is known are left out. Spending goes through `charge` alone. */
-  append(events: readonly LedgerEvent[]): Promise<void> {
+  append(events: EventsToAppend): Promise<void> {
     return this.#inTurn(() =>
       this.#write(() => {
         if (!this.#isChainIntact) throw ledgerBroken();
-        const fresh = this.#unknown(events);
+        const fresh = this.#unknown(this.#decided(events));
         for (const event of fresh) {
           if (event.kind === 'charge') throw eventInvalid('charge', 'charges to go through charge()');
           if (event.kind === 'allowance') throw eventInvalid('allowance', 'allowances to come with a file, or to fall by share()');
@@ -124,12 +128,12 @@ export class Ledger {
    * @throws settings/share-too-large where less is left; family `budget` where the chain is broken. Where the store fails it is not known whether the
    * share was lost: no file may be written then.
    */
-  async share(splitId: string, share: { readonly id: string; readonly epsilon: number }, first: readonly LedgerEvent[]): Promise<number> {
+  async share(splitId: string, share: { readonly id: string; readonly epsilon: number }, first: EventsToAppend): Promise<number> {
     let delta = 0;
     await this.#inTurn(() =>
       this.#write(() => {
         if (!this.#isChainIntact) throw ledgerBroken();
-        const fresh = this.#unknown(first);
+        const fresh = this.#unknown(this.#decided(first));
         const loss = shareEvents(this.preview(fresh), splitId, share);
         delta = loss.delta;
         this.#check([...fresh, ...loss.events]);
@@ -140,7 +144,8 @@ export class Ledger {
   }
 
   /**
-   * Takes in the events of a project file: those whose id is unknown, re-chained at the end. Spending never goes down by it.
+   * Takes in the events of a project file: those whose id is unknown, re-chained at the end. Spending never goes down by it, and no data set that has
+   * a budget here gets another limit or another delta. Of a cohort that is known it takes the hashes that are not.
    * Hashes must have been recomputed under this installation's key where the notes are at hand. A declaration that a data set is about different
    * people is kept only if every data set known here came before it there: it was never said of the others. Charges are marked as made elsewhere.
    * An allowance is taken up unless one that is held covers the same units and has as much left: what was given twice would else be lost.
@@ -161,13 +166,19 @@ export class Ledger {
           const known = this.#state.event(event.id);
           if (known && comparable(known) !== comparable(event)) throw importConflict(event.id);
         }
-        const fresh = this.#unknown(incoming);
+        this.#check(this.#unknown(incoming));
+        const news = withoutKnownLimits(this.#state, incoming).flatMap((event) => (event.kind === 'cohort' && this.#state.event(event.id) ? (newHashesOf(this.#state, event) ?? []) : [event]));
+        const fresh = this.#unknown(news);
         this.#check(fresh);
         if (!fresh.some(({ kind }) => kind === 'allowance')) return fresh;
         const state = this.preview(fresh.filter(({ kind }) => kind !== 'allowance'));
         return fresh.filter((event) => event.kind !== 'allowance' || !state.holdsAsMuchAs(event));
       }),
     );
+  }
+
+  #decided(events: EventsToAppend): readonly LedgerEvent[] {
+    return typeof events === 'function' ? events(this.preview([])) : events;
   }
 
   #unknown(events: readonly LedgerEvent[]): LedgerEvent[] {
@@ -229,7 +240,9 @@ export class Ledger {
       } catch (error) {
         // What the store did before it failed is unknown. Read again: what was written counts.
         await this.#load();
-        const isMoved = this.#isChainIntact && (this.#head?.hash ?? null) !== (before?.hash ?? null) && !events.some(({ id }) => this.#state.event(id));
+        // The chain tells whether these entries are in it: the id of a cohort, which follows from its notes, may have been written by another as well.
+        const written = entries.at(-1)?.hash;
+        const isMoved = this.#isChainIntact && (this.#head?.hash ?? null) !== (before?.hash ?? null) && !this.#entries.some(({ hash }) => hash === written);
         if (isMoved && attempt < LARGEST_RETRIES) continue;
         throw error as BedsideError;
       }

@@ -5,6 +5,7 @@ import type { ColumnRole, RawTable } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { composedEpsilon } from '../privacy/composition.ts';
 import { forSeveralUnits } from '../privacy/exposure.ts';
+import { keyIdOf } from '../privacy/unit-hash.ts';
 import type { FullBatchHeadPlan } from '../training/plan.ts';
 import { plannedCharges } from '../training/planned-charges.ts';
 import { fullBatchHeadPlan } from '../training/propose.ts';
@@ -150,6 +151,37 @@ describe('a private run and its ledger', () => {
       await confirm(id, roles);
       expect((await keeper.budgetOf(await read(other))).epsilonLimit).toBe(4);
     }
+  });
+
+  it('begins a run at the limit that a share of another tab has left, taken while the run was entered', async () => {
+    for (const of of [plan, { ...plan, delta: 1e-6 }]) {
+      const id = await project(of === plan ? table : otherTable);
+      const there = new LedgerKeeper(store, database);
+      let isTaken = false;
+      const slow: DurableLedgerStore = {
+        ...store,
+        append: async (entries, after) => {
+          if (!isTaken) {
+            isTaken = true;
+            await there.share(await read(id), 1);
+          }
+          return store.append(entries, after);
+        },
+      };
+      const run = await new LedgerKeeper(slow, database).openRun(await read(id), of, crypto.randomUUID(), 'started');
+      expect(run.budget()).toMatchObject({ epsilonLimit: 3, delta: Math.min(5e-6, of.delta) });
+      expect((await keeper.budgetOf(await read(id))).epsilonLimit).toBe(3);
+      await keeper.erase();
+    }
+  });
+
+  it('hashes under the new key once another tab has erased the ledger', async () => {
+    const id = await project();
+    const { splitId } = await keeper.subject(await read(id));
+    await new LedgerKeeper(store, database).erase();
+    const { splitId: anew, cohorts } = await keeper.subject(await read(id));
+    expect(anew).not.toBe(splitId);
+    expect(cohorts[0].keyId).toBe(keyIdOf(await store.installationKey()));
   });
 
   it('promises nothing to persons where no column names them', async () => {

@@ -1,7 +1,7 @@
 import { checkPositive } from '../ground/check.ts';
 import type { Dataset } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
-import type { Balance, ExtraCharges, LedgerState } from '../privacy/balance.ts';
+import { LedgerState, type Balance, type ExtraCharges } from '../privacy/balance.ts';
 import { shareable, shareTooLarge, type Shareable } from '../privacy/budget-share.ts';
 import type { BudgetEvent, CohortEvent, LedgerEntry, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
@@ -74,7 +74,6 @@ export class LedgerKeeper {
   readonly #store: DurableLedgerStore;
   readonly #database: BedsideDatabase;
   #ledger: Promise<Ledger> | null = null;
-  #key: Promise<Uint8Array> | null = null;
 
   constructor(store: DurableLedgerStore, database: BedsideDatabase) {
     this.#store = store;
@@ -92,8 +91,8 @@ export class LedgerKeeper {
   }
 
   key(): Promise<Uint8Array> {
-    this.#key ??= this.#store.installationKey();
-    return this.#key;
+  /** Read each time: another tab may have erased the ledger and its key, and hashes under the old one would match nothing. */
+    return this.#store.installationKey();
   }
 
   /** Rows of a project dealt and hashed. Without a plan: under the unit and share that a proposal takes. */
@@ -113,12 +112,8 @@ export class LedgerKeeper {
 
   /** What a run at `delta` enters before it charges anything (its cohorts, a budget where there is none or delta falls), and the ledger as it would be then. */
   async #entered(subject: LedgerSubject, largestDelta = Infinity): Promise<{ readonly ledger: Ledger; readonly opening: readonly LedgerEvent[]; readonly state: LedgerState }> {
-    const balance = await this.#balance(subject, {});
     const ledger = await this.ledger();
-    const isKnown = ledger.balance(subject.splitId) !== null;
-    const delta = Math.min(largestDelta, balance.delta);
-    const budget = !isKnown || delta < balance.delta ? [budgetEvent(subject, isKnown ? balance.epsilonLimit : subject.project.epsilonLimit, delta)] : [];
-    const opening = [...subject.cohorts, ...budget];
+    const opening = openingOf(subject, ledger.preview([]), largestDelta);
     return { ledger, opening, state: ledger.preview(opening) };
   }
 
@@ -220,8 +215,9 @@ export class LedgerKeeper {
     if (plan.unit === 'person' && cohorts[0].maximumRowsPerPerson === null) throw noPersons();
     const isElsewhere = ({ event }: LedgerEntry) => event.kind === 'charge' && event.runId === runId && cohorts.every(({ cohortId }) => cohortId !== event.cohortId);
     if (how === 'resumed' && ledger.entries.some(isElsewhere)) throw dataChanged();
-    const { opening, state } = await this.#entered(subject, plan.delta);
-    await ledger.append([...opening, runEvent(runId, how)]);
+    // Decided as it is written: a share that another tab takes in between must not be undone by a limit looked up before.
+    await ledger.append((known) => [...openingOf(subject, known, plan.delta), runEvent(runId, how)]);
+    const state = ledger.preview([]);
     const [balance, isTighterElsewhere] = [state.balance(splitId), state.tighterThan(splitId) !== null];
     const planned = plannedCharges(plan, subject.trainingUnits, subject.classes);
     const [before, step] = [planned.slice(0, -1), planned.at(-1)];
@@ -252,7 +248,7 @@ export class LedgerKeeper {
   async shareable(project: ProjectRecord): Promise<Shareable> {
     const [subject, ledger] = [await this.subject(project), await this.ledger()];
     if (!ledger.isChainIntact) return { epsilon: 0, delta: defaultDelta(subject.units) };
-    const known = ledger.preview([...subject.cohorts, ...this.#firstBudget(subject, ledger)]);
+    const known = ledger.preview([...subject.cohorts, ...firstBudget(subject, ledger.preview([]))]);
     return shareable(known, subject.splitId) ?? { epsilon: 0, delta: defaultDelta(subject.units) };
   }
 
@@ -266,7 +262,7 @@ export class LedgerKeeper {
       return { cohorts: [], events: [], allowance: null };
     }
     const [subject, ledger, dataset, key] = [await this.subject(project), await this.ledger(), await readDataset(this.#database, project.id), await this.key()];
-    const first = [...subject.cohorts, ...this.#firstBudget(subject, ledger)];
+    const first = (known: LedgerState) => [...subject.cohorts, ...firstBudget(subject, known)];
     const notes = await hashedRows(this.#database, project.id, dataset, key);
     const id = crypto.randomUUID();
     // A damaged ledger knows no delta; what it sends off can at least be opened.
@@ -283,11 +279,6 @@ export class LedgerKeeper {
     return { ...shareLedger(events, counting, notes, namingOf(dataset, key)), allowance: { id, epsilon, delta: halved ?? delta, givenBy: [...givenBy] } };
   }
 
-  /** The budget that a data set begins with, where it has none. */
-  #firstBudget(subject: LedgerSubject, ledger: Ledger): readonly LedgerEvent[] {
-    return ledger.balance(subject.splitId) ? [] : [budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))];
-  }
-
   async entries(): ReturnType<BedsideService['ledger']> {
     const { entries, isChainIntact } = await this.ledger();
     return { entries, isChainIntact };
@@ -302,7 +293,6 @@ export class LedgerKeeper {
   async erase(): Promise<void> {
     await this.#store.erase();
     this.#ledger = null;
-    this.#key = null;
     await inTransaction(this.#database, ['hashes'], 'readwrite', (transaction) => transaction.objectStore('hashes').clear());
   }
 }
@@ -321,4 +311,19 @@ function runEvent(runId: string, state: RunEvent['state']): RunEvent {
 
 function reportOf({ epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, allowance, isChainIntact }: Balance): BudgetReport {
   return { epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, allowance, isChainIntact };
+}
+
+/** The budget that a data set begins with, where it has none. */
+function firstBudget(subject: LedgerSubject, state: LedgerState): readonly LedgerEvent[] {
+  return state.budget(subject.splitId) ? [] : [budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))];
+}
+
+/** What a run at `largestDelta` enters before it charges anything: its cohorts, and a budget where there is none or delta falls. */
+function openingOf(subject: LedgerSubject, state: LedgerState, largestDelta: number): readonly LedgerEvent[] {
+  const first = [...subject.cohorts, ...firstBudget(subject, state)];
+  const balance = new LedgerState(first, state).balance(subject.splitId);
+  if (!balance) return first;
+  const delta = Math.min(largestDelta, balance.delta);
+  if (!state.budget(subject.splitId)) return [...subject.cohorts, budgetEvent(subject, balance.epsilonLimit, delta)];
+  return delta < balance.delta ? [...subject.cohorts, budgetEvent(subject, balance.epsilonLimit, delta)] : subject.cohorts;
 }

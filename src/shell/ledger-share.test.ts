@@ -107,4 +107,35 @@ describe('a ledger that travels with its notes', () => {
     await ledger.merge(eventsOfShare({ ...shared, events: further }, hashed(here), keyIdOf(here)));
     expect(ledger.balance(splitId)!.epsilonSpent).toBeGreaterThan(before);
   });
+
+  it('keeps the key of where it was made beside, where not all of its notes are at hand', async () => {
+    const { ledger } = await spentLedger();
+    const known = ledger.entries.map(({ event }) => event);
+    const [few, foreign] = [hashed(here).slice(0, 2), hashed(there).slice(0, 2)];
+    const part = { ...shareLedger(known, new Set(ledger.cohortIds), few, namingHere), allowance: null };
+    const whole = share(ledger);
+    const keysOf = (from: SharedLedger, notes: readonly HashedRow[], isKnown = (_: string) => false) =>
+      eventsOfShare(from, notes, keyIdOf(there), namingThere, isKnown).flatMap((event) => (event.kind === 'cohort' && event.part === 'training' ? [event.keyId] : []));
+    expect(keysOf(whole, hashed(there))).toEqual([keyIdOf(there)]);
+    expect(keysOf(part, foreign)).toEqual([keyIdOf(there), keyIdOf(here)]);
+    // Files of before it was told; and what was entered before is not entered as less.
+    expect(keysOf({ ...whole, cohorts: whole.cohorts.map(({ isWhole: _, ...cohort }) => cohort) }, hashed(there))).toEqual([keyIdOf(there), keyIdOf(here)]);
+    expect(keysOf(part, foreign, () => true)).toEqual([keyIdOf(there)]);
+  });
+
+  it('of which a part is at hand counts for other notes whatever is declared, and the rest of it is found when it comes', async () => {
+    const { ledger } = await spentLedger();
+    const known = ledger.entries.map(({ event }) => event);
+    const part: SharedLedger = { ...shareLedger(known, new Set(ledger.cohortIds), hashed(here).slice(0, 2), namingHere), allowance: null };
+    const others = cohortsOf({ unit: 'person', keyId: keyIdOf(there), training: hashed(there).slice(2, 4), heldOut: hashed(there).slice(4), declarationId: 'other people', personNaming: namingThere });
+    const budget: LedgerEvent = { kind: 'budget', id: 'budget-2', cohortIds: others.events.map(({ cohortId }) => cohortId), epsilonLimit: 4, delta: 1e-5 };
+    const elsewhere = await Ledger.open(createMemoryLedgerStore(), () => 0);
+    const spent = () => elsewhere.preview([...others.events, budget]).balance(others.splitId)!.epsilonSpent;
+    await elsewhere.merge(eventsOfShare(part, hashed(there).slice(0, 2), keyIdOf(there), namingThere));
+    expect(spent()).toBeGreaterThan(0);
+    for (let time = 0; time < 2; time++) await elsewhere.merge(eventsOfShare(share(ledger), hashed(there), keyIdOf(there), namingThere));
+    expect(spent()).toBeGreaterThan(0);
+    const held = new Set(elsewhere.entries.flatMap(({ event }) => (event.kind === 'cohort' ? [...(event.rowHashes ?? [])] : [])));
+    expect(held).toEqual(new Set(hashed(there).map(({ row }) => row)));
+  });
 });

@@ -10,6 +10,8 @@ export interface SharedCohort {
   readonly persons: readonly number[];
   /** It names its persons by the column that these notes name them by. Absent in files of before this was told: then nobody knows. */
   readonly isNamedAlike?: boolean;
+  /** Every row and every person of it is among these notes. Absent in files of before this was told: then nobody knows. */
+  readonly isWhole?: boolean;
 }
 
 /** What a copy may spend by itself from here on: the origin has given it up before the file was written. */
@@ -30,18 +32,21 @@ export interface SharedLedger {
 export function shareLedger(ledger: readonly LedgerEvent[], counting: ReadonlySet<string>, notes: readonly HashedRow[], personNaming: string | null = null): Omit<SharedLedger, 'allowance'> {
   const cohorts: SharedCohort[] = [];
   const events: LedgerEvent[] = [];
+  const [rowsHere, personsHere] = [new Set(notes.map(({ row }) => row)), new Set(notes.map(({ person }) => person))];
   const runIds = new Set(ledger.flatMap((event) => (event.kind === 'charge' && counting.has(event.cohortId) ? [event.runId] : [])));
   for (const event of ledger) {
     switch (event.kind) {
       case 'cohort': {
         if (!counting.has(event.cohortId)) break;
         const { rows, persons, either } = withUnitsOf(noUnits, event);
+        const isEvery = (hashes: ReadonlySet<string>, here: ReadonlySet<string | null>) => [...hashes].every((hash) => here.has(hash));
         const positions = (isIn: (note: HashedRow) => boolean) => notes.flatMap((note, index) => (isIn(note) ? [index] : []));
         cohorts.push({
           event: withoutHashes(event),
           rows: positions(({ row }) => rows.has(row) || either.has(row)),
           persons: positions(({ person }) => person !== null && (persons.has(person) || either.has(person))),
           isNamedAlike: personNaming !== null && event.personNaming === personNaming,
+          isWhole: isEvery(rows, rowsHere) && isEvery(persons, personsHere) && either.size === 0,
         });
         break;
       }
@@ -80,10 +85,12 @@ export function olderAllowance({ cohorts, events }: Pick<SharedLedger, 'cohorts'
 
 /**
  * The events as the importing installation enters them: hashes of the notes at hand under its own key, named by its own key id; then the allowance.
+ * Where only some of a cohort's notes are at hand, an event without hashes keeps the key that it was made under beside: what is not at hand cannot be
+ * compared, so nothing is taken to be about different people. It is left out where `isKnown` says that the cohort's event was entered before.
  * An installation that gave the share, or from whose share it was given, takes up no allowance: its own limit binds it, and its loss stays.
  */
-export function eventsOfShare({ cohorts, events, allowance }: SharedLedger, notes: readonly HashedRow[], keyId: string, personNaming: string | null = null): LedgerEvent[] {
-  const own = cohorts.map(({ event, rows, persons, isNamedAlike = false }) => {
+export function eventsOfShare({ cohorts, events, allowance }: SharedLedger, notes: readonly HashedRow[], keyId: string, personNaming: string | null = null, isKnown: (eventId: string) => boolean = () => false): LedgerEvent[] {
+  const own = cohorts.map(({ event, rows, persons, isNamedAlike = false, isWhole = false }) => {
     const [rowHashes, personHashes] = [new Set<string>(), new Set<string>()];
     for (const position of rows) {
       const note = notes[position];
@@ -95,12 +102,13 @@ export function eventsOfShare({ cohorts, events, allowance }: SharedLedger, note
     }
     // A cohort of which no note is at hand keeps the key that it was made under: it is then never taken to be about different people.
     const isAtHand = rowHashes.size > 0 || personHashes.size > 0;
-    return {
-      isAtHand,
-      event: { ...withoutHashes(event), personNaming: isNamedAlike ? personNaming : null, rowHashes: [...rowHashes].sort(), personHashes: [...personHashes].sort(), keyId: isAtHand ? keyId : event.keyId } satisfies CohortEvent,
-    };
+    const [naming, bare] = [isNamedAlike ? personNaming : null, withoutHashes(event)];
+    const mine: CohortEvent = { ...bare, personNaming: naming, rowHashes: [...rowHashes].sort(), personHashes: [...personHashes].sort(), keyId: isAtHand ? keyId : event.keyId };
+    const isPart = isAtHand && !isWhole && event.keyId !== keyId && !isKnown(event.id);
+    const rest: readonly CohortEvent[] = isPart ? [{ ...bare, id: `${event.id}/not-at-hand`, personNaming: naming, isDeclaredDisjoint: false }] : [];
+    return { isAtHand, event: mine, rest };
   });
-  const cohortEvents = own.map(({ event }) => event);
+  const cohortEvents = own.flatMap(({ event, rest }) => [event, ...rest]);
   const cohortIds = [...new Set(own.flatMap(({ event, isAtHand }) => (isAtHand ? [event.cohortId] : [])))];
   if (!allowance || cohortIds.length === 0 || allowance.givenBy.includes(keyId)) return [...cohortEvents, ...events];
   const { id, epsilon, delta, givenBy } = allowance;

@@ -1,7 +1,6 @@
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { checkNonNegative } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
-import { roundUp } from '../ground/rounding.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
@@ -18,7 +17,7 @@ const largestPartBytes = 1_000_000_000;
 
 /** The share was given up before the file could not be written: it is not given back, because nobody can tell whether a file has left. */
 function shareLost(epsilon: number, reason: string): BedsideError {
-  const lost = roundUp(epsilon, 4);
+  const lost = Number(epsilon.toPrecision(4));
   return new BedsideError('storage/share-lost', 'storage', `The project file could not be written, and the share of the privacy budget that was to go along, epsilon ${lost}, is lost: ${reason}`, 'The notes and models are unharmed. Save the file again, with a smaller share or none; a new share is taken from what is left.', { epsilon: lost, reason });
 }
 
@@ -91,7 +90,9 @@ export async function importProject(database: BedsideDatabase, ledger: LedgerKee
   const dataset = datasetOf(table, project.columnRoles);
   if (dataset) {
     const key = await ledger.key();
-    await (await ledger.ledger()).merge(eventsOfShare(shared, await hashesOfNotes(dataset, key), keyIdOf(key), namingOf(dataset, key)));
+    const held = await ledger.ledger();
+    const known = held.preview([]);
+    await held.merge(eventsOfShare(shared, await hashesOfNotes(dataset, key), keyIdOf(key), namingOf(dataset, key), (id) => known.event(id) !== undefined));
   }
   const now = Date.now();
   const { name, fileName, isSynthetic, columnRoles, sentences, epsilonLimit, runsStarted } = project;

@@ -127,6 +127,22 @@ describe('a project file and its share of the budget', () => {
     expect((await budget(here, home)).epsilonSpent).toBeGreaterThan(before.epsilonSpent);
   });
 
+  it('comes home without the limit that the copy set for itself, higher or lower', async () => {
+    const { here, id } = await withNotes();
+    const there = await installation();
+    const copy = await opened(there, await file(here, id, 2));
+    const before = await budget(here, id);
+    for (const limit of [20, 4, 0.5]) {
+      await there.keeper.setBudget(await project(there, copy), limit);
+      const home = await opened(here, await file(there, copy));
+      expect(await budget(here, home)).toMatchObject({ epsilonLimit: before.epsilonLimit, delta: before.delta });
+    }
+    expect(before.epsilonLimit).toBe(2);
+    await spend(there, copy, 0.4);
+    await opened(here, await file(there, copy));
+    expect(await left(here, id)).toBeLessThan(2);
+  });
+
   it('gives of what it brought to a further copy', async () => {
     const { here, id } = await withNotes();
     const [there, elsewhere] = [await installation(), await installation()];
