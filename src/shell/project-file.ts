@@ -1,6 +1,7 @@
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { checkNonNegative } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
+import { roundUp } from '../ground/rounding.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
@@ -17,7 +18,7 @@ const largestPartBytes = 1_000_000_000;
 
 /** The share was given up before the file could not be written: it is not given back, because nobody can tell whether a file has left. */
 function shareLost(epsilon: number, reason: string): BedsideError {
-  const lost = Number(epsilon.toPrecision(4));
+  const lost = roundUp(epsilon, 4);
   return new BedsideError('storage/share-lost', 'storage', `The project file could not be written, and the share of the privacy budget that was to go along, epsilon ${lost}, is lost: ${reason}`, 'The notes and models are unharmed. Save the file again, with a smaller share or none; a new share is taken from what is left.', { epsilon: lost, reason });
 }
 
