@@ -75,7 +75,7 @@ export const frame = {
       number: 'A number',
       field: 'Goes along, ε',
       after: (left: number, delta: number) => `Here ε ${f.epsilonLeft(left)} stays left; here and there it is counted at δ ${f.delta(delta)} from now on. What goes along is gone from here, even if the file is lost.`,
-      once: 'Open the file on one device only: on two it would be spent twice, and nobody would see it.',
+      once: 'Open the file on one device only: on two it would be spent twice, and nobody would see it. If the copy is opened here again, what it spent counts here as well, on top of what went along.',
       nothing: 'Nothing is left that could go along.',
       counting: 'Looking up what is left',
       gone: (share: number) => `ε ${f.epsilon(share)} of the budget went along.`,

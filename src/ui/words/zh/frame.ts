@@ -72,7 +72,7 @@ export const frame: Words['frame'] = {
       number: '指定数值',
       field: '带走的 ε',
       after: (left, delta) => `这里还剩 ε ${f.epsilonLeft(left)}；此后两处都按 δ ${f.delta(delta)} 计算。带走的部分从此不在这里，即使文件丢失也不退回。`,
-      once: '请只在一台设备上打开此文件：在两台上打开会重复消耗，且无人察觉。',
+      once: '请只在一台设备上打开此文件：在两台上打开会重复消耗，且无人察觉。副本若在这里重新打开，它已用的部分也在这里计入，另加于带走的部分之上。',
       nothing: '没有剩余可以带走。',
       counting: '正在查询剩余预算',
       gone: (share) => `带走了 ε ${f.epsilon(share)} 的预算。`,
