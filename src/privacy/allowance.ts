@@ -1,5 +1,7 @@
 import { copyOfTally, countCharge, type ChargeTally } from './charge-tally.ts';
+import type { NamedUnits } from './data-sets.ts';
 import type { AllowanceEvent, Mechanism } from './events.ts';
+import { hashesIn, isSubset, meets } from './unit-sets.ts';
 
 /** What a copy of notes brought along, and what was charged here since. */
 export interface Allowance {
@@ -58,16 +60,22 @@ export class Allowances {
     }
   }
 
-  /** Those that no later one covers; `hashesOf` gives the hashes of all rows and persons of some cohorts. */
-  inForce(hashesOf: (cohortIds: ReadonlySet<string>) => ReadonlySet<string>): readonly Allowance[] {
-    const hashes = this.#list.map(({ cohortIds }) => hashesOf(cohortIds));
-    return this.#list.filter((_, index) => !hashes.some((later, other) => other > index && covers(later, hashes[index]!)));
+  /** Those that no later one covers; `unitsOf` gives all rows and persons of some cohorts. */
+  inForce(unitsOf: (cohortIds: ReadonlySet<string>) => NamedUnits): readonly Allowance[] {
+    const units = this.#list.map(({ cohortIds }) => unitsOf(cohortIds));
+    return this.#list.filter((_, index) => !units.some((later, other) => other > index && covers(later, units[index]!)));
   }
 }
 
-/** Whether one set of units holds all of another; of no known units at all, that cannot be said. */
-export function covers(units: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
-  if (others.size === 0 || units.size < others.size) return false;
-  for (const hash of others) if (!units.has(hash)) return false;
-  return true;
+/**
+ * Whether some units are all of others and maybe more; of no known units at all, that cannot be said. Persons that are named by different columns
+ * cannot be compared: there the rows tell, which are of the same persons whatever column names them.
+ */
+export function covers(units: NamedUnits, others: NamedUnits): boolean {
+  if (holds(hashesIn(units), hashesIn(others))) return true;
+  return units.either.size === 0 && others.either.size === 0 && !meets(units.namings, others.namings) && holds(units.rows, others.rows);
+}
+
+function holds(set: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+  return others.size > 0 && isSubset(others, set);
 }

@@ -93,7 +93,51 @@ describe('one file whose person column is switched', () => {
   it('adds the parts where some rows of the other data set name nobody', () => {
     const partly = cohortsOf({ unit: 'person', keyId: 'key', training: [{ row: hash('row x'), person: hash('person p0') }], heldOut: [{ row: hash('row y'), person: null }], declarationId: null, personNaming: hash('patient') });
     const state = stateOf([patients, partly], [charge(partly, 'training', gaussian(30)), charge(partly, 'held-out', gaussian(20))]);
-    expect(state.balance(patients.splitId)!.epsilonTraining).toBe(epsilonOf(once(30), once(20)));
+    // All her rows may be among those that name nobody.
+    expect(state.balance(patients.splitId)).toMatchObject({ epsilonTraining: epsilonOf(once(30), { mechanism: forSeveralUnits(gaussian(20), rowsOfAPatient), count: 1 }), isUnitMixed: true });
+  });
+
+  it('counts every row of a patient where the same notes come again with most of their persons blank', () => {
+    const visits = Array.from({ length: 80 }, (_, p) => Array.from({ length: 5 }, (_, n) => ({ row: hash(`row ${p} ${n}`), person: hash(`person ${p}`) }))).flat();
+    const set = (rows: readonly HashedRow[]) => cohortsOf({ unit: 'person', keyId: 'key', training: rows, heldOut: [], declarationId: null, personNaming: hash('patient') });
+    const [named, blank] = [set(visits), set(visits.map(({ row, person }, index) => ({ row, person: index % 5 === 0 ? person : null })))];
+    const state = stateOf([named, blank], [charge(named, 'training', gaussian(20)), charge(blank, 'training', gaussian(30))]);
+    expect(state.balance(named.splitId)).toMatchObject({ epsilonSpent: epsilonOf(once(20), once(30 / 5)), isUnitMixed: true });
+  });
+
+  it('takes persons of one header for different ones where the rows that are in both files say so', () => {
+    const five = Array.from({ length: 10 }, (_, p) => Array.from({ length: 5 }, (_, n) => ({ row: hash(`row ${p} ${n}`), person: hash(`person ${p}`) }))).flat();
+    const set = (rows: readonly HashedRow[]) => cohortsOf({ unit: 'person', keyId: 'key', training: rows, heldOut: [], declarationId: null, personNaming: hash('id') });
+    const spentBy = (rows: readonly HashedRow[]) => {
+      const [first, second] = [set(five), set(rows)];
+      return stateOf([first, second], [charge(second, 'training', gaussian(30))]).balance(first.splitId)!;
+    };
+    const once30 = epsilonOf(once(30));
+    const fiveTimes = epsilonOf(once(30 / 5));
+    // Visits; and visits whose numbers are in part those of patients.
+    expect(spentBy(five.map(({ row }, index) => ({ row, person: hash(`visit ${index}`) })))).toMatchObject({ epsilonSpent: fiveTimes, isUnitMixed: true });
+    expect(spentBy(five.map(({ row }, index) => ({ row, person: hash(`person ${index}`) })))).toMatchObject({ epsilonSpent: fiveTimes, isUnitMixed: true });
+    // The file of a later day, a part of it, and a file about others.
+    for (const rows of [[...five, { row: hash('row new'), person: hash('person new') }], five.slice(0, 7), [{ row: hash('row new'), person: hash('person new') }]]) {
+      expect(spentBy(rows)).toMatchObject({ epsilonSpent: once30, isUnitMixed: false });
+    }
+  });
+
+  it('takes a text that stands in several rows for one unit among rows, and for several persons', () => {
+    const lines = Array.from({ length: 30 }, (_, i) => ({ row: hash(`row ${i % 10}`), person: null }));
+    const [byRow, other] = [{ unit: 'row' as const, rows: lines }, { unit: 'row' as const, rows: lines.slice(0, 10) }].map(({ unit, rows }) => cohortsOf({ unit, keyId: 'key', training: rows, heldOut: [], declarationId: null }));
+    const persons = cohortsOf({ unit: 'person', keyId: 'key', training: lines.map(({ row }, i) => ({ row, person: hash(`person ${i}`) })), heldOut: [], declarationId: null, personNaming: hash('patient') });
+    const spent = (sets: readonly DataSet[], charged: DataSet) => stateOf(sets, [charge(charged, 'training', gaussian(30))]).balance(sets[0]!.splitId)!.epsilonSpent;
+    expect(spent([byRow!], byRow!)).toBe(epsilonOf(once(30)));
+    expect(spent([byRow!, other!], other!)).toBe(epsilonOf(once(30)));
+    expect(spent([byRow!, persons], persons)).toBe(epsilonOf(once(10)));
+    expect(spent([other!, persons], persons)).toBe(epsilonOf(once(10)));
+  });
+
+  it('adds the parts for a text that two persons bring into both of them', () => {
+    const set = cohortsOf({ unit: 'row', keyId: 'key', training: [{ row: hash('row x'), person: hash('person a') }], heldOut: [{ row: hash('row x'), person: hash('person b') }], declarationId: null, personNaming: hash('patient') });
+    const state = stateOf([set], [charge(set, 'training', gaussian(30)), charge(set, 'held-out', gaussian(20))]);
+    expect(state.balance(set.splitId)!.epsilonTraining).toBe(epsilonOf(once(30), once(20)));
   });
 
   it('adds the parts where persons lie in both of them', () => {

@@ -7,9 +7,10 @@
 import { Allowances, covers, type Allowance, type AllowanceBalance } from './allowance.ts';
 import { chargesIn, copyOfTally, countCharge, type ChargeTally } from './charge-tally.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
-import { DataSets, hashesOf, hasOneNaming, type Cohort } from './data-sets.ts';
+import { DataSets, hasOneNaming, unitsOf, type Cohort } from './data-sets.ts';
 import type { AllowanceEvent, BudgetEvent, CohortEvent, DataPart, LedgerEvent } from './events.ts';
 import { chargesAt, worstEpsilon, type ChargesTo } from './exposure.ts';
+import { isSubset, meets } from './unit-sets.ts';
 import { noUnits, type UnitSets } from './unit-sets.ts';
 
 /** Charges that are not in the ledger yet, by part. */
@@ -23,7 +24,7 @@ export interface Balance {
   /** Of the most exposed unit of each part. */
   readonly epsilonTraining: number;
   readonly epsilonHeldOut: number;
-  /** Some charges that count protect rows, or persons by another column, where this data set protects persons, and how many of those a person is was not known. */
+  /** Some charges that count protect rows, persons by another column or rows that name nobody, where this data set protects persons, and how many of those a person is was not known. */
   readonly isUnitMixed: boolean;
   /** What these notes brought along as a copy, if they are one: it binds beside the limit. The one that leaves least, where there are several. */
   readonly allowance: Pick<AllowanceBalance, 'epsilon' | 'epsilonSpent'> | null;
@@ -118,6 +119,12 @@ export class LedgerState {
   /** The splits that hold these rows and no others, however they were dealt and whatever names their persons. */
   splitsOfRows(rows: ReadonlySet<string>): readonly string[] {
     return this.#sets.splitsOfRows(rows);
+  }
+
+  /** Whether two splits hold the same persons. */
+  hasPersonsOf(a: string, b: string): boolean {
+    const [first, second] = [a, b].map((id) => unitsOf(this.#sets.split(id)?.cohorts ?? []).persons);
+    return first !== undefined && second !== undefined && first.size === second.size && isSubset(first, second);
   }
 
   /** Takes in an event; an id that is known already changes nothing. */
@@ -236,7 +243,7 @@ export class LedgerState {
     const split = this.#sets.split(splitId);
     if (split?.unit !== 'person') return false;
     const others = this.affectedBy(splitId).flatMap((id) => (id === splitId ? [] : (this.#sets.split(id) ?? [])));
-    return others.some((other) => other.cohorts.some(({ cohortId, unit, maximumRowsPerPerson }) => this.#charges.has(cohortId) && ((unit === 'row' && maximumRowsPerPerson === null) || !hasOneNaming(split, other))));
+    return others.some((other) => other.cohorts.some(({ cohortId, unit, maximumRowsPerPerson, hasUnnamedRows }) => this.#charges.has(cohortId) && ((unit === 'row' && maximumRowsPerPerson === null) || hasUnnamedRows || !hasOneNaming(split, other))));
   }
 
   /**
@@ -275,9 +282,15 @@ export class LedgerState {
     return this.affectedBy(splitId).find((other) => other !== splitId && left(other) < own) ?? null;
   }
 
+  /** Whether something counts against this split that would not, were it declared now to be about people other than those of all the others. */
+  countsUndeclared(splitId: string): boolean {
+    const ids = new Set(this.#sets.declarableOf(splitId).flatMap((other) => this.cohortIdsOf(other)));
+    return [...ids].some((id) => this.#charges.has(id)) || (ids.size > 0 && this.allowances(splitId).some(({ cohortIds }) => meets(cohortIds, ids)));
+  }
+
   /** The allowances that a charge to this split counts against, and what they would have spent after `extra` charges to the parts of `extraSplitId`. */
   allowances(splitId: string, extra: ExtraCharges = {}, largestDelta = Infinity, extraSplitId = splitId): readonly AllowanceBalance[] {
-    this.#inForce ??= this.#allowances.inForce((cohortIds) => hashesOf(this.#cohortsOf(cohortIds)));
+    this.#inForce ??= this.#allowances.inForce((cohortIds) => unitsOf(this.#cohortsOf(cohortIds)));
     return this.#inForce
       .map((allowance) => ({ allowance, cohorts: this.#cohortsOf(allowance.cohortIds) }))
       .filter(({ cohorts }) => cohorts.some((cohort) => this.counts(splitId, cohort.splitId)))
@@ -294,8 +307,8 @@ export class LedgerState {
   /** Whether an allowance that is held already covers the units of another and has at least as much left: to take the other up would win nothing. */
   holdsAsMuchAs({ cohortIds, epsilon }: AllowanceEvent): boolean {
     const [first] = cohortIds;
-    const units = hashesOf(this.#cohortsOf(new Set(cohortIds)));
-    return this.allowances(this.splitOf(first ?? '') ?? '').some((held) => held.epsilon - held.epsilonSpent >= epsilon && covers(hashesOf(this.#cohortsOf(held.cohortIds)), units));
+    const units = unitsOf(this.#cohortsOf(new Set(cohortIds)));
+    return this.allowances(this.splitOf(first ?? '') ?? '').some((held) => held.epsilon - held.epsilonSpent >= epsilon && covers(unitsOf(this.#cohortsOf(held.cohortIds)), units));
   }
 
   #cohortsOf(cohortIds: ReadonlySet<string>): readonly Cohort[] {

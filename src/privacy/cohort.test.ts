@@ -35,11 +35,26 @@ describe('the cohorts of a data set', () => {
     }));
   });
 
+  it('say how many rows a text has, and weigh a text that is another\'s as well', () => {
+    expect(set([row('a'), row('a'), row('a'), row('b')], []).events[0]).toMatchObject({ maximumRowsPerText: 3, maximumRowsPerPerson: null });
+    expect(set([row('a', 'Ann'), row('b', 'Ann')], []).events[0]).not.toHaveProperty('maximumRowsPerText');
+    // Of 'a' something is left without Ann, whether Bob's, nobody's, or in the other part.
+    for (const more of [row('a', 'Bob'), row('a')]) {
+      for (const [training, heldOut] of [[[more], []], [[], [more]]] as const) {
+        expect(set([row('a', 'Ann'), row('b', 'Ann'), ...training], heldOut).events[0].maximumRowsPerPerson).toBe(3);
+        expect(set([row('a', 'Ann'), row('a', 'Ann'), row('a', 'Ann'), ...training], heldOut).events[0].maximumRowsPerPerson).toBe(3);
+      }
+    }
+    expect(set([row('a'), row('a')], []).events[0].id).not.toBe(set([row('a')], []).events[0].id);
+  });
+
   it('are news where the same names come from another column, or nobody says from which', () => {
     const rows: readonly [HashedRow[], HashedRow[]] = [[row('a', 'Ann')], [row('c', 'Cy')]];
     const ids = [naming, hash('encounter column'), null].map((one) => set(...rows, one).events[0].id);
     expect(new Set(ids).size).toBe(3);
     expect(new Set([naming, null].map((one) => set(...rows, one).splitId)).size).toBe(1);
+    // With a cell left blank, the units are others.
+    expect(set([row('a', 'Ann'), row('b')], [row('c', 'Cy')]).splitId).not.toBe(set([row('a', 'Ann'), row('b', 'Ann')], [row('c', 'Cy')]).splitId);
     // The name of the column is a keyed hash, and stays at home: an id travels.
     expect(ids.join()).not.toContain(naming);
   });

@@ -3,11 +3,11 @@
  *
  * A data set of other texts may still be about the same people; so every split counts against every other unless the later one was declared to be
  * about different people, under the same hash key, and no hash matches. Where it counts, a unit is in one of its parts only if both data sets mean the
- * same by a person: they name persons by one column, every row there names its person, and no unit is found in both parts. Else a person here may be
- * several persons there (a patient, and her encounters) and lie in both parts.
+ * same by a person: they name persons by one column, and no row that is in both speaks against it; every row there names its person; and no unit is found
+ * in both parts. Else a person here may be several persons there (a patient, and her encounters, or rows that name nobody) and lie in both parts.
  */
 import type { CohortEvent, DataPart, PrivacyUnit } from './events.ts';
-import { commonUnits, hashesIn, noUnits, sharesUnit, withUnitsOf, type UnitSets } from './unit-sets.ts';
+import { commonUnits, isSubset, meets, noUnits, sharesUnit, withUnitsOf, type UnitSets } from './unit-sets.ts';
 
 export interface Cohort {
   readonly cohortId: string;
@@ -17,6 +17,7 @@ export interface Cohort {
   /** Keys of its hashes; more than one where it was imported in pieces. */
   readonly keyIds: ReadonlySet<string>;
   readonly maximumRowsPerPerson: number | null;
+  readonly maximumRowsPerText: number;
   /** What names its persons; null where nobody knows. */
   readonly personNaming: string | null;
   readonly hasUnnamedRows: boolean;
@@ -25,6 +26,8 @@ export interface Cohort {
   readonly lastGrown: number;
   /** Position of the last declaration that it is about people other than those of all that came before; -1 without one. */
   readonly declaredAt: number;
+  /** All its rows are made up. */
+  readonly isAboutNobody: boolean;
 }
 
 /** A data set as it was dealt: its two parts. A value, as cohorts are: what follows from some of them is kept by identity. */
@@ -113,12 +116,21 @@ export class DataSets {
     return affected;
   }
 
+  /** The other splits that count against this one and would not, were it declared now to be about other people. */
+  declarableOf(splitId: string): readonly string[] {
+    const own = this.#splits.get(splitId);
+    return this.affectedBy(splitId).filter((id) => {
+      const other = this.#splits.get(id);
+      return own !== undefined && other !== undefined && other !== own && wouldBeIndependent(own, other);
+    });
+  }
+
   waysOf(cohort: Cohort): Ways {
     let ways = this.#ways.get(cohort.cohortId);
     if (!ways) {
       const own = this.#splits.get(cohort.splitId);
       const others = this.affectedBy(cohort.splitId).flatMap((id) => (id === cohort.splitId || !own ? [] : (this.#splits.get(id) ?? [])));
-      this.#ways.set(cohort.cohortId, (ways = { own: cohort, others: own ? others.map((other) => placesIn(other, own, cohort)) : [] }));
+      this.#ways.set(cohort.cohortId, (ways = { own: cohort, others: own ? [...beside(own, cohort), ...others.map((other) => placesIn(other, own, cohort))] : [] }));
     }
     return ways;
   }
@@ -149,17 +161,27 @@ export class DataSets {
 }
 
 function grown(known: Cohort | undefined, event: CohortEvent, position: number): Cohort {
-  const { cohortId, splitId, part, unit, keyId, maximumRowsPerPerson, isDeclaredDisjoint } = event;
+  const { cohortId, splitId, part, unit, keyId, maximumRowsPerPerson, isDeclaredDisjoint, declaredBefore = position } = event;
   const personNaming = event.personNaming ?? null;
   const units = withUnitsOf(known?.units ?? noUnits, event);
+  const keyIds = new Set([...(known?.keyIds ?? []), keyId]);
   return {
-    cohortId, splitId, part, unit, units, personNaming: !known || known.personNaming === personNaming ? personNaming : null,
-    keyIds: new Set([...(known?.keyIds ?? []), keyId]),
+    cohortId, splitId, part, unit, units, keyIds, personNaming: !known || known.personNaming === personNaming ? personNaming : null,
     maximumRowsPerPerson: !known ? maximumRowsPerPerson : known.maximumRowsPerPerson === null || maximumRowsPerPerson === null ? null : Math.max(known.maximumRowsPerPerson, maximumRowsPerPerson),
+    maximumRowsPerText: Math.max(known?.maximumRowsPerText ?? 1, event.maximumRowsPerText ?? 1),
     hasUnnamedRows: (known?.hasUnnamedRows ?? false) || (event.hasUnnamedRows ?? true),
     lastGrown: known && units === known.units ? known.lastGrown : position,
-    declaredAt: isDeclaredDisjoint ? position : (known?.declaredAt ?? -1),
+    declaredAt: Math.max(isDeclaredDisjoint ? Math.min(declaredBefore, position) : -1, known?.declaredAt ?? -1),
+    // It holds for the event's own rows: for the cohort's too where there are no others, and none that are not at hand.
+    isAboutNobody: keyIds.size === 1 && (event.isAboutNobody === true ? isSameSize(units, withUnitsOf(noUnits, event)) : known?.isAboutNobody === true && units === known.units),
   };
+}
+
+/** Where a row may be in its own split once more: dealt by their persons, two rows of one text may lie in both parts, and the text is one unit. */
+function beside(split: Split, cohort: Cohort): readonly (readonly (readonly Stop[])[])[] {
+  const twice = cohort.unit === 'row' ? unitsInBothParts(split) : noUnits;
+  if (twice.rows.size === 0 && twice.either.size === 0) return [];
+  return [[split.cohorts.filter((other) => other !== cohort).map((other) => ({ cohort: other, count: 1 }))]];
 }
 
 /** Where a unit of `cohort` may be in another split. */
@@ -178,21 +200,39 @@ function mayStraddle(cohort: Cohort, split: Split, other: Split): boolean {
 
 /** How many units of a cohort elsewhere one unit of `own` may be: the rows of a person, or the persons there that are one person here. */
 function unitsIn(cohort: Cohort, other: Split, split: Split, own: Cohort): number {
-  if (own.unit === 'row') return 1;
+  // A text is one unit among rows; where it stands in several rows, these may be of as many persons.
+  const ofOneText = Math.max(own.maximumRowsPerText, cohort.maximumRowsPerText);
+  if (own.unit === 'row') return cohort.unit === 'row' ? 1 : ofOneText;
   // Where nobody knows, those of a person are taken to be as many as the person's rows in the unit's own data set.
-  const rowsHere = own.maximumRowsPerPerson ?? 1;
-  if (hasOneNaming(split, other)) return cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? rowsHere) : 1;
-  return Math.max(rowsHere, cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? 1) : 1);
+  const rowsHere = Math.max(own.maximumRowsPerPerson ?? 1, own.hasUnnamedRows ? ofOneText : 1);
+  // A row that names nobody is a unit of its own there, whose person may be one that other rows name.
+  if (hasOneNaming(split, other) && !cohort.hasUnnamedRows) return cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? rowsHere) : 1;
+  return Math.max(rowsHere, cohort.unit === 'row' || cohort.hasUnnamedRows ? (cohort.maximumRowsPerPerson ?? 1) : 1);
 }
 
-/** Whether two data sets name persons by one and the same column. */
+/** Whether two data sets mean the same by a person: they name persons by one column, and no row that is in both speaks against it. */
 export function hasOneNaming(a: Split, b: Split): boolean {
-  const namings = new Set([...a.cohorts, ...b.cohorts].map(({ personNaming }) => personNaming));
-  return namings.size === 1 && !namings.has(null);
+  return ofBoth(namings, a, b, () => {
+    const columns = new Set([...a.cohorts, ...b.cohorts].map(({ personNaming }) => personNaming));
+    return columns.size === 1 && !columns.has(null) && !areNamedOtherwise(a, b);
+  });
+}
+
+/** One header may name patients in one file and visits in the other. Rows that are in both have their persons in both then, and these do not match. */
+function areNamedOtherwise(a: Split, b: Split): boolean {
+  const [first, second] = [a, b].map(({ cohorts }) => ({
+    rows: new Set(cohorts.flatMap(({ units }) => [...units.rows])), persons: new Set(cohorts.flatMap(({ units }) => [...units.persons])), isWhole: cohorts.every(({ hasUnnamedRows }) => !hasUnnamedRows),
+  }));
+  if (!first || !second || !meets(first.rows, second.rows)) return false;
+  if (!meets(first.persons, second.persons)) return true;
+  const speaksAgainst = (few: typeof first, many: typeof first) => many.isWhole && isSubset(few.rows, many.rows) && !isSubset(few.persons, many.persons);
+  return speaksAgainst(first, second) || speaksAgainst(second, first);
 }
 
 /** What follows from two values alone is worked out once for all states of a ledger that hold them. */
-const independence = new WeakMap<Split, WeakMap<Split, boolean>>();
+type OfTwo = WeakMap<Split, WeakMap<Split, boolean>>;
+const namings: OfTwo = new WeakMap();
+const independence: OfTwo = new WeakMap();
 const inBothParts = new WeakMap<Split, UnitSets>();
 
 function unitsInBothParts(split: Split): UnitSets {
@@ -204,19 +244,34 @@ function unitsInBothParts(split: Split): UnitSets {
   return twice;
 }
 
-function isIndependent(a: Split, b: Split): boolean {
-  let known = independence.get(a);
-  if (!known) independence.set(a, (known = new WeakMap()));
-  let found = known.get(b);
-  if (found === undefined) known.set(b, (found = independence.get(b)?.get(a) ?? isDeclaredIndependent(a, b)));
+function ofBoth(known: OfTwo, a: Split, b: Split, workOut: () => boolean): boolean {
+  let own = known.get(a);
+  if (!own) known.set(a, (own = new WeakMap()));
+  let found = own.get(b);
+  if (found === undefined) own.set(b, (found = known.get(b)?.get(a) ?? workOut()));
   return found;
 }
 
+function isIndependent(a: Split, b: Split): boolean {
+  return ofBoth(independence, a, b, () => isDeclaredIndependent(a, b));
+}
+
 function isDeclaredIndependent(a: Split, b: Split): boolean {
+  const isAboutNobody = (split: Split) => split.cohorts.every((cohort) => cohort.isAboutNobody);
+  if (isAboutNobody(a) || isAboutNobody(b)) return a.cohorts.every((first) => b.cohorts.every((second) => !sharesUnit(first.units, second.units)));
   const grownAt = (split: Split) => Math.max(...split.cohorts.map((cohort) => cohort.lastGrown));
   const declaredAt = (split: Split) => Math.min(...split.cohorts.map((cohort) => cohort.declaredAt));
   if (!(declaredAt(a) > grownAt(b) || declaredAt(b) > grownAt(a))) return false;
+  return wouldBeIndependent(a, b);
+}
+
+/** Whether a declaration that they are about different people would be honoured: nothing of it can be seen to be wrong. */
+function wouldBeIndependent(a: Split, b: Split): boolean {
   return a.cohorts.every((first) => b.cohorts.every((second) => haveOneKey(first, second) && !sharesUnit(first.units, second.units)));
+}
+
+function isSameSize(a: UnitSets, b: UnitSets): boolean {
+  return a.rows.size === b.rows.size && a.persons.size === b.persons.size && a.either.size === b.either.size;
 }
 
 /** Whether every hash of both was made under one and the same key: others cannot be compared. */
@@ -224,7 +279,12 @@ function haveOneKey(a: Cohort, b: Cohort): boolean {
   return new Set([...a.keyIds, ...b.keyIds]).size === 1;
 }
 
-/** Hashes of all rows and persons of some cohorts. */
-export function hashesOf(cohorts: readonly Cohort[]): ReadonlySet<string> {
-  return new Set(cohorts.flatMap(({ units }) => [...hashesIn(units)]));
+/** All rows and persons of some cohorts, and what names the persons, where it is known. */
+export interface NamedUnits extends UnitSets {
+  readonly namings: ReadonlySet<string>;
+}
+
+export function unitsOf(cohorts: readonly Cohort[]): NamedUnits {
+  const all = (kind: keyof UnitSets) => new Set(cohorts.flatMap(({ units }) => [...units[kind]]));
+  return { rows: all('rows'), persons: all('persons'), either: all('either'), namings: new Set(cohorts.flatMap(({ personNaming }) => personNaming ?? [])) };
 }

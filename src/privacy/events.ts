@@ -18,8 +18,10 @@ export interface CohortEvent {
   readonly part: DataPart;
   /** What a charge to this cohort protects. */
   readonly unit: PrivacyUnit;
-  /** Most rows of one person, where any is named; null where none is. A charge for rows weighs this much more for persons. */
+  /** Most rows of one person, where any is named; null where none is. A charge for rows weighs this much more for persons; of a text that is another's as well, one row counts as two. */
   readonly maximumRowsPerPerson: number | null;
+  /** Most rows of one text, which are one unit where rows are units, and where they name nobody; absent where no text stands twice. */
+  readonly maximumRowsPerText?: number;
   /** Names the secret key of the hashes, so that hashes of another installation are never taken for different people. */
   readonly keyId: string;
   /** Keyed hash of the normalised header of the column that names the persons; null where none does. Data sets of one naming mean the same by a person; where it is null or absent, nobody knows. */
@@ -33,6 +35,10 @@ export interface CohortEvent {
   readonly hashes?: readonly string[];
   /** The person declared these to be about people other than those of every earlier data set. Honoured only where no hash matches. */
   readonly isDeclaredDisjoint: boolean;
+  /** How many entries the ledger held when that was declared, where the declaration was made of the same rows dealt otherwise: it speaks of those entries' data sets alone. Absent where it was made with this event. */
+  readonly declaredBefore?: number;
+  /** The rows are those of the built-in sample, by their content: made up, and of nobody. Set here alone, and never believed of a file. */
+  readonly isAboutNobody?: true;
 }
 
 /** The limit for every unit of a cohort; later ones raise or lower the limit, delta only ever falls. */

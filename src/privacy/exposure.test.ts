@@ -6,7 +6,7 @@ import type { Mechanism } from './events.ts';
 import { chargesAt, forSeveralUnits, worstEpsilon } from './exposure.ts';
 import { noUnits } from './unit-sets.ts';
 
-const cohort = (cohortId: string): Cohort => ({ cohortId, splitId: cohortId, part: 'training', unit: 'row', keyIds: new Set(), maximumRowsPerPerson: 1, personNaming: null, hasUnnamedRows: false, units: noUnits, lastGrown: 0, declaredAt: -1 });
+const cohort = (cohortId: string): Cohort => ({ cohortId, splitId: cohortId, part: 'training', unit: 'row', keyIds: new Set(), maximumRowsPerPerson: 1, maximumRowsPerText: 1, personNaming: null, hasUnnamedRows: false, units: noUnits, lastGrown: 0, declaredAt: -1, isAboutNobody: false });
 const mechanism: fc.Arbitrary<Mechanism> = fc.oneof(
   fc.constantFrom(2, 5, 9).map((noiseMultiplier): Mechanism => ({ kind: 'gaussian', noiseMultiplier })),
   fc.constantFrom(1, 3).map((noiseMultiplier): Mechanism => ({ kind: 'poisson-gaussian', noiseMultiplier, samplingRate: 0.05 })),

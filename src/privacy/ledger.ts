@@ -160,7 +160,7 @@ export class Ledger {
           if (event.kind !== 'cohort') return event;
           const isHeardByAll = this.#state.cohortIds.every((id) => seen.has(id));
           seen.add(event.cohortId);
-          return event.isDeclaredDisjoint && !isHeardByAll ? { ...event, isDeclaredDisjoint: false } : event;
+          return event.isDeclaredDisjoint && (!isHeardByAll || event.declaredBefore !== undefined) ? { ...event, isDeclaredDisjoint: false } : event;
         });
         for (const event of incoming) {
           const known = this.#state.event(event.id);
@@ -276,7 +276,10 @@ export class Ledger {
 
 /** An event without what may rightly differ between installations. */
 function comparable(event: LedgerEvent): string {
-  if (event.kind === 'cohort') return canonicalJson({ ...event, hashes: [], rowHashes: [], personHashes: [], personNaming: null, hasUnnamedRows: false, keyId: '', isDeclaredDisjoint: false });
+  if (event.kind === 'cohort') {
+    const { isAboutNobody: _, declaredBefore: __, ...cohort } = event;
+    return canonicalJson({ ...cohort, hashes: [], rowHashes: [], personHashes: [], personNaming: null, hasUnnamedRows: false, keyId: '', isDeclaredDisjoint: false });
+  }
   if (event.kind === 'charge') {
     const { isFromFile: _, ...charge } = event;
     return canonicalJson(charge);
@@ -291,6 +294,8 @@ function checkEvent(event: LedgerEvent): void {
     case 'cohort':
       if (![event.rowHashes, event.personHashes, event.hashes].every((hashes) => (hashes ?? []).every((hash) => /^[0-9a-f]{32}$/.test(hash)))) throw eventInvalid('cohort', 'hashes of 32 hexadecimal digits');
       if (event.maximumRowsPerPerson !== null && !(Number.isInteger(event.maximumRowsPerPerson) && event.maximumRowsPerPerson >= 1)) throw eventInvalid('cohort', 'a whole number of rows a person, or null');
+      if (event.maximumRowsPerText !== undefined && !(Number.isInteger(event.maximumRowsPerText) && event.maximumRowsPerText >= 1)) throw eventInvalid('cohort', 'a whole number of rows a text');
+      if (event.declaredBefore !== undefined && !(Number.isInteger(event.declaredBefore) && event.declaredBefore >= 0)) throw eventInvalid('cohort', 'a declaration that names how many entries came before');
       if ((event.part !== 'training' && event.part !== 'held-out') || (event.unit !== 'row' && event.unit !== 'person')) throw eventInvalid('cohort', 'a known part and unit');
       break;
     case 'budget':

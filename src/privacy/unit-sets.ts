@@ -43,6 +43,12 @@ function filtered(set: ReadonlySet<string>, isIn: (hash: string) => boolean): Re
   return found;
 }
 
+export function isSubset(few: ReadonlySet<string>, many: ReadonlySet<string>): boolean {
+  if (few.size > many.size) return false;
+  for (const hash of few) if (!many.has(hash)) return false;
+  return true;
+}
+
 /** Whether some unit may be in both. */
 export function sharesUnit(a: UnitSets, b: UnitSets): boolean {
   return (
@@ -51,7 +57,8 @@ export function sharesUnit(a: UnitSets, b: UnitSets): boolean {
   );
 }
 
-function meets(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+/** Whether some hash is in both. */
+export function meets(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   const [few, many] = a.size < b.size ? [a, b] : [b, a];
   for (const hash of few) if (many.has(hash)) return true;
   return false;

@@ -147,6 +147,8 @@ export interface BudgetReport {
   readonly isUnitMixed: boolean;
   /** Another data set that may hold the same people has less of its limit left, so less may be spent here than this one leaves. Absent where nobody asked. */
   readonly isTighterElsewhere?: boolean;
+  /** Something counts that would not, if these notes were declared to be about other people. Absent where nobody asked. */
+  readonly hasUndeclared?: boolean;
   /** What these notes brought along as a copy of a project file, and what was spent of it here: it binds beside the limit. Null where they are no copy. */
   readonly allowance: { readonly epsilon: number; readonly epsilonSpent: number } | null;
   readonly isChainIntact: boolean;

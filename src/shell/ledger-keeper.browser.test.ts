@@ -1,6 +1,7 @@
 import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildDataset } from '../data/dataset.ts';
+import { sampleTable } from '../data/sample.ts';
 import type { ColumnRole, RawTable } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { composedEpsilon } from '../privacy/composition.ts';
@@ -182,6 +183,48 @@ describe('a private run and its ledger', () => {
     const { splitId: anew, cohorts } = await keeper.subject(await read(id));
     expect(anew).not.toBe(splitId);
     expect(cohorts[0].keyId).toBe(keyIdOf(await store.installationKey()));
+  });
+
+  it('holds a declaration for every deal of the same rows, also later and under another person column, and against no data set that comes later', async () => {
+    const [other, id] = [await project(otherTable), await project()];
+    const spend = async (of: string, one: FullBatchHeadPlan) => (await keeper.openRun(await read(of), one, crypto.randomUUID(), 'started')).charges.charge('training', 0, 'gradient', { kind: 'gaussian', noiseMultiplier: 4 });
+    const spent = async (one: FullBatchHeadPlan) => (await keeper.openRun(await read(id), one, crypto.randomUUID(), 'started')).budget().epsilonSpent;
+    await spend(other, plan);
+    expect((await keeper.budgetOf(await read(other))).hasUndeclared).toBe(false);
+    // One deal is known before.
+    const known: FullBatchHeadPlan = { ...plan, unit: 'row' };
+    expect(await spent(known)).toBeGreaterThan(0);
+    expect((await keeper.budgetOf(await read(id))).hasUndeclared).toBe(true);
+    expect(await keeper.declareDisjoint(await read(id))).toMatchObject({ epsilonSpent: 0, hasUndeclared: false });
+    for (const one of [plan, known, { ...plan, heldOutShare: 0.4 }, { ...known, heldOutShare: 0.3 }]) expect(await spent(one)).toBe(0);
+    await confirm(id, { ...roles, who: 'ignore', visit: 'person' });
+    expect(await spent(plan)).toBe(0);
+    // Other texts are other rows: nothing was said of them.
+    await confirm(id, { ...roles, note: 'ignore', summary: 'text' });
+    expect(await spent(plan)).toBeGreaterThan(0);
+    await confirm(id, roles);
+
+    const third = await project({ ...otherTable, rows: otherTable.rows.map(({ row, cells }) => ({ row, cells: cells.map((cell, column) => (column === 2 ? cell : `third ${cell}`)) })) });
+    await spend(third, plan);
+    for (const one of [plan, { ...plan, heldOutShare: 0.4 }, { ...plan, heldOutShare: 0.25 }]) expect(await spent(one)).toBeGreaterThan(0);
+    expect((await keeper.budgetOf(await read(id))).hasUndeclared).toBe(true);
+  });
+
+  it('takes nothing from the budget of real notes for the built-in sample, nor the other way round', async () => {
+    const sample = sampleTable();
+    const columns = { note: 'text', specialty: 'label', patient: 'person' } as const;
+    // What a project says of itself tells nothing.
+    const { id: made } = await createProject(database, sample, false);
+    await confirm(made, columns, sample);
+    const changed: RawTable = { ...sample, rows: sample.rows.slice(1) };
+    const { id: edited } = await createProject(database, changed, true);
+    await confirm(edited, columns, changed);
+    const id = await project();
+    for (const of of [made, id]) await (await keeper.openRun(await read(of), plan, crypto.randomUUID(), 'started')).charges.charge('training', 0, 'gradient', { kind: 'gaussian', noiseMultiplier: of === made ? 2 : 8 });
+    const alone = (noiseMultiplier: number) => composedEpsilon([{ mechanism: { kind: 'gaussian', noiseMultiplier }, count: 1 }], 1e-5).epsilon;
+    expect(await keeper.budgetOf(await read(id))).toMatchObject({ epsilonSpent: alone(8), hasUndeclared: false });
+    expect((await keeper.budgetOf(await read(made))).epsilonSpent).toBe(alone(2));
+    expect((await keeper.budgetOf(await read(edited))).epsilonSpent).toBeGreaterThan(alone(2));
   });
 
   it('promises nothing to persons where no column names them', async () => {

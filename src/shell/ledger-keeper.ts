@@ -17,6 +17,7 @@ import type { ChargePort } from '../training/session-input.ts';
 import type { Split } from '../training/split.ts';
 import type { BedsideService, BudgetReport } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
+import { declarationOf, declaredAnew, withDeclaration } from './declarations.ts';
 import type { DurableLedgerStore } from './ledger-store.ts';
 import { shareLedger, type SharedLedger } from './ledger-share.ts';
 import { changeProject, readDataset } from './projects.ts';
@@ -90,8 +91,8 @@ export class LedgerKeeper {
     return this.#ledger;
   }
 
-  key(): Promise<Uint8Array> {
   /** Read each time: another tab may have erased the ledger and its key, and hashes under the old one would match nothing. */
+  key(): Promise<Uint8Array> {
     return this.#store.installationKey();
   }
 
@@ -100,14 +101,15 @@ export class LedgerKeeper {
     const [dataset, key] = await Promise.all([known ?? readDataset(this.#database, project.id), this.key()]);
     const unit = plan?.unit ?? (dataset.personColumn === null ? 'row' : 'person');
     const rows = await hashedRows(this.#database, project.id, dataset, key, follower);
-    const { split, splitId, events, units, trainingUnits } = dealtNotes(dataset, rows, key, { unit, heldOutShare: plan?.heldOutShare ?? defaultHeldOutShare, declarationId });
+    const declared = declarationId === null ? declarationOf(project, rows) : { id: declarationId, before: null };
+    const { split, splitId, events, units, trainingUnits } = dealtNotes(dataset, rows, key, { unit, heldOutShare: plan?.heldOutShare ?? defaultHeldOutShare, declarationId: declared?.id ?? null, declaredBefore: declared?.before ?? null });
     return { project, split, splitId, cohorts: events, units, trainingUnits, classes: dataset.labels.length };
   }
 
   async budgetOf(project: ProjectRecord): Promise<BudgetReport> {
     const subject = await this.subject(project);
     const { ledger, state } = await this.#entered(subject);
-    return { ...reportOf(await this.#balance(subject, {})), isTighterElsewhere: ledger.isChainIntact && state.tighterThan(subject.splitId) !== null };
+    return { ...reportOf(await this.#balance(subject, {})), isTighterElsewhere: ledger.isChainIntact && state.tighterThan(subject.splitId) !== null, hasUndeclared: ledger.isChainIntact && state.countsUndeclared(subject.splitId) };
   }
 
   /** What a run at `delta` enters before it charges anything (its cohorts, a budget where there is none or delta falls), and the ledger as it would be then. */
@@ -152,13 +154,26 @@ export class LedgerKeeper {
   }
 
   /**
-   * Tells the ledger that a data set is about people of whom no earlier one holds rows. It holds for the data sets known now, so it is
-   * an event of its own: a split that is dealt later, by another unit or share, counts against everything until it is declared too.
+   * Tells the ledger that a data set is about people of whom no earlier one holds rows. It holds for the data sets known now, and for every deal of
+   * the same rows: those that the ledger knows are declared along, and the project keeps what those that are made later may say.
    */
   async declareDisjoint(project: ProjectRecord): Promise<BudgetReport> {
-    const { cohorts } = await this.subject(project, null, undefined, crypto.randomUUID());
-    await (await this.ledger()).append(cohorts);
-    return this.budgetOf(project);
+    const id = crypto.randomUUID();
+    const [subject, ledger, dataset, key] = [await this.subject(project, null, undefined, id), await this.ledger(), await readDataset(this.#database, project.id), await this.key()];
+    const rows = await hashedRows(this.#database, project.id, dataset, key);
+    const before = ledger.entries.length;
+    await ledger.append([...subject.cohorts, ...declaredAnew(ledger.entries, await this.#dealtOtherwise(subject, ledger), id)]);
+    return this.budgetOf(await changeProject(this.#database, project.id, (record) => withDeclaration(record, id, rows, before)));
+  }
+
+  /** The cohorts of a project's rows as they are dealt otherwise, if the ledger knows them. The same texts with other persons may be another file's: only what this project trained on is taken for its own then. */
+  async #dealtOtherwise({ project, splitId, cohorts }: LedgerSubject, ledger: Ledger): Promise<ReadonlySet<string>> {
+    const state = ledger.preview(cohorts);
+    const runIds = new Set((await runsOfProject(this.#database, project.id)).map(({ id }) => id));
+    const own = new Set(ledger.entries.flatMap(({ event }) => (event.kind === 'charge' && runIds.has(event.runId) ? (state.splitOf(event.cohortId) ?? []) : [])));
+    const same = state.splitsOfRows(new Set(cohorts.flatMap(({ rowHashes = [] }) => rowHashes)));
+    const isOwn = (other: string) => own.has(other) || state.hasPersonsOf(other, splitId);
+    return new Set(same.filter((other) => other !== splitId && isOwn(other)).flatMap((other) => state.cohortIdsOf(other)));
   }
 
   /** Largest epsilon that a new run may still spend on the training part, by every limit that its charges will be held to; 0 where nothing is left. */
@@ -218,13 +233,13 @@ export class LedgerKeeper {
     // Decided as it is written: a share that another tab takes in between must not be undone by a limit looked up before.
     await ledger.append((known) => [...openingOf(subject, known, plan.delta), runEvent(runId, how)]);
     const state = ledger.preview([]);
-    const [balance, isTighterElsewhere] = [state.balance(splitId), state.tighterThan(splitId) !== null];
+    const [balance, isTighterElsewhere, hasUndeclared] = [state.balance(splitId), state.tighterThan(splitId) !== null, state.countsUndeclared(splitId)];
     const planned = plannedCharges(plan, subject.trainingUnits, subject.classes);
     const [before, step] = [planned.slice(0, -1), planned.at(-1)];
     const charged = () => chargesOfRun(ledger.entries.map(({ event }) => event), runId);
     return {
       charges: ledgerCharges(ledger, { training: cohorts[0].cohortId, 'held-out': cohorts[1].cohortId }, runId, () => crypto.randomUUID()),
-      budget: () => ({ ...reportOf(ledger.balance(splitId) ?? balance ?? everythingSpent(subject)), isTighterElsewhere }),
+      budget: () => ({ ...reportOf(ledger.balance(splitId) ?? balance ?? everythingSpent(subject)), isTighterElsewhere, hasUndeclared }),
       charged,
       ahead: (stepsDone) => {
         if (!step) return null;
@@ -297,6 +312,21 @@ export class LedgerKeeper {
   }
 }
 
+/** The budget that a data set begins with, where it has none. */
+function firstBudget(subject: LedgerSubject, state: LedgerState): readonly LedgerEvent[] {
+  return state.budget(subject.splitId) ? [] : [budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))];
+}
+
+/** What a run at `largestDelta` enters before it charges anything: its cohorts, and a budget where there is none or delta falls. */
+function openingOf(subject: LedgerSubject, state: LedgerState, largestDelta: number): readonly LedgerEvent[] {
+  const first = [...subject.cohorts, ...firstBudget(subject, state)];
+  const balance = new LedgerState(first, state).balance(subject.splitId);
+  if (!balance) return first;
+  const delta = Math.min(largestDelta, balance.delta);
+  if (!state.budget(subject.splitId)) return [...subject.cohorts, budgetEvent(subject, balance.epsilonLimit, delta)];
+  return delta < balance.delta ? [...subject.cohorts, budgetEvent(subject, balance.epsilonLimit, delta)] : subject.cohorts;
+}
+
 function everythingSpent({ project, units }: LedgerSubject): Balance {
   return { epsilonLimit: project.epsilonLimit, delta: defaultDelta(units), epsilonSpent: Infinity, epsilonTraining: Infinity, epsilonHeldOut: Infinity, isUnitMixed: false, allowance: null, isChainIntact: true };
 }
@@ -311,19 +341,4 @@ function runEvent(runId: string, state: RunEvent['state']): RunEvent {
 
 function reportOf({ epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, allowance, isChainIntact }: Balance): BudgetReport {
   return { epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, allowance, isChainIntact };
-}
-
-/** The budget that a data set begins with, where it has none. */
-function firstBudget(subject: LedgerSubject, state: LedgerState): readonly LedgerEvent[] {
-  return state.budget(subject.splitId) ? [] : [budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))];
-}
-
-/** What a run at `largestDelta` enters before it charges anything: its cohorts, and a budget where there is none or delta falls. */
-function openingOf(subject: LedgerSubject, state: LedgerState, largestDelta: number): readonly LedgerEvent[] {
-  const first = [...subject.cohorts, ...firstBudget(subject, state)];
-  const balance = new LedgerState(first, state).balance(subject.splitId);
-  if (!balance) return first;
-  const delta = Math.min(largestDelta, balance.delta);
-  if (!state.budget(subject.splitId)) return [...subject.cohorts, budgetEvent(subject, balance.epsilonLimit, delta)];
-  return delta < balance.delta ? [...subject.cohorts, budgetEvent(subject, balance.epsilonLimit, delta)] : subject.cohorts;
 }

@@ -2,6 +2,7 @@ import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { checkNonNegative } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { roundUp } from '../ground/rounding.ts';
+import type { LedgerEvent } from '../privacy/events.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
@@ -82,6 +83,18 @@ async function unzip(file: Blob): Promise<ReadonlyMap<string, string>> {
   return new Map(Object.entries(entries).map(([name, content]) => [name, strFromU8(content)]));
 }
 
+/** A file may say that rows are of nobody; that the notes are the built-in sample is seen here. */
+function ofSomebody(event: LedgerEvent): LedgerEvent {
+  if (event.kind !== 'cohort') return event;
+  const { isAboutNobody: _, ...cohort } = event;
+  return cohort;
+}
+
+/** Of a cohort without a row among the sample's notes nobody here knows whose it is. */
+function ofRowsAtHand(event: LedgerEvent): LedgerEvent {
+  return event.kind === 'cohort' && event.isAboutNobody === true && (event.rowHashes ?? []).length > 0 ? event : ofSomebody(event);
+}
+
 /**
  * Takes a project in under new ids. The ledger comes first: if saving fails afterwards, more is counted as spent, never less.
  * Row hashes are computed anew under this installation's key, and events merge by id.
@@ -93,7 +106,8 @@ export async function importProject(database: BedsideDatabase, ledger: LedgerKee
     const key = await ledger.key();
     const held = await ledger.ledger();
     const known = held.preview([]);
-    await held.merge(eventsOfShare(shared, await hashesOfNotes(dataset, key), keyIdOf(key), namingOf(dataset, key), (id) => known.event(id) !== undefined));
+    const events = eventsOfShare(shared, await hashesOfNotes(dataset, key), keyIdOf(key), namingOf(dataset, key), (id) => known.event(id) !== undefined);
+    await held.merge(events.map(dataset.isSynthetic ? ofRowsAtHand : ofSomebody));
   }
   const now = Date.now();
   const { name, fileName, isSynthetic, columnRoles, sentences, epsilonLimit, runsStarted } = project;

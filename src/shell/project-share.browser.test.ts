@@ -2,6 +2,7 @@ import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { deleteDB, openDB } from 'idb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { buildDataset } from '../data/dataset.ts';
+import { sampleTable } from '../data/sample.ts';
 import type { RawTable } from '../data/table.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import { fullBatchHeadPlan } from '../training/propose.ts';
@@ -103,6 +104,52 @@ describe('a project file and its share of the budget', () => {
     const better = await opened(there, await file(here, id, 0.5));
     for (const one of [copy, better]) expect(await budget(there, one)).toMatchObject({ allowance: { epsilon: 0.5, epsilonSpent: 0 } });
     await spend(there, copy, 0.5);
+  });
+
+  it('that comes later takes the place of one of nothing also where the person column was changed in between', async () => {
+    const here = await installation();
+    const visits: RawTable = { ...table, header: [...table.header, 'visit'], rows: table.rows.map(({ row, cells }) => ({ row, cells: [...cells, `v${row % 7}`] })) };
+    const { id: other } = await createProject(here.database, visits, false);
+    const byVisit = { ...roles, who: 'ignore', visit: 'person' } as const;
+    const byPatient = { ...roles, visit: 'ignore' } as const;
+    await saveDataset(here.database, other, byVisit, buildDataset(visits, byVisit));
+    const there = await installation();
+    await opened(there, await file(here, other, 0));
+    await saveDataset(here.database, other, byPatient, buildDataset(visits, byPatient));
+    const copy = await opened(there, await file(here, other, 1));
+    expect((await budget(there, copy)).allowance).toEqual({ epsilon: 1, epsilonSpent: 0 });
+    await spend(there, copy, 0.9);
+  });
+
+  it('is not believed that its rows are of nobody, unless they are the built-in sample', async () => {
+    const marked = async (from: Blob): Promise<Blob> => {
+      const entries = unzipSync(new Uint8Array(await from.arrayBuffer()));
+      const ledger = JSON.parse(strFromU8(entries['ledger.json']!)) as { cohorts: { event: object }[] };
+      for (const cohort of ledger.cohorts) cohort.event = { ...cohort.event, isAboutNobody: true };
+      return new Blob([new Uint8Array(zipSync({ ...entries, 'ledger.json': strToU8(JSON.stringify(ledger)) }))]);
+    };
+    const cohortMarks = async ({ store }: Installation) => (await store.read()).entries.flatMap(({ event }) => (event.kind === 'cohort' ? [event.isAboutNobody ?? false] : []));
+    const { here, id } = await withNotes();
+    await spend(here, id, 1);
+    const there = await installation();
+    await opened(there, await marked(await file(here, id)));
+    expect(new Set(await cohortMarks(there))).toEqual(new Set([false]));
+
+    const sample = sampleTable();
+    const sampleRoles = { note: 'text', specialty: 'label', patient: 'person' } as const;
+    const { id: made } = await createProject(here.database, sample, false);
+    await saveDataset(here.database, made, sampleRoles, buildDataset(sample, sampleRoles));
+    await spend(here, made, 2);
+    const copy = await opened(there, await file(here, made));
+    expect(await cohortMarks(there)).toContain(true);
+    // It came without a share, and keeps no real notes from training.
+    expect((await budget(there, copy)).allowance).toMatchObject({ epsilon: 0 });
+    const real: RawTable = { ...table, rows: table.rows.map(({ row }) => ({ row, cells: [`real ${row}`, row % 2 ? 'a' : 'b', `q${row}`] })) };
+    const elsewhere = await installation();
+    await opened(elsewhere, await file(here, made));
+    const { id: own } = await createProject(elsewhere.database, real, false);
+    await saveDataset(elsewhere.database, own, roles, buildDataset(real, roles));
+    expect(await budget(elsewhere, own)).toMatchObject({ epsilonSpent: 0, allowance: null, hasUndeclared: false });
   });
 
   it('brings nothing where it comes from, and nothing when it is opened twice', async () => {

@@ -10,6 +10,15 @@ import type { TokenLengths } from '../training/units.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import type { PanelPoint, RunResults, RunState } from './bedside.service.ts';
 
+/** The person said that no one of some rows is in any data set that the ledger knew then. */
+export interface Declaration {
+  readonly id: string;
+  /** Names the rows: see `nameOfRows`. */
+  readonly of: string;
+  /** How many entries the ledger held. */
+  readonly before: number;
+}
+
 export interface ProjectRecord {
   readonly id: string;
   readonly name: string;
@@ -25,6 +34,8 @@ export interface ProjectRecord {
   /** Limit the person set before the first charge; the ledger's budget event rules from then on. */
   readonly epsilonLimit: number;
   readonly runsStarted: number;
+  /** What was declared of the notes, one entry for each set of rows that the columns gave. Stays with this installation. */
+  readonly declarations?: readonly Declaration[];
   /** How many tokens the notes have, as counts; `of` names encoder and columns, and others make it of no effect. */
   readonly lengths?: { readonly of: string; readonly counts: TokenLengths };
 }

@@ -3,7 +3,7 @@ import { cohortsOf, type HashedRow } from '../privacy/cohort.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 import { createUnitHasher, keyIdOf, normaliseText, personNamingOf } from '../privacy/unit-hash.ts';
 import { splitNotes, type Split } from '../training/split.ts';
-import { countUnits } from '../training/units.ts';
+import { countHashedUnits } from '../training/units.ts';
 import type { BedsideDatabase } from './database.ts';
 import { SharedWork, type Follower } from './shared-work.ts';
 import { inTransaction } from './transaction.ts';
@@ -96,6 +96,7 @@ export interface Deal {
   readonly heldOutShare: number;
   /** See `cohortsOf`. */
   readonly declarationId: string | null;
+  readonly declaredBefore: number | null;
 }
 
 /** What names a data set's persons; null where no column does. */
@@ -107,17 +108,18 @@ const mostDeals = 4;
 /** Deals by hashes, unit and share: a plan asks for the same one over and over. Kept for as long as the hashes are. */
 const deals = new WeakMap<readonly HashedRow[], Map<string, DealtNotes>>();
 
-export function dealtNotes(dataset: Pick<Dataset, 'notes' | 'personColumn'>, rows: readonly HashedRow[], key: Uint8Array, { unit, heldOutShare, declarationId }: Deal): DealtNotes {
+export function dealtNotes(dataset: Pick<Dataset, 'notes' | 'personColumn' | 'isSynthetic'>, rows: readonly HashedRow[], key: Uint8Array, { unit, heldOutShare, declarationId, declaredBefore }: Deal): DealtNotes {
   const keyId = keyIdOf(key);
-  const name = JSON.stringify([keyId, unit, heldOutShare, declarationId]);
+  const name = JSON.stringify([keyId, unit, heldOutShare, declarationId, declaredBefore]);
   const known = deals.get(rows) ?? new Map<string, DealtNotes>();
   deals.set(rows, known);
   let dealt = known.get(name);
   if (!dealt) {
     const { split, training, heldOut } = splitByHash(dataset, rows, key, heldOutShare);
+    const trainingUnits = countHashedUnits(training, unit);
     // Somebody may try one share after the other.
     if (known.size >= mostDeals) known.clear();
-    known.set(name, (dealt = { split, units: countUnits(dataset.notes, unit), trainingUnits: countUnits(split.training, unit), ...cohortsOf({ unit, keyId, training, heldOut, declarationId, personNaming: namingOf(dataset, key) }) }));
+    known.set(name, (dealt = { split, units: trainingUnits + countHashedUnits(heldOut, unit), trainingUnits, ...cohortsOf({ unit, keyId, training, heldOut, declarationId, declaredBefore, isAboutNobody: dataset.isSynthetic, personNaming: namingOf(dataset, key) }) }));
   }
   return dealt;
 }

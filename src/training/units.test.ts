@@ -5,7 +5,7 @@ import { labelWords, sentencesOf } from './label-words.ts';
 import { plainBatch } from './plain-batch.ts';
 import { splitNotes } from './split.ts';
 import { nanoUnits } from './testing/nano-session.ts';
-import { countUnits, groupUnits, lengthReport, tokenizeNotes } from './units.ts';
+import { countHashedUnits, countUnits, groupUnits, lengthReport, tokenizeNotes } from './units.ts';
 
 const note = (id: number, person: string | null, label = 'a', text = `note ${id}`): Note => ({ id, row: id + 2, text, label, person, groups: {} });
 const notes = [note(0, 'p'), note(1, 'q'), note(2, 'p', 'b'), note(3, null), note(4, 'q'), note(5, null, 'b')];
@@ -31,6 +31,27 @@ describe('units', () => {
     const grouped = groupUnits(await tokenizeNotes(notes, tokenizer, 20), ['a', 'b'], 'row');
     expect(grouped.units.map(({ rows }) => rows.length)).toEqual([1, 1, 1, 1, 1, 1]);
     expect(grouped.notes).toEqual(notes);
+  });
+
+  it('are texts otherwise: the rows of one note meet, whatever their labels', async () => {
+    const codes = ['a', 'b', 'c'];
+    const repeated = Array.from({ length: 300 }, (_, i) => codes.map((label, k) => note(3 * i + k, null, label, k === 0 ? `Note ${i}` : ` note  ${i}`))).flat();
+    const grouped = groupUnits(await tokenizeNotes(repeated, tokenizer, 20), codes, 'row');
+    expect(grouped.units).toHaveLength(300);
+    expect(grouped.units.every(({ rows }) => rows.map(({ label }) => label).join() === '0,1,2')).toBe(true);
+    expect(countUnits(repeated, 'row')).toBe(300);
+    // Who persons are makes no difference to what a text is.
+    expect(countUnits(repeated.map((one, index) => ({ ...one, person: `p${index}` })), 'row')).toBe(300);
+  });
+
+  it('are persons, and the texts of rows that name nobody', async () => {
+    const mixed = [note(0, 'p', 'a', 'same'), note(1, null, 'a', 'same'), note(2, 'p', 'b', 'same'), note(3, null, 'b', 'Same'), note(4, null, 'a', 'p')];
+    const grouped = groupUnits(await tokenizeNotes(mixed, tokenizer, 20), ['a', 'b'], 'person');
+    expect(grouped.notes.map(({ id }) => id)).toEqual([0, 2, 1, 3, 4]);
+    expect(grouped.units.map(({ rows }) => rows.length)).toEqual([2, 2, 1]);
+    expect(countUnits(mixed, 'person')).toBe(3);
+    // By their hashes they are as many.
+    expect(countHashedUnits([{ row: 's', person: 'p' }, { row: 's', person: null }, { row: 's', person: 'p' }, { row: 's', person: null }, { row: 't', person: null }], 'person')).toBe(3);
   });
 
   it('report how much is cut', async () => {

@@ -1,5 +1,6 @@
 import type { Note } from '../data/table.ts';
 import { invariant } from '../ground/check.ts';
+import type { HashedRow } from '../privacy/cohort.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 import { normaliseText } from '../privacy/unit-hash.ts';
 import type { TokenizedUnit } from './trainer.ts';
@@ -96,27 +97,27 @@ export interface GroupedUnits {
   readonly notes: readonly Note[];
 }
 
+/** What a note's unit is called: its person where persons are units and it names one, else its text. */
+function unitNameOf({ text, person }: Note, unit: PrivacyUnit): string {
+  return unit === 'person' && person !== null ? `person ${normaliseText(person)}` : `row ${normaliseText(text)}`;
+}
+
 /**
- * Groups notes into units of privacy. With unit `person` a person's notes are one unit, wherever they stand; a note without a person is a unit of its own.
- * A person is whom the ledger and the split take for one: spellings that differ in case or spaces alone are the same.
+ * Groups notes into units of privacy. With unit `person` a person's notes are one unit, wherever they stand; else, and where a note names nobody, all rows of
+ * one text are: a note may stand in a row for each of its labels.
+ * A person and a text are whom and what the ledger and the split take for one: spellings that differ in case or spaces alone are the same.
  * @throws where a note's label is none of `labels`.
  */
 export function groupUnits(notes: readonly TokenizedNote[], labels: readonly string[], unit: PrivacyUnit): GroupedUnits {
   const labelIndex = new Map(labels.map((label, index) => [label, index]));
-  const groups: TokenizedNote[][] = [];
-  const byPerson = new Map<string, TokenizedNote[]>();
+  const groups = new Map<string, TokenizedNote[]>();
   for (const item of notes) {
-    const person = unit === 'person' && item.note.person !== null ? normaliseText(item.note.person) : null;
-    const known = person === null ? undefined : byPerson.get(person);
-    if (known) {
-      known.push(item);
-      continue;
-    }
-    const group = [item];
-    groups.push(group);
-    if (person !== null) byPerson.set(person, group);
+    const name = unitNameOf(item.note, unit);
+    const known = groups.get(name);
+    if (known) known.push(item);
+    else groups.set(name, [item]);
   }
-  const units = groups.map((group, index) => ({
+  const units = [...groups.values()].map((group, index) => ({
     unit: index,
     rows: group.map(({ note, ids }) => {
       const label = labelIndex.get(note.label);
@@ -124,17 +125,15 @@ export function groupUnits(notes: readonly TokenizedNote[], labels: readonly str
       return { ids, label };
     }),
   }));
-  return { units, notes: groups.flatMap((group) => group.map((item) => item.note)) };
+  return { units, notes: [...groups.values()].flatMap((group) => group.map((item) => item.note)) };
 }
 
 /** Number of units that notes make, without tokenizing them. */
 export function countUnits(notes: readonly Note[], unit: PrivacyUnit): number {
-  if (unit === 'row') return notes.length;
-  const persons = new Set<string>();
-  let alone = 0;
-  for (const { person } of notes) {
-    if (person === null) alone++;
-    else persons.add(normaliseText(person));
-  }
-  return persons.size + alone;
+  return new Set(notes.map((note) => unitNameOf(note, unit))).size;
+}
+
+/** The same from the notes' hashes. */
+export function countHashedUnits(rows: readonly HashedRow[], unit: PrivacyUnit): number {
+  return new Set(rows.map(({ row, person }) => (unit === 'person' ? (person ?? row) : row))).size;
 }

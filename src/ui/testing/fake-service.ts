@@ -79,7 +79,7 @@ export class FakeService implements BedsideService {
   }
 
   #budget(): BudgetReport {
-    return { epsilonLimit: this.#limit, delta: 1e-5, epsilonSpent: this.#spent, epsilonHeldOut: this.#spent > 0 ? 1 : 0, isUnitMixed: this.#options.scene === 'mixed-units', allowance: this.#allowance, isChainIntact: this.#options.scene !== 'broken-chain' };
+    return { epsilonLimit: this.#limit, delta: 1e-5, epsilonSpent: this.#spent, epsilonHeldOut: this.#spent > 0 ? 1 : 0, isUnitMixed: this.#options.scene === 'mixed-units', hasUndeclared: this.#options.scene === 'empty-copy' || this.#options.scene === 'mixed-units', allowance: this.#allowance, isChainIntact: this.#options.scene !== 'broken-chain' };
   }
 
   /** A copy that brought some budget along, or none. */

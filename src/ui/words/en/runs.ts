@@ -51,6 +51,7 @@ export const runs = {
     poisson: (noise: number, rate: number) => `sampling rate ${f.rate(rate, 3)}, noise multiplier ${f.rate(noise, 2)}`,
     cohort: (count: number, part: string) => `${plural(count, 'salted hash', 'salted hashes')} of notes and people noted for the ${part} part`,
     cohortDisjoint: 'declared to be about other people',
+    cohortNobody: 'the sample, about nobody',
     parts: { training: 'training', 'held-out': 'held-out' },
     budget: (limit: number, delta: number) => `Limit set: ε ${f.epsilon(limit)} at δ ${f.delta(delta)}`,
     budgetShared: (share: number, limit: number, delta: number) => `ε ${f.epsilon(share)} went along with a copy. Limit now: ε ${f.epsilon(limit)} at δ ${f.delta(delta)}`,

@@ -89,7 +89,7 @@ export const train = {
     finish: 'Finish here',
     disjoint: 'These are other people',
     disjointTitle: 'Are these people in no earlier file?',
-    disjointBody: 'Budgets of different files add up, because a person may be in both. If you declare that no one of this file is in an earlier one, it counts alone. Bedside checks what it can: where a note or a person matches, the declaration does not hold.',
+    disjointBody: 'Budgets of different files add up, because a person may be in both. If you declare that no one of this file is in an earlier one, it counts alone, by whatever plan it is trained. Files that come later count until you declare again. Bedside checks what it can: where a note or a person matches, the declaration does not hold.',
     disjointYes: 'No one is in both',
     disjointNo: 'Not sure',
     disjointDone: 'Declared. Matching notes and people still add up.',

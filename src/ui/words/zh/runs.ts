@@ -52,6 +52,7 @@ export const runs: Words['runs'] = {
     poisson: (noise, rate) => `抽样率 ${f.rate(rate, 3)}，噪声倍数 ${f.rate(noise, 2)}`,
     cohort: (count, part) => `为${part}部分登记 ${f.count(count)} 个病历和患者的加盐哈希`,
     cohortDisjoint: '声明为另一批人',
+    cohortNobody: '示例数据，不涉及任何人',
     parts: { training: '训练', 'held-out': '留出' },
     budget: (limit, delta) => `设定上限：ε ${f.epsilon(limit)}，δ ${f.delta(delta)}`,
     budgetShared: (share, limit, delta) => `ε ${f.epsilon(share)} 随副本带走。现上限：ε ${f.epsilon(limit)}，δ ${f.delta(delta)}`,

@@ -89,7 +89,7 @@ export const train: Words['train'] = {
     finish: '就此结束',
     disjoint: '这是另一批人',
     disjointTitle: '这些人都不在以前的文件里吗？',
-    disjointBody: '不同文件的预算会累加，因为同一个人可能都在其中。若您声明此文件中没有以前的人，它就单独计算。Bedside 会尽力核对：若有病历或患者相符，声明不成立。',
+    disjointBody: '不同文件的预算会累加，因为同一个人可能都在其中。若您声明此文件中没有以前的人，无论用何种方案训练，它都单独计算。之后加入的文件仍会计入，直到您再次声明。Bedside 会尽力核对：若有病历或患者相符，声明不成立。',
     disjointYes: '没有人重复',
     disjointNo: '不确定',
     disjointDone: '已声明。相符的病历和患者仍会累加。',
