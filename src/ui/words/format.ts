@@ -6,6 +6,8 @@ export interface Format {
   count(value: number): string;
   /** 0.84 */
   rate(value: number, digits?: number): string;
+  /** 0.84; never certain or impossible by rounding: > 0.99, < 0.01. */
+  probability(value: number): string;
   /** +0.09; used for differences. */
   signed(value: number, digits?: number): string;
   /** 18% */
@@ -69,6 +71,7 @@ export function createFormat(locale: string, to: string, gap: string): Format {
   return {
     count: (value) => minus(counts.format(value)),
     rate,
+    probability: (value) => (value >= 0.995 ? `> ${rate(0.99)}` : value < 0.005 ? `< ${rate(0.01)}` : rate(value)),
     signed: (value, digits = 2) => minus((signedBy[digits] ?? signedBy[2]!).format(value)),
     percent: (share, digits = 0) => `${rate(share * 100, digits)}%`,
     epsilon: (value) => (Number.isFinite(value) ? rate(roundUpTo(value, 2)) : '∞'),

@@ -105,6 +105,10 @@ describe('numbers', () => {
     expect(zh.train.cost.both('1分钟', zh.train.cost.memory(2))).not.toMatch(/[,;]/);
   });
 
+  it('never call a label certain or impossible by rounding', () => {
+    for (const { format } of [en, zh]) expect([1, 0.9951, 0.994, 0.5, 0.0051, 0.0049, 0].map((value) => format.probability(value))).toEqual(['> 0.99', '> 0.99', '0.99', '0.50', '0.01', '< 0.01', '< 0.01']);
+  });
+
   it('take the plural of the language', () => {
     expect(en.data.title.ready(1)).toBe('1 note is ready to train on');
     expect(en.data.title.ready(1482)).toBe('1,482 notes are ready to train on');
