@@ -79,7 +79,7 @@ describe('writing', () => {
       { row: 4, code: 'empty-text', values: {}, cells: ['', 'bone'] },
     ];
     expect(setAsideCsv(['note', 'label'], problems)).toBe(
-      '\uFEFFrow,reason,note,label,surplus 1\r\n3,"Row 3 has 3 columns, the header has 2. Check for an unquoted comma.",knee," left",bone\r\n4,Row 4 has no text.,,bone,\r\n',
+      '\uFEFFrow,reason,note,label,surplus 1\r\n3,"Row 3 has 3 columns, the header has 2. Check for an unquoted separator.",knee," left",bone\r\n4,Row 4 has no text.,,bone,\r\n',
     );
   });
 

@@ -6,7 +6,7 @@ import type { RowProblem } from './table.ts';
 export function describeProblem({ row, code, values }: Pick<RowProblem, 'row' | 'code' | 'values'>): string {
   switch (code) {
     case 'column-count':
-      return `Row ${row} has ${values.found} columns, the header has ${values.expected}. Check for an unquoted comma.`;
+      return `Row ${row} has ${values.found} columns, the header has ${values.expected}. Check for ${(values.found ?? 0) > (values.expected ?? 0) ? 'an unquoted' : 'a missing'} separator.`;
     case 'unclosed-quote':
       return `Row ${row} opens a quote that is not closed; ${values.lastRow === row ? 'the rest of the row is' : `rows ${row} to ${values.lastRow} are`} inside it. Close or remove the quote.`;
     case 'invalid-json':

@@ -94,7 +94,7 @@ describe('data', () => {
   it('shows row, problem and remedy, never the text of the row', async () => {
     await open({ scene: 'fresh', page: 'data' });
     const table = page.getByRole('table', { name: 'Rows set aside' });
-    await expect.element(table).toHaveTextContent(/1,482.*9 columns, the header has 8.*Check for an unquoted comma/);
+    await expect.element(table).toHaveTextContent(/1,482.*9 columns, the header has 8.*Check for an unquoted separator/);
   });
 
   it('saves a label sentence when its field is left', async () => {

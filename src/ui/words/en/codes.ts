@@ -8,7 +8,7 @@ export const codes = {
   /** English errors carry their own words; other languages translate by code. */
   errors: {} as Readonly<Record<string, (values: Values) => { readonly message: string; readonly hint: string }>>,
   rowProblems: {
-    'column-count': (v: Values) => ({ problem: `${plural(number(v, 'found'), 'column', 'columns')}, the header has ${f.count(number(v, 'expected'))}`, fix: number(v, 'found') > number(v, 'expected') ? 'Check for an unquoted comma.' : 'Check for a missing comma.' }),
+    'column-count': (v: Values) => ({ problem: `${plural(number(v, 'found'), 'column', 'columns')}, the header has ${f.count(number(v, 'expected'))}`, fix: number(v, 'found') > number(v, 'expected') ? 'Check for an unquoted separator.' : 'Check for a missing separator.' }),
     'unclosed-quote': (v: Values) => ({ problem: 'a quote opens and never closes', fix: number(v, 'lastRow') > 0 ? `Add a closing quote; rows up to ${f.count(number(v, 'lastRow'))} are inside it.` : 'Add a closing quote.' }),
     'invalid-json': () => ({ problem: 'not a JSON object', fix: 'Write one JSON object a line.' }),
     'empty-text': () => ({ problem: 'no text', fix: 'Fill in the text, or leave the row out.' }),

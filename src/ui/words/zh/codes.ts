@@ -8,7 +8,7 @@ const number = (values: Values, name: string): number => Number(values[name] ?? 
 export const codes: Words['codes'] = {
   errors,
   rowProblems: {
-    'column-count': (v) => ({ problem: `有 ${f.count(number(v, 'found'))} 列，表头为 ${f.count(number(v, 'expected'))} 列`, fix: number(v, 'found') > number(v, 'expected') ? '检查是否有未加引号的逗号。' : '检查是否缺少逗号。' }),
+    'column-count': (v) => ({ problem: `有 ${f.count(number(v, 'found'))} 列，表头为 ${f.count(number(v, 'expected'))} 列`, fix: number(v, 'found') > number(v, 'expected') ? '检查是否有未加引号的分隔符。' : '检查是否缺少分隔符。' }),
     'unclosed-quote': (v) => ({ problem: '引号未闭合', fix: number(v, 'lastRow') > 0 ? `补上右引号；直到第 ${f.count(number(v, 'lastRow'))} 行都被包含其中。` : '补上右引号。' }),
     'invalid-json': () => ({ problem: '不是 JSON 对象', fix: '每行写一个 JSON 对象。' }),
     'empty-text': () => ({ problem: '没有正文', fix: '补上正文，或不使用此行。' }),
