@@ -61,7 +61,7 @@ export const settings = {
     used: (used: number, quota: number) => `${f.bytes(used)} used of about ${f.bytes(quota)}.`,
     persistent: 'The browser has promised to keep it.',
     notPersistent: 'The browser may clear it when space runs short. Save important projects to a file.',
-    parts: { projects: 'projects', models: 'trained models', features: 'cached note features', caches: 'base model', ledger: 'ledger' },
+    parts: { projects: 'projects', models: 'trained models', features: 'cached note features', caches: 'base model', ledger: 'ledger', rest: 'the app and what the browser adds' },
     part: (name: string, bytes: number) => `${name} ${f.bytes(bytes)}`,
     chart: (parts: string) => `Storage: ${parts}`,
     clear: 'Clear the base model',

@@ -62,7 +62,7 @@ export const settings: Words['settings'] = {
     used: (used, quota) => `已用 ${f.bytes(used)}，共约 ${f.bytes(quota)}。`,
     persistent: '浏览器已承诺保留。',
     notPersistent: '空间不足时浏览器可能清除。请将重要项目存为文件。',
-    parts: { projects: '项目', models: '训练好的模型', features: '病历特征缓存', caches: '基础模型', ledger: '账本' },
+    parts: { projects: '项目', models: '训练好的模型', features: '病历特征缓存', caches: '基础模型', ledger: '账本', rest: '应用本身及浏览器附加的部分' },
     part: (name, bytes) => `${name} ${f.bytes(bytes)}`,
     chart: (parts) => `存储：${parts}`,
     clear: '清除基础模型',
