@@ -73,6 +73,7 @@ export const frame = {
       half: 'Half of what is left',
       all: 'All that is left',
       number: 'A number',
+      lessHint: 'This can be a little less than the Train page calls free: δ, the small chance that the promise does not hold, is split between here and the copy, so each half is worth a little less.',
       field: 'Goes along, ε',
       after: (left: number, delta: number) => `Here ε ${f.epsilonLeft(left)} stays left; here and there it is counted at δ ${f.delta(delta)} from now on. What goes along is gone from here, even if the file is lost.`,
       once: 'Open the file on one device only: on two it would be spent twice, and nobody would see it. If the copy is opened here again, what it spent counts here as well, on top of what went along.',
