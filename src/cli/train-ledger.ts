@@ -34,7 +34,7 @@ function earlierFilesOverLimit(after: number, limit: number): BedsideError {
 }
 
 function overLimit(after: number, limit: number, spent: number): BedsideError {
-  return new BedsideError('budget/over-limit', 'budget', `These rows, or people of earlier files who may be in them, have spent epsilon ${round(spent)}; this run would bring them to ${round(after)}, beyond the limit of ${round(limit)}. Nothing was charged.`, `Give a smaller --epsilon, or --limit ${enough(after)} in the knowledge of what that gives up.`);
+  return new BedsideError('budget/over-limit', 'budget', `These rows, or people of earlier files who may be in them, have spent epsilon ${round(spent)}; this run would bring them to ${round(after)}, beyond the limit of ${round(limit)}. Nothing was charged.`, `Give a smaller --epsilon, another --ledger where what was spent before was on other people (made-up notes, say), or --limit ${enough(after)} in the knowledge of what that gives up.`);
 }
 
 /**
