@@ -352,7 +352,7 @@ export interface BedsideService {
   results(id: string, runId: string): Promise<RunResults>;
 
   classify(id: string, runId: string, text: string): Promise<Prediction>;
-  /** `signal` ends it after the rows in hand and gives those that are labelled; rejects with `cancelled` where there are none. */
+  /** `signal` ends it after the rows in hand and gives the whole table, empty where a row is not labelled; rejects with `cancelled` where there are none. */
   classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<LabelledFile>;
   exportModel(id: string, runId: string): Promise<Blob>;
 

@@ -2,6 +2,7 @@ import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { BedsideService, RunHandle, RunMessage, RunProgress, RunSummary } from '../shell/bedside.service.ts';
 import type { Plan } from '../training/plan.ts';
 import { toFailure, type Failure } from './failure.ts';
+import { TimeLeft } from './time-left.ts';
 
 /** A run as the Train page sees it. What cannot be together has no type. */
 export type RunView =
@@ -22,6 +23,8 @@ export class CurrentRun {
   #handle: Promise<RunHandle> | null = null;
   #spentBefore = $state<number | null>(null);
   #announced = $state(0);
+  #readingLeft: TimeLeft | null = null;
+  #readingSecondsLeft = $state<number | null>(null);
 
   constructor(service: Pick<BedsideService, 'startRun' | 'resumeRun'>, projectId: string, onEnd: () => void) {
     this.#service = service;
@@ -32,6 +35,9 @@ export class CurrentRun {
   get view(): RunView { return this.#view; }
   get isActive(): boolean { return this.#view.kind === 'starting' || this.#view.kind === 'running' || this.#view.kind === 'paused'; }
   get progress(): RunProgress | null { return 'progress' in this.#view ? this.#view.progress : null; }
+
+  /** Seconds until every note is read; null where it cannot be told, and outside that phase. */
+  get readingSecondsLeft(): number | null { return this.#readingSecondsLeft; }
 
   /** Worst unit's epsilon before this run; null where it cannot be told, as after a resume beside other runs. */
   get spentBefore(): number | null { return this.#spentBefore; }
@@ -94,6 +100,7 @@ export class CurrentRun {
 
   #hear(plan: Plan, message: RunMessage): void {
     const asked = this.#view.kind === 'running' ? this.#view.asked : null;
+    this.#timeReading(message);
     if (message.kind === 'progress') this.#view = { kind: 'running', plan, progress: message.progress, asked };
     else if (message.kind === 'paused') this.#view = { kind: 'paused', plan, progress: message.progress, asked: null, failure: message.failure ?? null };
     else if (message.kind === 'failed') this.#fail(plan, { code: message.code, message: message.message, hint: message.hint, values: message.values });
@@ -102,6 +109,13 @@ export class CurrentRun {
       this.#view = message.kind === 'finished' ? { kind: 'finished', plan, run: message.run, statement: message.statement, progress } : { kind: 'stopped', plan, run: message.run, reason: message.reason, statement: message.statement, progress };
       this.#end();
     }
+  }
+
+  /** A pause, and any other phase, begins the timing anew. */
+  #timeReading(message: RunMessage): void {
+    const reading = message.kind === 'progress' && message.progress.phase === 'features' ? message.progress.phaseProgress : null;
+    this.#readingLeft = reading ? (this.#readingLeft ?? new TimeLeft()) : null;
+    this.#readingSecondsLeft = reading && this.#readingLeft ? this.#readingLeft.tell(reading, performance.now()) : null;
   }
 
   #fail(plan: Plan, failure: Failure): void {

@@ -1,17 +1,15 @@
 import type { BedsideService, Prediction, Progress, RunSummary } from '../shell/bedside.service.ts';
 import { isCancelled, toFailure, type Failure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
+import { TimeLeft } from './time-left.ts';
 
-/** A file of notes on its way through a model. Cancelled with rows labelled, it is `done` with fewer rows than the file has. */
+/** A file of notes on its way through a model. Cancelled with rows labelled, it is `done` with fewer `rows` than the `total`; its table holds them all. */
 export type FileTrial =
   | { readonly kind: 'none' }
   | { readonly kind: 'busy'; readonly fileName: string; readonly runNumber: number; readonly progress: Progress; readonly secondsLeft: number | null; readonly isCancelling: boolean }
   | { readonly kind: 'done'; readonly fileName: string; readonly runNumber: number; readonly rows: number; readonly total: number; readonly table: Blob }
   | { readonly kind: 'cancelled'; readonly fileName: string }
   | { readonly kind: 'failed'; readonly fileName: string; readonly failure: Failure };
-
-/** The first batches are small and the model may still be loading: they say nothing of the rest. */
-const shortestTimingMs = 3000;
 
 /** Trying a model: one pasted note, or a file. Nothing of either is saved; a file goes on while other pages of its project are looked at. */
 export class TrialState {
@@ -37,14 +35,11 @@ export class TrialState {
     const abort = new AbortController();
     this.#abort = abort;
     const fileName = file.name;
-    let first: { readonly atMs: number; readonly done: number } | null = null;
+    const timeLeft = new TimeLeft();
     this.#file = { kind: 'busy', fileName, runNumber, progress: { done: 0, total: 0 }, secondsLeft: null, isCancelling: false };
     try {
       const { table, done, total } = await this.#service.classifyFile(this.#projectId, runId, file, (progress) => {
-        const atMs = performance.now();
-        if (progress.done > 0) first ??= { atMs, done: progress.done };
-        const isTimed = first !== null && atMs - first.atMs > shortestTimingMs;
-        const secondsLeft = first !== null && isTimed ? (((atMs - first.atMs) / (progress.done - first.done)) * (progress.total - progress.done)) / 1000 : null;
+        const secondsLeft = timeLeft.tell(progress, performance.now());
         if (this.#abort === abort) this.#file = { kind: 'busy', fileName, runNumber, progress, secondsLeft, isCancelling: abort.signal.aborted };
       }, abort.signal);
       if (this.#abort === abort) this.#file = { kind: 'done', fileName, runNumber, rows: done, total, table };

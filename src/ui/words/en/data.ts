@@ -67,12 +67,12 @@ export const data = {
     next: (count: number, all: number) => `Show ${f.count(count)} more of ${f.count(all)} labels`,
   },
   reading: {
-    title: 'Reading the notes',
-    progress: (done: number, total: number) => (total > 0 ? `Reading the notes: ${f.count(done)} of ${f.count(total)}` : 'Reading the notes'),
-    spoken: (percent: number) => `Reading the notes: ${f.percent(percent / 100)}`,
-    hint: 'Once for each file: notes are counted, and dealt to the two sides by a keyed hash. Nothing is sent.',
-    cancelled: 'The reading of the notes was cancelled, so there is no plan yet. Nothing was lost.',
-    again: 'Read the notes',
+    title: 'Preparing the notes',
+    progress: (done: number, total: number) => (total > 0 ? `Preparing the notes: ${f.count(done)} of ${f.count(total)}` : 'Preparing the notes'),
+    spoken: (percent: number) => `Preparing the notes: ${f.percent(percent / 100)}`,
+    hint: 'Once for each file: notes are cut into word pieces and counted, and dealt to the two sides by a keyed hash. Nothing is sent.',
+    cancelled: 'The preparing of the notes was cancelled, so there is no plan yet. Nothing was lost.',
+    again: 'Prepare the notes',
   },
   split: {
     titleRows: 'Some notes are set aside to measure with',

@@ -120,5 +120,5 @@ export const results = {
     notes: 'Notes',
     foot: 'These counts are exact and stay on this device. Groups of fewer than ten notes are hidden, with a second one where the small one could be worked out.',
   },
-  cost: { title: 'What it cost', time: 'Time', energy: 'Energy', carbon: 'Carbon', epsilon: 'Privacy', steps: 'Steps', energyValue: (c: number, l: number, h: number) => `${f.short(c)} Wh (${f.shortRange(l, h)})`, carbonValue: (c: number, l: number, h: number) => `${f.short(c)} g CO₂e (${f.shortRange(l, h)})`, released: 'Score that may leave', releasedValue: (v: number, l: number, h: number, e: number) => `${f.rate(v)} (${f.interval(l, h)}), ε ${f.epsilon(e)} of the held-out part`, releasedNone: 'none was charged', notPrivate: 'not private' },
+  cost: { title: 'What it cost', time: 'Time', energy: 'Energy', carbon: 'Carbon', epsilon: 'Privacy', steps: 'Steps', energyValue: (c: number, l: number, h: number) => `${f.short(c)} Wh (${f.shortRange(l, h)})`, carbonValue: (c: number, l: number, h: number) => `${f.short(c)} g CO₂e (${f.shortRange(l, h)})`, released: 'Score that may leave', releasedValue: (v: number, l: number, h: number, e: number) => `${f.rate(v)} (${f.interval(l, h)}), with noise added, so it differs from the accuracy above; ε ${f.epsilon(e)} of the held-out part`, releasedNone: 'none was charged', notPrivate: 'not private' },
 };

@@ -68,12 +68,12 @@ export const data: Words['data'] = {
     next: (count, all) => `再显示 ${f.count(count)} 个，共 ${f.count(all)} 个标签`,
   },
   reading: {
-    title: '正在读取病历',
-    progress: (done, total) => (total > 0 ? `正在读取病历：${f.count(done)} / ${f.count(total)}` : '正在读取病历'),
-    spoken: (percent) => `正在读取病历：${f.percent(percent / 100)}`,
-    hint: '每个文件只需一次：清点病历，并按带密钥的哈希分到两侧。不会发送任何内容。',
-    cancelled: '读取病历已取消，因此还没有方案。没有丢失任何内容。',
-    again: '读取病历',
+    title: '正在准备病历',
+    progress: (done, total) => (total > 0 ? `正在准备病历：${f.count(done)} / ${f.count(total)}` : '正在准备病历'),
+    spoken: (percent) => `正在准备病历：${f.percent(percent / 100)}`,
+    hint: '每个文件只需一次：将病历切成词片并清点，并按带密钥的哈希分到两侧。不会发送任何内容。',
+    cancelled: '准备病历已取消，因此还没有方案。没有丢失任何内容。',
+    again: '准备病历',
   },
   split: {
     titleRows: '留出一部分病历用于评估',
