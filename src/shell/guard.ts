@@ -177,7 +177,7 @@ export class Guard {
       this.#active = null;
     });
     // Once the locks are gone: the run is over. A resumed one has read its notes twice, and a forecast is worth no error.
-    void isOver.then(() => (how === 'started' && guarded.hasReadAllNotes && keeper.run.state === 'finished' ? this.#planner.learn(keeper.run) : undefined)).catch(() => undefined);
+    void isOver.then(() => (how === 'started' && guarded.isTimeWhole && keeper.run.state === 'finished' ? this.#planner.learn(keeper.run) : undefined)).catch(() => undefined);
     return { run: guarded, isOver };
   }
 

@@ -19,7 +19,7 @@ import { whenThereIsRoom } from './patience.ts';
 import type { ProjectRecord } from './records.ts';
 import { resultsOf } from './results.ts';
 import { prepareRunData, type RunData } from './run-data.ts';
-import type { RunKeeper } from './run-keeper.ts';
+import { isStepTimed, type RunKeeper } from './run-keeper.ts';
 import { finishRun, saveCheckpoint, saveRun } from './runs.ts';
 import type { TrainingCrew } from './training-crew.ts';
 import { takeTurn } from './turn.ts';
@@ -52,9 +52,10 @@ export class GuardedRun {
     return this.#keeper.run.id;
   }
 
-  /** Whether every note was read anew: the time of a run that found some cached tells nothing of the next one on other notes. */
-  get hasReadAllNotes(): boolean {
-    return this.#hasReadAllNotes;
+  /** Whether the record's time is that of the whole run with every note read anew: one that found some cached, or that may not tell its last steps' time, tells nothing of the next one. */
+  get isTimeWhole(): boolean {
+    const { plan, stepsDone } = this.#keeper.run;
+    return this.#hasReadAllNotes && isStepTimed(plan.kind, stepsDone);
   }
 
   async pause(): Promise<void> {
@@ -147,8 +148,7 @@ export class GuardedRun {
 
   async #save(checkpoint: Checkpoint): Promise<void> {
     const savedAtMs = Date.now();
-    this.#keeper.charge();
-    const run = this.#keeper.change({ stepsDone: checkpoint.step, seconds: checkpoint.elapsedSeconds, savedAtMs });
+    const run = this.#keeper.save(checkpoint.step, checkpoint.elapsedSeconds, savedAtMs);
     await whenThereIsRoom(this.#control, (error) => this.#keeper.reportPaused(error), () => saveCheckpoint(this.#parts.database, run, checkpoint));
     this.#keeper.reportSaved(savedAtMs);
   }

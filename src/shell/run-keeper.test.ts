@@ -6,6 +6,7 @@ import type { DpSgdPlan, Plan } from '../training/plan.ts';
 import type { SessionProgress } from '../training/session-input.ts';
 import type { RunMessage } from './bedside.service.ts';
 import { EnergyMeter, RunEnergy } from './energy-meter.ts';
+import { summaryOfRun } from './project-summary.ts';
 import type { RunRecord } from './records.ts';
 import { isPointDue, isStepTold, RunKeeper } from './run-keeper.ts';
 
@@ -68,6 +69,45 @@ describe('what the page hears of a run', () => {
     const open = await heard(sentences, uneven);
     expect(open).not.toEqual(await heard(sentences, even));
     expect(open.every(({ atMs }, index) => index === 0 || atMs - open[index - 1]!.atMs >= 250)).toBe(true);
+  });
+
+  it('is nothing of single secret steps in the record and the points either, wherever the run ends', () => {
+    /** What openProject and the panel can show after every step, and after an end at `stop`. */
+    const seen = (plan: Plan, seconds: readonly number[], stop: number) => {
+      const keeper = new RunKeeper(record(plan), energy(), null, () => undefined);
+      const shown: unknown[] = [];
+      let elapsed = 0;
+      const look = () => shown.push(structuredClone({ summary: summaryOfRun(keeper.run), savedAtMs: keeper.run.savedAtMs, points: keeper.run.points }));
+      keeper.reportSession(step(0, 0));
+      for (let done = 1; done <= stop; done++) {
+        elapsed += seconds[(done - 1) % 10]!;
+        keeper.save(done, elapsed, 1000 * elapsed);
+        look();
+        keeper.reportSaved(1000 * elapsed);
+        keeper.reportSession(step(done, elapsed));
+        look();
+      }
+      keeper.close({ state: stop === 40 ? 'finished' : 'stopped', stepsDone: stop, steps: 40, elapsedSeconds: elapsed });
+      look();
+      return { shown, run: keeper.run };
+    };
+    // Ten steps last the same, single ones do not.
+    const [even, uneven] = [[2, 2, 2, 2, 2, 2, 2, 2, 2, 2], [1, 3, 4, 0.5, 2, 2, 0.5, 1, 5, 1]];
+    for (const stop of [3, 20, 31, 39, 40]) {
+      const first = seen(dpSgd, even, stop);
+      expect(seen(dpSgd, uneven, stop).shown).toEqual(first.shown);
+      expect(first.run).toMatchObject({ stepsDone: stop, seconds: 20 * Math.floor(stop / 10) });
+      expect(first.run.points.at(-1)).toMatchObject({ step: stop, elapsedSeconds: 20 * Math.floor(stop / 10) });
+    }
+    // A plan of 31 steps ends one step after its last tenth, and is told then.
+    const last = (ms: number) => {
+      const keeper = new RunKeeper({ ...record(dpSgd), steps: 31 }, energy(), null, () => undefined);
+      for (let done = 1; done <= 31; done++) keeper.reportSession(step(done, done === 31 ? 30 + ms : done, { steps: 31 }));
+      return keeper.close({ state: 'finished', stepsDone: 31, steps: 31, elapsedSeconds: 30 + ms });
+    };
+    expect(last(9)).toEqual(last(1));
+    // Where nothing is secret every step is shown.
+    expect(seen(sentences, uneven, 31).shown).not.toEqual(seen(sentences, even, 31).shown);
   });
 
   it('is every step where nothing is drawn, every tenth and the last where draws are secret', () => {

@@ -20,9 +20,14 @@ export function isPointDue(sinceLast: number, steps: number): boolean {
   return sinceLast >= steps / mostPoints;
 }
 
-/** Whether the page hears of this step. Of a run with secret draws it hears of ten steps at a time: how long a single one took would tell how many notes were drawn. */
+/** Whether the time of this step may be known outside the run. Of secret draws ten steps at a time are timed: how long a single one took would tell how many notes were drawn. */
+export function isStepTimed(kind: Plan['kind'], step: number): boolean {
+  return kind !== 'dp-sgd' || step % drawsTold === 0;
+}
+
+/** Whether the page hears of this step: of those that are timed, and of the last. */
 export function isStepTold(kind: Plan['kind'], step: number, steps: number): boolean {
-  return kind !== 'dp-sgd' || step % drawsTold === 0 || step === steps;
+  return isStepTimed(kind, step) || step === steps;
 }
 
 /** Follows one run: its record, its points, and what the page is told, all of it for the owner's eyes. */
@@ -71,13 +76,17 @@ export class RunKeeper {
     return this.#run;
   }
 
-  /** The session's end, with what was drawn until then: the panel's last point says the same. */
+  /**
+   * The session's end, with what was drawn until then: the panel's last point says the same. Where draws are secret and the end is no tenth
+   * step, time and energy stay those of the tenth step before: the rest may be a single step.
+   */
   close({ state, stepsDone, steps, elapsedSeconds }: Pick<SessionOutcome, 'state' | 'stepsDone' | 'steps' | 'elapsedSeconds'>): RunRecord {
-    const { energyWh, carbonGrams } = this.#energy.after(elapsedSeconds);
+    const seconds = this.#isTimed(stepsDone) ? elapsedSeconds : this.#run.seconds;
+    const { energyWh, carbonGrams } = this.#isTimed(stepsDone) ? this.#energy.after(elapsedSeconds) : this.#run;
     const last = this.#points.at(-1);
-    const end: PanelPoint = { step: stepsDone, elapsedSeconds, accuracy: null, heldOutLossNats: null, energyWh, carbonGrams, epsilonSpent: this.#ledger?.budget().epsilonSpent ?? null };
-    this.#points = last?.step === stepsDone ? [...this.#points.slice(0, -1), { ...last, elapsedSeconds, energyWh, carbonGrams }] : [...this.#points, end];
-    this.change({ state, stepsDone, steps, seconds: elapsedSeconds, energyWh, carbonGrams, points: this.#points });
+    const end: PanelPoint = { step: stepsDone, elapsedSeconds: seconds, accuracy: null, heldOutLossNats: null, energyWh, carbonGrams, epsilonSpent: this.#ledger?.budget().epsilonSpent ?? null };
+    this.#points = last?.step === stepsDone ? [...this.#points.slice(0, -1), { ...last, elapsedSeconds: seconds, energyWh, carbonGrams }] : [...this.#points, end];
+    this.change({ state, stepsDone, steps, seconds, energyWh, carbonGrams, points: this.#points });
     this.#isPaused = false;
     this.#tell({ step: stepsDone, points: this.#points, energyAtEnd: null, budget: this.#ledger?.budget() ?? null });
     return this.#run;
@@ -97,19 +106,30 @@ export class RunKeeper {
     this.#tell({ device });
   }
 
+  /** The record with what a checkpoint after `stepsDone` steps holds; between the steps that are timed it says what it said. */
+  save(stepsDone: number, seconds: number, savedAtMs: number): RunRecord {
+    this.charge();
+    return this.#isTimed(stepsDone) ? this.change({ stepsDone, seconds, savedAtMs }) : this.#run;
+  }
+
   reportSaved(savedAtMs: number): void {
-    this.change({ savedAtMs });
     // Where draws are secret the page hears of it with the step.
-    if (this.#run.plan.kind !== 'dp-sgd') this.#tell({ savedAtMs });
+    if (this.#run.plan.kind !== 'dp-sgd') {
+      this.change({ savedAtMs });
+      this.#tell({ savedAtMs });
+    }
   }
 
   reportSession(progress: SessionProgress): void {
-    const { phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, elapsedSeconds } = progress;
-    const { energyWh, carbonGrams } = this.#energy.after(elapsedSeconds);
+    const { phase, phaseProgress, step, steps, secondsLeft, notesPerSecond } = progress;
+    const isTimed = this.#isTimed(step);
+    const elapsedSeconds = isTimed ? progress.elapsedSeconds : this.#run.seconds;
+    const { energyWh, carbonGrams } = isTimed ? this.#energy.after(elapsedSeconds) : this.#run;
     const epsilonRun = this.#epsilonCharged(progress.epsilonRun);
     const score = progress.heldOut?.value ?? null;
-    this.change({ seconds: elapsedSeconds, stepsDone: step, steps, epsilonRun, energyWh, carbonGrams, ...(score ? { accuracy: score.accuracy } : {}) });
-    if (!isStepTold(this.#run.plan.kind, step, steps)) return;
+    const isTold = isStepTold(this.#run.plan.kind, step, steps);
+    this.change({ seconds: elapsedSeconds, steps, epsilonRun, energyWh, carbonGrams, ...(isTold ? { stepsDone: step } : {}), ...(score ? { accuracy: score.accuracy } : {}) });
+    if (!isTold) return;
     const budget = this.#ledger?.budget() ?? null;
     // Set beside what all runs have spent, so told in the same sum; the session knows of its own run alone.
     const ahead = this.#ledger?.ahead(step) ?? null;
@@ -121,6 +141,10 @@ export class RunKeeper {
     }
     const energyAtEnd = secondsLeft === null ? null : this.#energy.atEnd(secondsLeft).energyWh;
     this.#tell({ phase, phaseProgress, step, steps, secondsLeft, notesPerSecond, budget, epsilonRun, epsilonNextStep: ahead?.next ?? null, epsilonAtEnd: ahead?.end ?? null, energyAtEnd, savedAtMs: this.#run.savedAtMs, points: this.#points });
+  }
+
+  #isTimed(step: number): boolean {
+    return isStepTimed(this.#run.plan.kind, step);
   }
 
   /** What the ledger was charged for this run, and `atLeast` what its steps cost. */
