@@ -68,6 +68,24 @@ describe('clipped sums', () => {
     expect(tenfold.unitCount).toBe(1);
   });
 
+  it('a note that stands in several rows is clipped once, whatever its labels', async () => {
+    const [one] = nanoUnits(1, nanoClasses, 7);
+    const { ids } = one!.rows[0]!;
+    const notes = [0, 1, 0].map((label) => ({ ids, label }));
+    for (const name of ['head', 'features', 'lora'] as const) {
+      const repeated = [{ unit: 0, rows: notes }];
+      const sum = await sums[name]!(await trainerOf(repeated), repeated);
+      const limit = Math.floor(clip[name] * sum.gridScale);
+      expect(sum.unitCount).toBe(1);
+      // Integers: their squares are summed exactly.
+      expect(sum.sum.every(Number.isSafeInteger)).toBe(true);
+      expect(sum.sum.reduce((total, value) => total + value * value, 0)).toBeLessThanOrEqual(limit * limit);
+      // Three units of their own would weigh more.
+      const apart = notes.map((row, unit) => ({ unit, rows: [row] }));
+      expect(norm(await sums[name]!(await trainerOf(apart), apart))).toBeGreaterThan(clip[name]);
+    }
+  });
+
   it('only the named units, and those it owns, are in a sum of adapters', async () => {
     const units = nanoUnits(6, nanoClasses, 8);
     const trainer = await trainerOf(units);

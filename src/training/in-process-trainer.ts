@@ -2,7 +2,6 @@ import { invariant } from '../ground/check.ts';
 import type { Engine } from '../engine/engine.ts';
 import { firstTrainedLayer, parameterLayout, type AdapterConfig } from '../engine/parameters.ts';
 import { createGradientAccumulator, type QuantizedFeatures } from '../privacy/clipping.ts';
-import type { PrivacyUnit } from '../privacy/events.ts';
 import { encodeRows, rowsAtATime } from './encode-rows.ts';
 import { centreRows, headLogits, softmaxRow } from './features.ts';
 import { defaultPrefixBytes, FrozenPrefix } from './frozen-prefix.ts';
@@ -74,8 +73,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
     device: engine.device,
     shape,
 
-    async assign(assigned: readonly TokenizedUnit[], unit: PrivacyUnit) {
-      invariant(unit === 'person' || assigned.every(({ rows: own }) => own.length === 1), 'a unit that is a row has one row');
+    async assign(assigned: readonly TokenizedUnit[]) {
       let firstRow = 0;
       units = assigned.map((item) => {
         const own = { unit: item.unit, firstRow, rows: item.rows.length };

@@ -9,7 +9,7 @@ export interface TokenizedRow {
   readonly label: number;
 }
 
-/** A unit's rows, tokenized. With unit `row` each unit has one row. */
+/** A unit's rows, tokenized. With unit `row` they are rows of one text. */
 export interface TokenizedUnit {
   /** Position of the unit among all units of the run, in the guard's numbering. */
   readonly unit: number;
