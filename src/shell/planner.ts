@@ -2,16 +2,15 @@ import type { Dataset } from '../data/table.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 import { isPrivate, type Plan } from '../training/plan.ts';
 import { defaultEpsilon, defaultHeldOutShare, defaultMaximumLength, proposePlan } from '../training/propose.ts';
-import type { Split } from '../training/split.ts';
 import { statementOf } from '../training/statement.ts';
-import { countTokens, countUnits, lengthsUnder, type TokenLengths } from '../training/units.ts';
+import { countTokens, lengthsUnder, type TokenLengths } from '../training/units.ts';
 import type { CostForecast, MemoryForecast, PlanProposal, Progress } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import { EnergyMeter } from './energy-meter.ts';
 import { readEnergySettings } from './energy-settings.ts';
 import { areFeaturesCached, featureUseOf } from './feature-store.ts';
-import type { LedgerKeeper } from './ledger-keeper.ts';
+import type { LedgerKeeper, LedgerSubject } from './ledger-keeper.ts';
 import { availableBytes, deviceGigabytes, memoryForecast, planTooLarge, type MemoryLoad } from './memory.ts';
 import { changeProject, readDataset, readProject } from './projects.ts';
 import { keepLearnedSpeed, readLearnedSpeed, type SpeedPlace } from './learned-speed.ts';
@@ -68,14 +67,14 @@ export class Planner {
     const [project, dataset, encoder] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#encoder()]);
     const unit: PrivacyUnit = dataset.personColumn === null ? 'row' : 'person';
     const followers = follower && followBoth(follower, dataset.notes.length);
-    const { split } = await this.#ledger.subject(project, null, dataset, null, followers?.hashing);
+    const subject = await this.#ledger.subject(project, null, dataset, null, followers?.hashing);
     followers?.hashing.onProgress(dataset.notes.length);
     const lengths = await this.#lengthsOf(id, dataset, followers?.counting);
     const { delta } = await this.#ledger.budgetOf(project);
     const maximumLength = Math.min(defaultMaximumLength, encoder.shape.maximumPositions);
     const left = await this.#ledger.epsilonLeft(project);
     const facts = {
-      ...countsOf(split, unit),
+      ...countsOf(subject),
       classes: dataset.labels.length,
       unit,
       encoderLayers: encoder.shape.layers,
@@ -88,7 +87,7 @@ export class Planner {
     };
     const { report } = lengthsUnder(lengths, maximumLength);
     const heldOutByLabel: Record<string, number> = Object.fromEntries(dataset.labels.map((label) => [label, 0]));
-    for (const { label } of split.heldOut) heldOutByLabel[label]! += 1;
+    for (const { label } of subject.split.heldOut) heldOutByLabel[label]! += 1;
     // Of more labels than the page shows, it gets no counts: they would freeze it.
     return { ...proposePlan(facts, report), ...(dataset.labels.length <= shownLabels ? { heldOutByLabel } : {}) };
   }
@@ -122,11 +121,12 @@ export class Planner {
 
   async #workOf(id: string, plan: Plan): Promise<{ readonly project: ProjectRecord; readonly workload: Workload; readonly trainingUnits: number; readonly place: SpeedPlace; readonly memory: MemoryForecast }> {
     const [project, dataset, encoder, trainers] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#encoder(), this.#crew.ready()]);
-    const { split, cohorts } = await this.#ledger.subject(project, plan, dataset);
-    const { trainingUnits, trainingRows, heldOutRows } = countsOf(split, plan.unit);
+    const subject = await this.#ledger.subject(project, plan, dataset);
+    const { trainingUnits, trainingRows, heldOutRows } = countsOf(subject);
+    const [{ maximumRowsPerPerson, maximumRowsPerText = 1 }] = subject.cohorts;
     const { meanTokens } = lengthsUnder(await this.#lengthsOf(id, dataset), plan.maximumLength);
     const counts = { trainingRows, heldOutRows, meanTokens, classes: dataset.labels.length };
-    const load: MemoryLoad = { ...counts, largestUnitRows: plan.unit === 'person' ? (cohorts[0].maximumRowsPerPerson ?? 1) : 1, shape: encoder.shape, encoderBytes: encoder.report.sizeBytes, trainers: trainers.length };
+    const load: MemoryLoad = { ...counts, largestUnitRows: Math.max(maximumRowsPerText, plan.unit === 'person' ? (maximumRowsPerPerson ?? 1) : 1), shape: encoder.shape, encoderBytes: encoder.report.sizeBytes, trainers: trainers.length };
     return {
       project,
       workload: { ...counts, width: encoder.shape.width },
@@ -171,11 +171,11 @@ export class Planner {
   }
 }
 
-function countsOf(split: Split, unit: PrivacyUnit) {
+function countsOf({ split, units, trainingUnits }: LedgerSubject) {
   return {
-    trainingUnits: countUnits(split.training, unit),
+    trainingUnits,
     trainingRows: split.training.length,
-    heldOutUnits: countUnits(split.heldOut, unit),
+    heldOutUnits: units - trainingUnits,
     heldOutRows: split.heldOut.length,
   };
 }
