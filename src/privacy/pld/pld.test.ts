@@ -59,6 +59,8 @@ describe('the edge contract', () => {
     const found = pldDelta([charge(1e-4, 0.01, 10)], 1);
     expect(found).toBeGreaterThanOrEqual(1 - (1 - 1e-4) ** 10);
     expect(found).toBeLessThan(1.0001e-3);
+    // RDP knows nothing of this one: 13,173.
+    expect(epsilonOf([charge(1e-7, 0.02, 10)])).toBe(0);
   });
 
   it('refuses what is no rate, noise, count, delta, epsilon or adjacency', () => {

@@ -154,6 +154,11 @@ function closedBound(charges: readonly Charge[], delta: number, adjacency: Adjac
   return { epsilon: gaussianEpsilon(2 * unsampledMu(tallyOf(charges)), delta), accountant: 'exact-gaussian' };
 }
 
+/** That a unit is in any sample at all: a bound of the total variation, whatever the noise and the neighbour. 1 beside full-batch releases. */
+function chanceToBeDrawn({ muSquared, samples }: Tally): number {
+  return muSquared > 0 ? 1 : -Math.expm1(samples.reduce((sum, { samplingRate, count }) => sum + count * Math.log1p(-samplingRate), 0));
+}
+
 function unsampledMu({ muSquared, samples }: Tally): number {
   return Math.sqrt(samples.reduce((sum, { noiseMultiplier, count }) => sum + count / (noiseMultiplier * noiseMultiplier), muSquared));
 }
@@ -167,9 +172,11 @@ export function pldEpsilon(charges: readonly Charge[], delta: number, options: P
   const { adjacency = 'zero-out' } = options;
   checkAdjacency(adjacency);
   checkDelta(delta);
-  const { samples } = tallyOf(charges);
+  const tally = tallyOf(charges);
+  const { samples } = tally;
   const bound = closedBound(charges, delta, adjacency);
   if (samples.length === 0 || delta === 0 || bound.epsilon === 0 || !Number.isFinite(bound.epsilon)) return without(bound.accountant, bound.epsilon);
+  if (chanceToBeDrawn(tally) <= delta) return without(bound.accountant, 0);
   if (adjacency !== 'replace-one' && bound.epsilon > LARGEST_EPSILON) return without(bound.accountant, bound.epsilon);
   const composed = composeCharges(charges, { delta }, options);
   const [remove, add] = [composed.remove.epsilonAt(delta), composed.add.epsilonAt(delta)];
