@@ -176,6 +176,8 @@ export interface CostForecast {
   readonly fitsBudget: boolean;
   /** Where another data set's limit does not suffice, though this one's does: what its most exposed unit would come to. */
   readonly overElsewhere?: { readonly epsilonAfter: number; readonly epsilonLimit: number } | null;
+  /** False where the score that the plan would charge to the held-out part will be left out, because that part has too little of the budget left. Absent where nobody asked. */
+  readonly scoreFits?: boolean;
   /** A plan that does not fit is refused at its start. */
   readonly memory: MemoryForecast;
   /** What a run of this plan promises, and what it does not cover. */
@@ -245,7 +247,7 @@ export interface RunSummary {
   readonly accuracy: Proportion | null;
   readonly macroF1: number | null;
   readonly hasModel: boolean;
-  /** For an interrupted run: epsilon that charging the interrupted step again adds. */
+  /** For an interrupted run: epsilon that charging again the step that was cut off adds; 0 where nothing is charged again. */
   readonly resumeEpsilon?: number | null;
 }
 

@@ -57,7 +57,8 @@ describe('what dies during a run', () => {
     expect(charged).toBeGreaterThanOrEqual(released);
     const [summary] = (await service.openProject(id)).runs;
     expect(summary).toMatchObject({ state: 'interrupted', hasModel: false });
-    expect(summary!.resumeEpsilon).toBeGreaterThan(0);
+    // A price is named where a step was charged whose outcome is not saved, and there alone.
+    expect(summary!.resumeEpsilon! > 0).toBe(charged > released);
 
     const again = listen();
     await service.resumeRun(id, runId, again.onMessage);

@@ -6,6 +6,7 @@ import { plannedSteps } from '../training/planned-charges.ts';
 import { isSameData, type RunFacts } from '../training/run-facts.ts';
 import type { Split } from '../training/split.ts';
 import type { BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import { chargedAgain } from './charged-again.ts';
 import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import type { BedsideDatabase } from './database.ts';
 import { encoderReport, loadEncoder, type EncoderFacts } from './encoder.ts';
@@ -197,14 +198,24 @@ export class Guard {
     return this.#active;
   }
 
-  /** For each private run of a project that can be resumed: what it was charged, and what charging the interrupted step again adds to the worst unit. */
+  /** For each private run of a project that can be resumed: what it was charged, and what charging again the step that was cut off adds to the worst unit: 0 where nothing is charged again. */
   async resumeEpsilons(id: string): Promise<Readonly<Record<string, { readonly charged: number; readonly again: number }>>> {
     const [project, runs] = await Promise.all([readProject(this.#database, id), runsOfProject(this.#database, id)]);
     const costs: Record<string, { readonly charged: number; readonly again: number }> = {};
     for (const { id: runId, state, plan } of runs) {
-      if (isPrivate(plan) && (state === 'interrupted' || state === 'running' || state === 'paused')) costs[runId] = { charged: await this.#ledger.epsilonCharged(runId, plan), again: await this.#ledger.costOfOneMoreStep(project, plan) };
+      if (isPrivate(plan) && (state === 'interrupted' || state === 'running' || state === 'paused')) costs[runId] = { charged: await this.#ledger.epsilonCharged(runId, plan), again: await this.#costAgain(project, plan, runId) };
     }
     return costs;
+  }
+
+  async #costAgain(project: ProjectRecord, plan: PrivatePlan, runId: string): Promise<number> {
+    const [ledger, checkpoint] = [await this.#ledger.ledger(), await readCheckpoint(this.#database, runId)];
+    const lost = chargedAgain(ledger.entries.map(({ event }) => event), runId, checkpoint?.step ?? null);
+    if (Object.values(lost).every((charges) => charges.length === 0)) return 0;
+    const { splitId } = await this.#ledger.subject(project, plan);
+    const [now, after] = [ledger.balanceAfter(splitId, {}), ledger.balanceAfter(splitId, lost)];
+    if (!now || !after || !Number.isFinite(after.epsilonSpent)) return Infinity;
+    return Math.max(after.epsilonTraining - now.epsilonTraining, after.epsilonHeldOut - now.epsilonHeldOut);
   }
 
   // ---- results and use --------------------------------------------------------------------------

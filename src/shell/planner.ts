@@ -16,6 +16,7 @@ import { changeProject, readDataset, readProject } from './projects.ts';
 import { keepLearnedSpeed, readLearnedSpeed, type SpeedPlace } from './learned-speed.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
 import { shownLabels } from './project-summary.ts';
+import { scoreFits } from './score-fits.ts';
 import { SharedWork, type Follower } from './shared-work.ts';
 import { forecastSeconds, learnedSpeed, measureSpeed, type Speed, type Workload } from './speed.ts';
 import type { TrainingCrew } from './training-crew.ts';
@@ -82,7 +83,7 @@ export class Planner {
       heldOutShare: defaultHeldOutShare,
       seed: defaultSeed,
       // A budget that is all but gone still gets a plan; the forecast then says that it does not fit.
-      epsilon: Math.max(0.1, Math.min(defaultEpsilon, left)),
+      epsilon: Math.max(0.1, Math.floor(Math.min(defaultEpsilon, left) * 100) / 100),
       delta,
     };
     const { report } = lengthsUnder(lengths, maximumLength);
@@ -100,10 +101,13 @@ export class Planner {
     // What was learned is of runs that read their notes.
     const speed = (isRead ? null : await readLearnedSpeed(this.#database, place)) ?? (await this.#measuredSpeed());
     const seconds = forecastSeconds(plan, { ...workload, isRead }, speed);
-    const statement = statementOf(plan, { unit: plan.unit, trainingUnits, classes: workload.classes });
+    const isScored = !isPrivate(plan) || scoreFits(await this.#ledger.ledger(), await this.#ledger.subject(project, plan), plan);
+    // A score that the run will leave out is no part of what it promises.
+    const statement = statementOf(isPrivate(plan) && !isScored ? { ...plan, validationEpsilon: null } : plan, { unit: plan.unit, trainingUnits, classes: workload.classes });
     const drawn = new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction).between(seconds);
     if (!isPrivate(plan) || !statement.isPrivate) return { seconds, ...drawn, epsilonRun: null, epsilonAfter: null, allowanceAfter: null, fitsBudget: true, memory, statement };
-    return { seconds, ...drawn, epsilonRun: statement.epsilon, ...(await this.#ledger.afterRun(project, plan)), memory, statement };
+    const after = await this.#ledger.afterRun(project, plan);
+    return { seconds, ...drawn, epsilonRun: statement.epsilon, ...after, scoreFits: isScored || !after.fitsBudget, memory, statement };
   }
 
   /** Refuses a plan that would not fit into memory. */

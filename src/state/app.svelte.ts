@@ -119,7 +119,7 @@ export class AppState {
     try {
       return await this.service.exportProject(id, epsilon);
     } finally {
-      if (epsilon > 0) void Promise.all([this.refreshProjects(), this.#project?.loadBudget(), this.#project?.forecastAnew()]);
+      if (epsilon > 0) void Promise.all([this.refreshProjects(), this.#project?.loadBudget(), this.#project?.proposeAnew()]);
     }
   }
 

@@ -46,7 +46,11 @@ export class ProjectState {
     this.#roles = project.columnRoles;
     this.trial = new TrialState(service, project.id);
     if (project.dataset) this.columns.set(project.dataset);
-    this.run = new CurrentRun(service, project.id, () => void Promise.all([this.refresh(), this.forecastAnew()]).catch(() => undefined));
+    this.run = new CurrentRun(service, project.id, () => {
+      // What the run last said holds until the ledger has been asked.
+      this.#budget = this.run.progress?.budget ?? this.#budget;
+      void Promise.all([this.refresh(), this.forecastAnew()]).catch(() => undefined);
+    });
   }
 
   get project(): Project { return this.#project; }
@@ -57,7 +61,7 @@ export class ProjectState {
   /** Notes read so far for the plan that is being made; null while none is. */
   get reading(): Progress | null { return this.#reading; }
   get plan(): Plan | null { return this.#plan; }
-  get budget(): BudgetReport | null { return this.run.progress?.budget ?? this.#budget; }
+  get budget(): BudgetReport | null { return (this.run.isActive ? this.run.progress?.budget : null) ?? this.#budget; }
   get sentences(): Readonly<Record<string, string>> { return this.#project.sentences; }
   get sentencesSaved(): 'saved' | 'saving' | 'failed' { return this.#sentencesSaved; }
   get interrupted(): RunSummary | null { return this.runs.find((run) => run.state === 'interrupted') ?? null; }
@@ -193,14 +197,26 @@ export class ProjectState {
     if (this.#plan) await this.setPlan(this.#plan);
   }
 
-  async raiseLimit(epsilonLimit: number): Promise<void> {
-    this.#budget = await this.#service.setBudget(this.id, epsilonLimit);
-    await this.forecastAnew();
+  /** The plan anew, where what the budget has left has changed: one that nobody changed follows. */
+  async proposeAnew(): Promise<void> {
+    if (!this.#plan) return;
+    this.#stopReading();
+    await this.propose();
   }
 
-  async declareDisjoint(): Promise<void> {
-    this.#budget = await this.#service.declareDisjoint(this.id);
-    await this.forecastAnew();
+  async raiseLimit(epsilonLimit: number): Promise<void> {
+    this.#budget = await this.#service.setBudget(this.id, epsilonLimit);
+    await this.proposeAnew();
+  }
+
+  /** Whether the declaration makes anything free, or lets anything that counted count no more. */
+  async declareDisjoint(): Promise<boolean> {
+    const before = this.#budget;
+    const after = await this.#service.declareDisjoint(this.id);
+    this.#budget = after;
+    await this.proposeAnew();
+    const counting = (budget: BudgetReport | null) => JSON.stringify(budget && [budget.epsilonSpent, budget.epsilonHeldOut, budget.allowance, budget.isTighterElsewhere ?? false, budget.isUnitMixed, budget.delta]);
+    return counting(before) !== counting(after);
   }
 
   async loadResults(runId: string): Promise<void> {

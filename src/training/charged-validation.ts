@@ -1,4 +1,5 @@
 import { releasableBecause, type Releasable } from '../privacy/doors.ts';
+import type { Mechanism } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import { gaussianIntegers, type KeyStream } from '../privacy/noise.ts';
 import { withinTarget } from './full-batch-head.ts';
@@ -19,6 +20,11 @@ export interface ReleasedAccuracy {
 /** A unit's share of right rows is counted on this grid, so that the sum is an exact integer. */
 const unitShare = 2 ** 20;
 
+/** What the held-out part is charged for a score of this epsilon. */
+export function validationMechanism({ epsilon, delta }: { readonly epsilon: number; readonly delta: number }): Extract<Mechanism, { readonly kind: 'gaussian' }> {
+  return { kind: 'gaussian', noiseMultiplier: 1 / (gaussianMu(epsilon, delta) * withinTarget) };
+}
+
 /**
  * Charged validation: the sum over held-out units of each unit's share of right rows, plus N(0, 1 / mu^2), over the public number of units.
  * Guarantee: sensitivity 1 a unit (a person's rows share one vote), charged to the held-out part before the noise is drawn. Held-out units never train, so it composes in parallel with training.
@@ -33,7 +39,8 @@ export async function releaseAccuracy(
   door: { readonly charges: ChargePort; readonly keys: KeyStream },
   step: number,
 ): Promise<Releasable<ReleasedAccuracy> | null> {
-  const noiseMultiplier = 1 / (gaussianMu(budget.epsilon, budget.delta) * withinTarget);
+  const mechanism = validationMechanism(budget);
+  const { noiseMultiplier } = mechanism;
   let sum = 0;
   let row = 0;
   for (const unit of heldOut) {
@@ -42,7 +49,7 @@ export async function releaseAccuracy(
     sum += Math.floor((unitShare * hits) / unit.rows.length);
   }
   try {
-    await door.charges.charge('held-out', step, 'charged-validation', { kind: 'gaussian', noiseMultiplier });
+    await door.charges.charge('held-out', step, 'charged-validation', mechanism);
   } catch (error) {
     if (isBudgetRefusal(error)) return null;
     throw error;

@@ -118,6 +118,16 @@ describe('the plan that is proposed', () => {
     expect(at(300, { classes: 2, epsilon: 1 }).isTooFewRows).toBe(false);
   });
 
+  it('says that the budget is short, not the notes, where the default epsilon would do', () => {
+    const at = (trainingUnits: number, changes: Partial<PlanFacts>) => proposePlan({ ...facts, trainingUnits, trainingRows: trainingUnits, ...changes }, lengths);
+    const short = at(600, { classes: 4, epsilon: 0.02 });
+    expect(short).toMatchObject({ isTooFewRows: true, isBudgetShort: true });
+    expect(short.reasons[0]!.code).toBe('too-little-budget');
+    const few = at(12, { classes: 12, epsilon: 0.02 });
+    expect(few).toMatchObject({ isTooFewRows: true, isBudgetShort: false });
+    expect(few.reasons[0]!.code).toBe('too-few-rows');
+  });
+
   it('carries the default plan of every way of training, and is one of them', () => {
     for (const trainingUnits of [2700, 14_100]) {
       const given = { ...facts, classes: 1000, trainingUnits, trainingRows: trainingUnits };

@@ -37,6 +37,8 @@ export interface PlanProposal {
   /** x = N mu / K of recipe R; below 2 the label sentences alone do as well, below 10 little is gained. */
   readonly signal: number;
   readonly isTooFewRows: boolean;
+  /** It is the budget that is short, not the notes: at the default epsilon they would not be too few. */
+  readonly isBudgetShort?: boolean;
   readonly trainingUnits: number;
   readonly trainingRows: number;
   readonly heldOutUnits: number;
@@ -137,17 +139,23 @@ export function signalOf(units: number, classes: number, epsilon: number, delta:
   return (units * gaussianMu(epsilon, delta)) / classes;
 }
 
+function isTooFewAt({ trainingUnits, classes, delta }: PlanFacts, epsilon: number): boolean {
+  return signalOf(trainingUnits, classes, epsilon, delta) < 2 || (trainingUnits < 300 && epsilon <= 1);
+}
+
 /**
  * The plan that stands ready, chosen by rule, and why.
  * Below x = 2, or under 300 units at epsilon 1 or less, the label sentences alone do as well and are offered instead; between 2 and 10 a few points over them; above 10 training pays.
  */
 export function proposePlan(facts: PlanFacts, lengths: LengthReport): PlanProposal {
   const signal = signalOf(facts.trainingUnits, facts.classes, facts.epsilon, facts.delta);
-  const isTooFewRows = signal < 2 || (facts.trainingUnits < 300 && facts.epsilon <= 1);
+  const isTooFewRows = isTooFewAt(facts, facts.epsilon);
+  const isBudgetShort = isTooFewRows && !isTooFewAt(facts, Math.max(facts.epsilon, defaultEpsilon));
   const alternatives = planAlternatives(facts);
   const plan = alternatives[isTooFewRows ? 'label-sentences' : 'full-batch-head'];
   const reasons: PlanReason[] = [];
-  if (isTooFewRows) reasons.push({ code: 'too-few-rows', values: { units: facts.trainingUnits, classes: facts.classes, signal } });
+  if (isBudgetShort) reasons.push({ code: 'too-little-budget', values: { epsilon: facts.epsilon } });
+  else if (isTooFewRows) reasons.push({ code: 'too-few-rows', values: { units: facts.trainingUnits, classes: facts.classes, signal } });
   else {
     reasons.push({ code: 'private-by-default', values: { epsilon: facts.epsilon, delta: facts.delta } });
     reasons.push({ code: 'full-batch-head', values: { units: facts.trainingUnits } });
@@ -158,5 +166,5 @@ export function proposePlan(facts: PlanFacts, lengths: LengthReport): PlanPropos
   reasons.push({ code: facts.unit === 'person' ? 'unit-person' : 'unit-row', values: { units: facts.trainingUnits, rows: facts.trainingRows } });
   reasons.push({ code: 'maximum-length', values: { tokens: facts.maximumLength } });
   const { trainingUnits, trainingRows, heldOutUnits, heldOutRows } = facts;
-  return { plan, alternatives, reasons, signal, isTooFewRows, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
+  return { plan, alternatives, reasons, signal, isTooFewRows, isBudgetShort, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
 }

@@ -50,6 +50,7 @@ export const train = {
     ledger: 'Open the ledger',
     earlier: (epsilon: number) => `Earlier runs ${f.epsilon(epsilon)}`,
     thisRun: 'This run so far',
+    soFar: (epsilon: number) => `All runs so far ${f.epsilon(epsilon)}`,
     planned: (epsilon: number) => `with this run ${f.epsilon(epsilon)}`,
     nextStep: (epsilon: number) => `${f.signed(epsilon)} next step`,
     end: (epsilon: number) => `end of run ${f.epsilon(epsilon)}`,
@@ -77,6 +78,9 @@ export const train = {
     noneTitle: 'This copy cannot be trained privately',
     noneBody: 'It came in a project file that brought no privacy budget with it. Train where it came from, or have it saved there again with a share of the budget. If these notes came from another file and are about other people, say so below.',
     stopBrought: (brought: number) => `It would go over the ${f.epsilonLeft(brought)} that this copy brought with it. The model so far is kept. More can come with a file that is saved again where it came from.`,
+    nothingFree: (limit: number) => `Nothing is free under your limit of ${f.epsilon(limit)}, so no private run fits, however small.`,
+    nothingFreeBrought: (brought: number) => `Nothing is free of the ${f.epsilonLeft(brought)} that this copy brought with it, so no private run fits, however small. Have the file saved with a further share where it came from.`,
+    nothingFreeElsewhere: (limit: number) => `Another dataset on this device may hold the same people, and nothing is free under its limit of ${f.epsilon(limit)}. No private run fits, however small, unless the limit is raised in that project.`,
     raise: 'Raise the limit',
     raiseTitle: 'Raise the limit of these notes?',
     raiseBody: 'A higher limit promises less to everyone whose notes these are, for good. The ledger keeps the old and the new limit.',
@@ -93,6 +97,7 @@ export const train = {
     disjointYes: 'No one is in both',
     disjointNo: 'Not sure',
     disjointDone: 'Declared. Matching notes and people still add up.',
+    disjointNothing: 'Declared, but it changes nothing: what counts here is of the same notes or the same people.',
     locked: 'The chain of the ledger is broken, so nobody can say what was spent. Nothing can be trained privately on this device until the ledger is looked at.',
   },
 
@@ -122,7 +127,7 @@ export const train = {
       'label-sentences': 'Compares each note with your label sentences. Nothing is trained.',
     },
     unit: { row: 'Each note is protected on its own.', person: 'Each person is protected: all their notes count as one.' },
-    facts: { epsilon: 'Privacy', epsilonValue: (epsilon: number, delta: number) => `ε ${f.epsilon(epsilon)}, δ ${f.delta(delta)}`, none: 'none', free: 'costs none', length: 'Reads of a note', lengthValue: (tokens: number) => `the first ${f.count(tokens)} word pieces`, heldOut: 'Held out', score: 'Score that may leave', scoreOn: (epsilon: number) => `charged, ε ${f.epsilon(epsilon)} of the held-out part`, scoreOff: 'none', unit: 'Protects', unitValue: { row: 'each note', person: 'each person' } },
+    facts: { epsilon: 'Privacy', epsilonValue: (epsilon: number, delta: number) => `ε ${f.epsilon(epsilon)}, δ ${f.delta(delta)}`, none: 'none', free: 'costs none', length: 'Reads of a note', lengthValue: (tokens: number) => `the first ${f.count(tokens)} word pieces`, heldOut: 'Held out', score: 'Score that may leave', scoreOn: (epsilon: number) => `charged, ε ${f.epsilon(epsilon)} of the held-out part`, scoreNone: 'none: the held-out part has no budget left', scoreOff: 'none', unit: 'Protects', unitValue: { row: 'each note', person: 'each person' } },
     groups: { promise: 'Privacy', training: 'Training', adapters: 'Adapters', reading: 'Reading and chance' },
     fields: {
       epsilon: 'Target ε of this run', delta: 'δ', unit: 'Unit of privacy', validation: 'Charge a score that may leave with the model', validationEpsilon: 'ε of that score',
@@ -167,6 +172,8 @@ export const train = {
   },
 
   tooFew: {
+    budgetTitle: 'There is too little privacy budget left for a private model to learn from',
+    budgetBody: 'With what is left, the noise that privacy needs drowns what these notes and labels teach. The label sentences alone do as well, cost no privacy and take a minute.',
     title: 'There are too few notes for a private model to learn from',
     body: 'With this many notes and labels, the noise that privacy needs drowns what they teach. The label sentences alone do as well, cost no privacy and take a minute.',
     sentences: 'Use the label sentences alone',
@@ -176,6 +183,7 @@ export const train = {
 
   reasons: {
     'too-few-rows': () => 'There are too few notes for the labels to outweigh the noise that privacy needs, so the label sentences alone are proposed.',
+    'too-little-budget': () => 'Too little of the privacy budget is left for the labels to outweigh the noise, so the label sentences alone are proposed.',
     'private-by-default': (v: Values) => `Private, because that is the default: ε ${f.epsilon(value(v, 'epsilon'))} of the budget for this run.`,
     'full-batch-head': () => 'The last layer alone: for up to some ten thousand notes it learns more under privacy than the whole model would.',
     'few-points-over-sentences': () => 'With this many notes, expect a few points more than the label sentences give alone.',
@@ -233,7 +241,9 @@ export const train = {
 
   interrupted: {
     lead: (step: number, steps: number) => `The page was closed at step ${f.count(step)} of ${f.count(steps)}. Everything up to there is saved.`,
-    cost: 'Resuming draws new noise keys. The step that was cut off may have been released, so it is charged again.',
+    cost: 'Resuming draws new noise keys.',
+    again: 'What was cut off may have been released, so it is charged again.',
+    nothingAgain: 'Nothing is charged twice.',
     costBy: (epsilon: number) => `That adds ε ${f.epsilon(epsilon)}.`,
     freeCost: 'Resuming costs no privacy.',
     resume: 'Resume the run',

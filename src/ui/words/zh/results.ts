@@ -121,5 +121,5 @@ export const results: Words['results'] = {
     notes: '份数',
     foot: '这些计数为精确值，仅留在本设备。少于十份的组会隐藏；若可由此反推，会再隐藏一组。',
   },
-  cost: { title: '花费', time: '时间', energy: '能耗', carbon: '碳排放', epsilon: '隐私', steps: '步数', energyValue: (c, l, h) => `${f.short(c)} Wh（${f.shortRange(l, h)}）`, carbonValue: (c, l, h) => `${f.short(c)} 克 CO₂e（${f.shortRange(l, h)}）`, released: '可带出的分数', releasedValue: (v, l, h, e) => `${f.rate(v)}（${f.interval(l, h)}），已加噪声，因此与上面的准确率不同；留出部分 ε ${f.epsilon(e)}`, releasedNone: '未记账', notPrivate: '非私密' },
+  cost: { title: '花费', time: '时间', energy: '能耗', carbon: '碳排放', epsilon: '隐私', steps: '步数', energyValue: (c, l, h) => `${f.short(c)} Wh（${f.shortRange(l, h)}）`, carbonValue: (c, l, h) => `${f.short(c)} 克 CO₂e（${f.shortRange(l, h)}）`, released: '可带出的分数', releasedValue: (v, l, h, e) => `${f.rate(v)}（${f.interval(l, h)}），已加噪声，因此与上面的准确率不同；留出部分 ε ${f.epsilon(e)}`, releasedRefused: '无：留出部分的预算已不够', releasedNone: '未记账', notPrivate: '非私密' },
 };

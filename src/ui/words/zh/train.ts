@@ -49,7 +49,8 @@ export const train: Words['train'] = {
     of: (limit, delta) => `本数据集上限 ${f.epsilon(limit)}，δ ${f.delta(delta)}`,
     ledger: '查看账本',
     earlier: (epsilon) => `此前运行 ${f.epsilon(epsilon)}`,
-    thisRun: '本次运行',
+    thisRun: '本次运行至今',
+    soFar: (epsilon) => `所有运行至今 ${f.epsilon(epsilon)}`,
     planned: (epsilon) => `加上本次 ${f.epsilon(epsilon)}`,
     nextStep: (epsilon) => `下一步 ${f.signed(epsilon)}`,
     end: (epsilon) => `运行结束 ${f.epsilon(epsilon)}`,
@@ -77,6 +78,9 @@ export const train: Words['train'] = {
     noneTitle: '这份副本不能私密训练',
     noneBody: '它来自一个没有带来隐私预算的项目文件。请在来源处训练，或在那里再次保存并带上一份预算。若这批病历来自别的文件且是另一批人，请在下方声明。',
     stopBrought: (brought) => `这将超过这份副本带来的 ${f.epsilonLeft(brought)}。已训练的模型会保留。在来源处再次保存文件可以带来更多。`,
+    nothingFree: (limit) => `上限 ${f.epsilon(limit)} 之内已无剩余，再小的私密运行也放不下。`,
+    nothingFreeBrought: (brought) => `这份副本带来的 ${f.epsilonLeft(brought)} 已无剩余，再小的私密运行也放不下。请在来源处再次保存文件并带上一份预算。`,
+    nothingFreeElsewhere: (limit) => `本设备上另一个数据集可能包含同一批人，那里的上限 ${f.epsilon(limit)} 之内已无剩余。除非在那个项目中提高上限，再小的私密运行也放不下。`,
     raise: '提高上限',
     raiseTitle: '提高这批病历的上限？',
     raiseBody: '上限越高，对病历主人的承诺越弱，且无法收回。账本会保留新旧两个上限。',
@@ -93,6 +97,7 @@ export const train: Words['train'] = {
     disjointYes: '没有人重复',
     disjointNo: '不确定',
     disjointDone: '已声明。相符的病历和患者仍会累加。',
+    disjointNothing: '已声明，但没有变化：这里计入的来自相同的病历或同一批人。',
     locked: '账本的链条已断，无法说明用了多少。在查看账本之前，本设备不能进行私密训练。',
   },
 
@@ -122,7 +127,7 @@ export const train: Words['train'] = {
       'label-sentences': '将每份病历与您的标签描述比较。不训练任何内容。',
     },
     unit: { row: '每份病历单独受到保护。', person: '每个人受到保护：其所有病历算作一份。' },
-    facts: { epsilon: '隐私', epsilonValue: (epsilon, delta) => `ε ${f.epsilon(epsilon)}，δ ${f.delta(delta)}`, none: '无', free: '不消耗', length: '每份读取', lengthValue: (tokens) => `前 ${f.count(tokens)} 个词片`, heldOut: '留出', score: '可带出的分数', scoreOn: (epsilon) => `已记账，留出部分 ε ${f.epsilon(epsilon)}`, scoreOff: '无', unit: '保护对象', unitValue: { row: '每份病历', person: '每个人' } },
+    facts: { epsilon: '隐私', epsilonValue: (epsilon, delta) => `ε ${f.epsilon(epsilon)}，δ ${f.delta(delta)}`, none: '无', free: '不消耗', length: '每份读取', lengthValue: (tokens) => `前 ${f.count(tokens)} 个词片`, heldOut: '留出', score: '可带出的分数', scoreOn: (epsilon) => `已记账，留出部分 ε ${f.epsilon(epsilon)}`, scoreNone: '无：留出部分已无预算', scoreOff: '无', unit: '保护对象', unitValue: { row: '每份病历', person: '每个人' } },
     groups: { promise: '隐私', training: '训练', adapters: '适配器', reading: '读取与随机' },
     fields: {
       epsilon: '本次运行的目标 ε', delta: 'δ', unit: '隐私单位', validation: '为可随模型带出的分数记账', validationEpsilon: '该分数的 ε',
@@ -167,6 +172,8 @@ export const train: Words['train'] = {
   },
 
   tooFew: {
+    budgetTitle: '剩余的隐私预算太少，私密模型学不到东西',
+    budgetBody: '以剩余的预算，隐私所需的噪声会淹没这些病历和标签所教的内容。仅用标签描述效果相当，不消耗隐私，一分钟即可完成。',
     title: '病历太少，私密模型学不到东西',
     body: '以这样的病历和标签数量，隐私所需的噪声会淹没它们所教的内容。仅用标签描述效果相当，不消耗隐私，一分钟即可完成。',
     sentences: '仅用标签描述',
@@ -176,6 +183,7 @@ export const train: Words['train'] = {
 
   reasons: {
     'too-few-rows': () => '病历太少，标签所教的内容压不过隐私所需的噪声，因此建议仅用标签描述。',
+    'too-little-budget': () => '剩余的隐私预算太少，标签所教的内容压不过噪声，因此建议仅用标签描述。',
     'private-by-default': (v) => `默认私密：本次运行使用预算中的 ε ${f.epsilon(value(v, 'epsilon'))}。`,
     'full-batch-head': () => '只训练最后一层：在约一万份病历以内，私密条件下它比整个模型学得更多。',
     'few-points-over-sentences': () => '以这样的病历数量，预计只比标签描述好几个百分点。',
@@ -233,7 +241,9 @@ export const train: Words['train'] = {
 
   interrupted: {
     lead: (step, steps) => `页面在第 ${f.count(step)} 步（共 ${f.count(steps)} 步）时关闭。在此之前的内容都已保存。`,
-    cost: '恢复时会生成新的噪声密钥。被打断的那一步可能已经发布，因此再次记账。',
+    cost: '恢复时会生成新的噪声密钥。',
+    again: '被打断的部分可能已经发布，因此再次记账。',
+    nothingAgain: '没有任何内容重复记账。',
     costBy: (epsilon) => `这将增加 ε ${f.epsilon(epsilon)}。`,
     freeCost: '恢复不消耗隐私。',
     resume: '恢复运行',

@@ -1,0 +1,16 @@
+import type { Ledger } from '../privacy/ledger.ts';
+import { validationMechanism } from '../training/charged-validation.ts';
+import { plannedCharges } from '../training/planned-charges.ts';
+import type { PrivatePlan } from '../training/plan.ts';
+import { defaultDelta } from '../training/propose.ts';
+import type { LedgerSubject } from './ledger-keeper.ts';
+
+/** Whether the held-out part can still be charged for the score that may leave, once a run of this plan has trained; a run leaves out what it cannot. */
+export function scoreFits(ledger: Ledger, { project, splitId, cohorts, units, trainingUnits, classes }: LedgerSubject, plan: PrivatePlan): boolean {
+  if (plan.validationEpsilon === null) return true;
+  const known = ledger.preview(cohorts).budget(splitId);
+  const delta = Math.min(plan.delta, known?.delta ?? defaultDelta(units));
+  const state = ledger.preview([...cohorts, { kind: 'budget', id: 'forecast', cohortIds: cohorts.map(({ cohortId }) => cohortId), epsilonLimit: known?.epsilonLimit ?? project.epsilonLimit, delta }]);
+  const mechanism = validationMechanism({ epsilon: plan.validationEpsilon, delta: plan.delta });
+  return state.refusal(splitId, { training: plannedCharges(plan, trainingUnits, classes), 'held-out': [{ mechanism, count: 1 }] }) === null;
+}
