@@ -52,7 +52,7 @@ function compareDeltas(pld: JsonObject, compare: Compare, middle: ComposedPld, c
     if (typeof expected !== 'number') throw new Error(`delta at epsilon ${epsilon} is no number`);
     if (expected < REFERENCE_CUT) continue;
     const at = Number(epsilon);
-    const isMiddle = expected > 1e-9 && Math.max(middle.remove.deltaAt(at), middle.add.deltaAt(at)) < 1;
+    const isMiddle = expected > 1e-9 && expected < 0.25 && Math.max(middle.remove.deltaAt(at), middle.add.deltaAt(at)) < 1;
     if (!isMiddle && expected > 1e-9) large ??= composeCharges(charges, { epsilon: at }, { grid: middle.grid });
     const { remove, add } = isMiddle ? middle : (expected > 1e-9 && large) || composeCharges(charges, { epsilon: at }, { grid: middle.grid });
     compare('pld.delta_at_eps', Math.max(remove.deltaAt(at), add.deltaAt(at)), expected);
