@@ -30,7 +30,7 @@ const OUTSIDE_WINDOW = 1e-9;
 const MASS_ERROR = 2e-12;
 /** Rounding of one loss relative to the largest. */
 const LOSS_ERROR = 64 * 2 ** -53;
-/** ln of a magnitude that is left out: the bound on errors holds it as one, of 1e-304. */
+/** ln of a magnitude that is left out, 1e-304, and counted as an error. */
 const NOTHING = -700;
 /** The highest losses are cut so that this share of delta is lost to them. */
 const CUT_SHARE = 1e-8;
@@ -79,20 +79,22 @@ function convolve(parts: readonly PairCount[], theta: number, n: number): { read
     for (let k = 0; k <= half; k++) {
       // At most 1 in size: no square overflows, and one that underflows is no share of anything.
       const magnitude = Math.sqrt(re[k]! * re[k]! + im[k]! * im[k]!);
-      logMagnitude[k]! += count * Math.log(magnitude);
-      logLargest[k]! += count * Math.log(magnitude + share);
+      const logOne = Math.log(magnitude);
+      logMagnitude[k]! += count * logOne;
+      // ln(m + s) <= ln m + s/m, and hardly less where s is small.
+      logLargest[k]! += count * (magnitude > 1e4 * share ? logOne + share / magnitude : Math.log(magnitude + share));
       if (logMagnitude[k]! > NOTHING) phase[k]! += count * Math.atan2(im[k]!, re[k]!);
     }
   }
   const re = new Float64Array(half + 1);
   const im = new Float64Array(half + 1);
-  let error = 0;
+  let error = n * Math.exp(NOTHING);
   let total = 0;
   for (let k = 0; k <= half; k++) {
+    if (!(logLargest[k]! > NOTHING)) continue;
     // |prod (F + e)^T - prod F^T| <= prod (|F| + |e|)^T - prod |F|^T, term by term of the expanded powers.
     const multiplicity = k === 0 || k === half ? 1 : 2;
-    const largest = Math.exp(logLargest[k]!);
-    if (largest > 0) error -= multiplicity * largest * Math.expm1(logMagnitude[k]! - logLargest[k]!);
+    error -= multiplicity * Math.exp(logLargest[k]!) * Math.expm1(logMagnitude[k]! - logLargest[k]!);
     if (!(logMagnitude[k]! > NOTHING)) continue;
     const magnitude = Math.exp(logMagnitude[k]!);
     re[k] = magnitude * Math.cos(phase[k]!);
