@@ -18,10 +18,10 @@ const GRID = 1e-4;
 /** A composition at this delta answers for the recorded ones from 1e-3 to 1e-6. */
 const MIDDLE_DELTA = 1e-5;
 
-/** Epsilon of a composition of pairs in both directions. */
-function epsilonOfPairs(parts: readonly { readonly pair: LossPair; readonly count: number }[], delta: number): number {
-  const directions = [parts, parts.map(({ pair, count }) => ({ pair: reversed(pair), count }))];
-  return Math.max(...directions.map((direction) => composePld(direction, { delta }, Infinity)?.epsilonAt(delta) ?? Infinity));
+/** Epsilon by delta of a composition of pairs in both directions. */
+function epsilonOfPairs(parts: readonly { readonly pair: LossPair; readonly count: number }[]): (delta: number) => number {
+  const directions = [parts, parts.map(({ pair, count }) => ({ pair: reversed(pair), count }))].map((direction) => composePld(direction, { delta: MIDDLE_DELTA }, Infinity));
+  return (delta) => Math.max(...directions.map((composed) => composed?.epsilonAt(delta) ?? Infinity));
 }
 
 /** Compares what is recorded of one composition of charges, on the reference's grid: like with like. One transform answers for all deltas: each is an upper bound wherever it is asked. */
@@ -109,7 +109,7 @@ export const pldFamilies: readonly Family[] = [
       const isOne = extra['kind'] === 'gaussian' || extra['count'] === undefined;
       const parts = [training, { pair: extraPair(extra), count: isOne ? 1 : numberOf(extra, 'count') }];
       compareByDelta(entry, 'pld_eps_dpsgd_only', compare, (delta) => pldEpsilon(chargesOf([phase]), delta).epsilon);
-      compareByDelta(entry, 'pld_eps_total', compare, (delta) => epsilonOfPairs(parts, delta));
+      compareByDelta(entry, 'pld_eps_total', compare, epsilonOfPairs(parts));
     },
   },
   {
@@ -118,10 +118,7 @@ export const pldFamilies: readonly Family[] = [
     check(entry, compare) {
       const phase: Phase = [numberOf(entry, 'sigma'), numberOf(entry, 'q'), numberOf(entry, 'steps')];
       const setting = { datasetSize: numberOf(entry, 'dataset_size'), samplingRate: phase[1], largestBatch: numberOf(entry, 'truncated_batch_size'), noiseMultiplier: phase[0] };
-      const found = (adjacency: 'zero-out' | 'replace-one') => {
-        const pair = truncatedPoissonPair(setting, adjacency, GRID);
-        return (delta: number) => epsilonOfPairs([{ pair, count: phase[2] }], delta);
-      };
+      const found = (adjacency: 'zero-out' | 'replace-one') => epsilonOfPairs([{ pair: truncatedPoissonPair(setting, adjacency, GRID), count: phase[2] }]);
       compareByDelta(entry, 'pld_add_remove', compare, found('zero-out'));
       compareByDelta(entry, 'pld_replace_one', compare, found('replace-one'));
       compareByDelta(entry, 'pld_untruncated_add_remove', compare, (delta) => pldEpsilon(chargesOf([phase]), delta).epsilon);
