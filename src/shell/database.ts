@@ -1,6 +1,6 @@
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import type { DBSchema, IDBPDatabase } from 'idb';
+import { openDatabase } from './open-database.ts';
 import type { CheckpointRecord, DatasetRecord, FeaturesRecord, HashesRecord, ModelRecord, ProjectRecord, ResultsRecord, RunRecord, TableRecord } from './records.ts';
-import { toStorageError, upgradeBlocked } from './storage-errors.ts';
 
 export interface BedsideSchema extends DBSchema {
   projects: { key: string; value: ProjectRecord };
@@ -26,32 +26,18 @@ export const storesByRun = ['runs', 'checkpoints', 'models', 'results'] as const
 const version = 2;
 
 /** Opens the database of projects. Throws storage errors where another tab blocks it or the browser has none. */
-export async function openBedsideDatabase(name: string = databaseName): Promise<BedsideDatabase> {
-  let reportBlocked: (error: unknown) => void = () => undefined;
-  const blocked = new Promise<never>((_, reject) => (reportBlocked = reject));
-  try {
-    const opening = openDB<BedsideSchema>(name, version, {
-      upgrade(database, from) {
-        // One step a version; a step is never changed once it has been released.
-        if (from < 1) {
-          database.createObjectStore('projects', { keyPath: 'id' });
-          database.createObjectStore('settings');
-          for (const store of ['tables', 'datasets', 'hashes'] as const) database.createObjectStore(store, { keyPath: 'projectId' });
-          database.createObjectStore('runs', { keyPath: 'id' }).createIndex('projectId', 'projectId');
-          database.createObjectStore('checkpoints', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
-          database.createObjectStore('models', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
-          database.createObjectStore('results', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
-        }
-        if (from < 2) database.createObjectStore('features', { keyPath: 'projectId' });
-      },
-      blocked: () => reportBlocked(upgradeBlocked()),
-      // A newer version in another tab waits for this connection; writes here then fail with words.
-      blocking: (_current, _blocked, event) => {
-        if (event.target instanceof IDBDatabase) event.target.close();
-      },
-    });
-    return await Promise.race([opening, blocked]);
-  } catch (error) {
-    throw toStorageError(error);
-  }
+export function openBedsideDatabase(name: string = databaseName): Promise<BedsideDatabase> {
+  return openDatabase<BedsideSchema>(name, version, (database, from) => {
+    // One step a version; a step is never changed once it has been released.
+    if (from < 1) {
+      database.createObjectStore('projects', { keyPath: 'id' });
+      database.createObjectStore('settings');
+      for (const store of ['tables', 'datasets', 'hashes'] as const) database.createObjectStore(store, { keyPath: 'projectId' });
+      database.createObjectStore('runs', { keyPath: 'id' }).createIndex('projectId', 'projectId');
+      database.createObjectStore('checkpoints', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
+      database.createObjectStore('models', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
+      database.createObjectStore('results', { keyPath: 'runId' }).createIndex('projectId', 'projectId');
+    }
+    if (from < 2) database.createObjectStore('features', { keyPath: 'projectId' });
+  });
 }

@@ -1,7 +1,7 @@
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import type { DBSchema, IDBPDatabase } from 'idb';
 import type { NodeRecord, NodeStore } from '../federation/node-record.ts';
 import type { SigningKey } from '../federation/signing.ts';
-import { toStorageError, upgradeBlocked } from './storage-errors.ts';
+import { openDatabase } from './open-database.ts';
 import { inTransaction } from './transaction.ts';
 
 interface FederationSchema extends DBSchema {
@@ -72,22 +72,9 @@ export async function webCryptoKey({ publicKey, privateKey }: CryptoKeyPair): Pr
   };
 }
 
-async function openFederationDatabase(name: string): Promise<IDBPDatabase<FederationSchema>> {
-  let reportBlocked: (error: unknown) => void = () => undefined;
-  const blocked = new Promise<never>((_, reject) => (reportBlocked = reject));
-  try {
-    const opening = openDB<FederationSchema>(name, 1, {
-      upgrade(database) {
-        database.createObjectStore('nodes');
-        database.createObjectStore('keys');
-      },
-      blocked: () => reportBlocked(upgradeBlocked()),
-      blocking: (_current, _blocked, event) => {
-        if (event.target instanceof IDBDatabase) event.target.close();
-      },
-    });
-    return await Promise.race([opening, blocked]);
-  } catch (error) {
-    throw toStorageError(error);
-  }
+function openFederationDatabase(name: string): Promise<IDBPDatabase<FederationSchema>> {
+  return openDatabase<FederationSchema>(name, 1, (database) => {
+    database.createObjectStore('nodes');
+    database.createObjectStore('keys');
+  });
 }

@@ -211,15 +211,6 @@ export class LedgerKeeper {
     return epsilonOf(chargesOfRun((await this.ledger()).entries.map(({ event }) => event), runId).training, delta) ?? 0;
   }
 
-  /** What charging an interrupted step again adds. */
-  async costOfOneMoreStep(project: ProjectRecord, plan: PrivatePlan): Promise<number> {
-    const subject = await this.subject(project, plan);
-    const step = plannedCharges(plan, subject.trainingUnits, subject.classes).at(-1);
-    if (!step) return 0;
-    const [now, after] = [await this.#balance(subject, {}), await this.#balance(subject, { training: [{ mechanism: step.mechanism, count: 1 }] })];
-    return after.epsilonTraining - now.epsilonTraining;
-  }
-
   /**
    * Enters a run: its cohorts, a budget where there is none or delta falls, and its beginning. From then on it may charge.
    * `known` is the data set that the run will read, so that no change of columns comes between. A run that is resumed must find the units that it was charged for: other ones would make its model and its statement speak of two data sets.

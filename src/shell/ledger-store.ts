@@ -1,6 +1,7 @@
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import type { DBSchema, IDBPDatabase } from 'idb';
 import type { LedgerEntry, LedgerHead, LedgerStore } from '../privacy/events.ts';
-import { ledgerMovedOn, notDurable, toStorageError, upgradeBlocked } from './storage-errors.ts';
+import { openDatabase } from './open-database.ts';
+import { ledgerMovedOn, notDurable } from './storage-errors.ts';
 import { inTransaction } from './transaction.ts';
 
 interface LedgerSchema extends DBSchema {
@@ -71,25 +72,12 @@ export async function openLedgerStore(name: string = ledgerDatabaseName): Promis
   };
 }
 
-async function openLedgerDatabase(name: string): Promise<IDBPDatabase<LedgerSchema>> {
-  let reportBlocked: (error: unknown) => void = () => undefined;
-  const blocked = new Promise<never>((_, reject) => (reportBlocked = reject));
-  try {
-    const opening = openDB<LedgerSchema>(name, 1, {
-      upgrade(database) {
-        database.createObjectStore('entries', { keyPath: 'sequence' });
-        database.createObjectStore('heads');
-        database.createObjectStore('keys');
-      },
-      blocked: () => reportBlocked(upgradeBlocked()),
-      blocking: (_current, _blocked, event) => {
-        if (event.target instanceof IDBDatabase) event.target.close();
-      },
-    });
-    return await Promise.race([opening, blocked]);
-  } catch (error) {
-    throw toStorageError(error);
-  }
+function openLedgerDatabase(name: string): Promise<IDBPDatabase<LedgerSchema>> {
+  return openDatabase<LedgerSchema>(name, 1, (database) => {
+    database.createObjectStore('entries', { keyPath: 'sequence' });
+    database.createObjectStore('heads');
+    database.createObjectStore('keys');
+  });
 }
 
 /** One transaction: the head is compared, the entries are added (a sequence number can exist once), the head is replaced. */
