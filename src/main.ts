@@ -31,4 +31,5 @@ const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no element with the id "app".');
 const settings = new SettingsState(storage(), navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
 void loadPage(parseHash(location.hash)?.page ?? 'start').catch(() => undefined);
-mount(App, { target, props: { connect: isSecureContext ? connect() : new Promise<never>(() => undefined), settings, isSecure: isSecureContext } });
+// In a task of its own, after the one that read the scripts: neither holds the page for long.
+setTimeout(() => mount(App, { target, props: { connect: isSecureContext ? connect() : new Promise<never>(() => undefined), settings, isSecure: isSecureContext } }));

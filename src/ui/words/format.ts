@@ -45,66 +45,74 @@ export interface Format {
 
 const minus = (text: string): string => text.replace(/^-/, '\u2212');
 
+/** Makes it when it is first asked for: the first formatter of a kind takes milliseconds, and all at once would hold up the first screen. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
 /** `to` stands between the ends of an interval that has a negative end, `gap` between sentences. */
 export function createFormat(locale: string, to: string, gap: string): Format {
-  const counts = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-  const fixed = (digits: number, sign: 'auto' | 'exceptZero' = 'auto') => new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: sign === 'auto' ? 'negative' : sign });
-  const fixedBy = [0, 1, 2, 3].map((digits) => fixed(digits));
+  const number = (options: Intl.NumberFormatOptions) => once(() => new Intl.NumberFormat(locale, options));
+  const moment = (options: Intl.DateTimeFormatOptions) => once(() => new Intl.DateTimeFormat(locale, options));
+  const fixed = (digits: number, signDisplay: 'negative' | 'exceptZero') => number({ minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay });
+  const unit = (name: string, unitDisplay: 'long' | 'short', digits = 0) => number({ style: 'unit', unit: name, unitDisplay, maximumFractionDigits: digits });
+  const counts = number({ maximumFractionDigits: 0 });
+  const fixedBy = [0, 1, 2, 3].map((digits) => fixed(digits, 'negative'));
   const signedBy = [0, 1, 2, 3].map((digits) => fixed(digits, 'exceptZero'));
-  const significant = new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 });
-  const small = new Intl.NumberFormat(locale, { maximumSignificantDigits: 2, maximumFractionDigits: 12 });
-  const unit = (name: string, display: 'long' | 'short', digits = 0) => new Intl.NumberFormat(locale, { style: 'unit', unit: name, unitDisplay: display, maximumFractionDigits: digits });
+  const significant = number({ maximumSignificantDigits: 2 });
+  const small = number({ maximumSignificantDigits: 2, maximumFractionDigits: 12 });
   const [seconds, minutes, hours] = [unit('second', 'long'), unit('minute', 'long'), unit('hour', 'long', 1)] as const;
   const byteUnits = [unit('byte', 'long'), unit('kilobyte', 'short'), unit('megabyte', 'short', 1), unit('gigabyte', 'short', 1)] as const;
   const wholeMegabytes = unit('megabyte', 'short');
-  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-  const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
-  const date = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
-  const dateYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' });
-  const dateTime = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
-  const regions = new Intl.DisplayNames(locale, { type: 'region' });
-  const collator = new Intl.Collator(locale);
-  const list = new Intl.ListFormat(locale, { type: 'conjunction' });
-  const rate = (value: number, digits = 2) => minus((fixedBy[digits] ?? fixedBy[2]!).format(value));
-  const short = (value: number) => minus(significant.format(value));
+  const time = moment({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const clock = moment({ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+  const date = moment({ day: 'numeric', month: 'short' });
+  const dateYear = moment({ day: 'numeric', month: 'short', year: 'numeric' });
+  const dateTime = moment({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const relative = once(() => new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }));
+  const regions = once(() => new Intl.DisplayNames(locale, { type: 'region' }));
+  const collator = once(() => new Intl.Collator(locale));
+  const list = once(() => new Intl.ListFormat(locale, { type: 'conjunction' }));
+  const rate = (value: number, digits = 2) => minus((fixedBy[digits] ?? fixedBy[2]!)().format(value));
+  const short = (value: number) => minus(significant().format(value));
   return {
-    count: (value) => minus(counts.format(value)),
+    count: (value) => minus(counts().format(value)),
     rate,
     probability: (value) => (value >= 0.995 ? `> ${rate(0.99)}` : value < 0.005 ? `< ${rate(0.01)}` : rate(value)),
-    signed: (value, digits = 2) => minus((signedBy[digits] ?? signedBy[2]!).format(value)),
+    signed: (value, digits = 2) => minus((signedBy[digits] ?? signedBy[2]!)().format(value)),
     percent: (share, digits = 0) => `${rate(share * 100, digits)}%`,
     epsilon: (value) => (Number.isFinite(value) ? rate(roundUpTo(value, 2)) : '∞'),
     // A difference of two limits may be a hair below what it is: 0.3 - 0.1.
     epsilonLeft: (value) => rate(roundDownTo(value + 1e-12, 2)),
-    delta: (value) => small.format(roundUp(value, 2)),
+    delta: (value) => small().format(roundUp(value, 2)),
     interval: (low, high, digits = 2) => (low < 0 || high < 0 ? `${rate(low, digits)} ${to} ${rate(high, digits)}` : `${rate(low, digits)}–${rate(high, digits)}`),
     short,
     shortRange: (low, high) => `${short(low)}–${short(high)}`,
     bytes: (value) => {
       const power = Math.min(3, Math.floor(Math.log10(Math.max(1, value)) / 3));
       const scaled = value / 1000 ** power;
-      return power === 2 && scaled >= 10 ? wholeMegabytes.format(scaled) : byteUnits[power]!.format(scaled);
+      return power === 2 && scaled >= 10 ? wholeMegabytes().format(scaled) : byteUnits[power]!().format(scaled);
     },
     scientific: (value) => (value === 0 ? '0' : value.toExponential(1)),
-    span: (value) => (value < 90 ? seconds.format(Math.max(1, Math.round(value))) : value < 5400 ? minutes.format(Math.round(value / 60)) : hours.format(value / 3600)),
-    time: (atMs) => time.format(atMs),
-    clock: (atMs) => clock.format(atMs),
-    date: (atMs) => date.format(atMs),
-    dateTime: (atMs) => dateTime.format(atMs),
+    span: (value) => (value < 90 ? seconds().format(Math.max(1, Math.round(value))) : value < 5400 ? minutes().format(Math.round(value / 60)) : hours().format(value / 3600)),
+    time: (atMs) => time().format(atMs),
+    clock: (atMs) => clock().format(atMs),
+    date: (atMs) => date().format(atMs),
+    dateTime: (atMs) => dateTime().format(atMs),
     day: (atMs, nowMs) => {
       const days = Math.round((new Date(atMs).setHours(12, 0, 0, 0) - new Date(nowMs).setHours(12, 0, 0, 0)) / 86_400_000);
-      return days === 0 || days === -1 ? relative.format(days, 'day') : new Date(atMs).getFullYear() === new Date(nowMs).getFullYear() ? date.format(atMs) : dateYear.format(atMs);
+      return days === 0 || days === -1 ? relative().format(days, 'day') : new Date(atMs).getFullYear() === new Date(nowMs).getFullYear() ? date().format(atMs) : dateYear().format(atMs);
     },
-    list: (items) => list.format(items),
-    region: (code) => regions.of(code) ?? code,
-    compare: (a, b) => collator.compare(a, b),
+    list: (items) => list().format(items),
+    region: (code) => regions().of(code) ?? code,
+    compare: (a, b) => collator().compare(a, b),
     sentences: (...parts) => parts.filter((part) => part !== null && part !== '').join(gap),
   };
 }
 
 /** Number with its noun in the right form, by the language's own plural rule. */
 export function createPlural(locale: string, format: Format): (count: number, one: string, other: string) => string {
-  const rules = new Intl.PluralRules(locale);
-  return (count, one, other) => `${format.count(count)} ${rules.select(count) === 'one' ? one : other}`;
+  const rules = once(() => new Intl.PluralRules(locale));
+  return (count, one, other) => `${format.count(count)} ${rules().select(count) === 'one' ? one : other}`;
 }
