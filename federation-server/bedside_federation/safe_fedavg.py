@@ -1,6 +1,6 @@
 """FedAvg for nodes that nobody vouches for: model += rate * (trimmed) mean of updates, one vote a node."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from logging import INFO, WARNING
 
 import numpy as np
@@ -33,14 +33,27 @@ class SafeFedAvg(FedAvg):
         self.model = np.zeros(expected.coordinates, np.float32)
         self.history: list[dict] = []
         self._safe_grid: SafeGrid | None = None
+        self._rounds_before = 0
+        #: Called with the round and the number of nodes once a round has begun, and with None once one has ended.
+        self.on_change: Callable[[int | None, int], None] = lambda server_round, nodes: None
 
-    def begin(self, grid: Grid, model: np.ndarray, rounds: int, config: ConfigRecord) -> Result:
-        """Run all rounds from `model`; afterwards `self.model` is the last one, also where no round counted."""
+    def begin(self, grid: Grid, model: np.ndarray, rounds: int, config: ConfigRecord, history: list[dict] | None = None) -> Result:
+        """Run all rounds from `model`; afterwards `self.model` is the last one, also where no round counted.
+
+        `history`: of the rounds that went before, where a run goes on; `rounds` counts those that are left, and their numbers follow.
+        """
         if model.dtype != np.float32 or model.shape != (self.expected.coordinates,) or not np.isfinite(model).all():
             raise ValueError(f"The first model must be {self.expected.coordinates} finite float32 numbers.")
         self.model = model.copy()
+        self.history = list(history or [])
+        self._rounds_before = self.history[-1]["round"] if self.history else 0
         self._safe_grid = SafeGrid(grid, self.expected, self.poll_s)
         return self.start(self._safe_grid, ArrayRecord({MODEL: Array(self.model)}), rounds, self.round_timeout_s, config)
+
+    def configure_train(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> Iterable[Message]:
+        messages = list(super().configure_train(self._rounds_before + server_round, arrays, config, grid))
+        self.on_change(self._rounds_before + server_round, len(messages))
+        return messages
 
     def _construct_messages(self, record: RecordDict, node_ids: list[int], message_type: str) -> list[Message]:
         """One instruction, hence at most one reply, a node. After the ttl the SuperLink neither delivers it nor takes the reply."""
@@ -49,6 +62,7 @@ class SafeFedAvg(FedAvg):
     def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> tuple[ArrayRecord | None, MetricRecord | None]:
         assert self._safe_grid is not None
         accepted, dropped = self._safe_grid.accepted, self._safe_grid.dropped
+        server_round += self._rounds_before
         is_counted = len(accepted) - 2 * self.trim >= self.min_replies
         self.history.append({
             "round": server_round,
@@ -60,8 +74,10 @@ class SafeFedAvg(FedAvg):
         log(INFO, "Round %s: %s accepted, %s dropped", server_round, len(accepted), len(dropped))
         if not is_counted:
             log(WARNING, "Round %s is skipped: %s updates, %s needed after trimming %s at each end", server_round, len(accepted), self.min_replies, self.trim)
+            self.on_change(None, 0)
             return None, None
         mean = trimmed_mean(in_order({node: update.values for node, update in accepted.items()}), self.trim)
         self.model = (self.model.astype(np.float64) + self.server_rate * mean).astype(np.float32)
         metrics = MetricRecord({metric.name: float(np.mean([update.metrics[metric.name] for update in accepted.values()])) for metric in self.expected.metrics})
+        self.on_change(None, 0)
         return ArrayRecord({MODEL: Array(self.model)}), metrics

@@ -1,6 +1,5 @@
-"""The ServerApp: rounds of SafeFedAvg over one task, its model and its history written as files."""
+"""The ServerApp: rounds of SafeFedAvg over one task, its model and its history written as files after each."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ from flwr.app import ConfigRecord, Context
 from flwr.serverapp import Grid, ServerApp
 
 from .expected_reply import ExpectedReply
+from .journal import Journal
 from .safe_fedavg import SafeFedAvg
 from .task import Task, read_task
 
@@ -43,8 +43,10 @@ def main(grid: Grid, context: Context) -> None:
         round_timeout_s=float(config["timeout-s"]),
         poll_s=float(config["poll-s"]),
     )
-    strategy.begin(grid, first_model(str(config["initial"]), task.coordinates), task.rounds, instructions(task))
-    out = Path(str(config["out"]))
-    out.mkdir(parents=True, exist_ok=True)
-    np.save(out / "model.npy", strategy.model, allow_pickle=False)
-    (out / "history.json").write_text(json.dumps({"task": task.file_hash, "rounds": strategy.history}, indent=2) + "\n")
+    journal = Journal(Path(str(config["out"])), task.file_hash)
+    kept = journal.read() if config["resume"] else None
+    model, history = kept if kept is not None else (first_model(str(config["initial"]), task.coordinates), [])
+    strategy.on_change = lambda server_round, nodes: journal.write("waiting" if server_round is None else "training", strategy.model, strategy.history, server_round, nodes)
+    journal.write("waiting", model, history)
+    strategy.begin(grid, model, task.rounds - (history[-1]["round"] if history else 0), instructions(task), history)
+    journal.write("finished", strategy.model, strategy.history)

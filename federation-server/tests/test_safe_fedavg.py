@@ -145,3 +145,23 @@ def test_a_task_is_read(tmp_path):
 def test_a_task_that_cannot_be_is_refused(tmp_path, change):
     with pytest.raises(TaskError):
         read_task(task_file(tmp_path, **change))
+
+
+def test_a_run_that_goes_on_counts_its_rounds_from_there_and_tells_of_each(monkeypatch):
+    before = [{"round": 3, "isCounted": True, "accepted": {}, "dropped": {}}]
+    asked = []
+
+    def answer(node, instruction):
+        # flwr writes the next round's number into the same record, so it is read when it is sent.
+        asked.append(grid.sent[instruction].content["config"]["server-round"])
+        return reply(np.ones(DIMENSION), metrics={"loss": 1.0})
+
+    grid = FakeGrid(answer, (11, 12, 13))
+    subject, told = strategy(), []
+    monkeypatch.setattr(safe_fedavg, "SafeGrid", lambda inner, expected, poll_s: SafeGrid(inner, expected, poll_s, grid.clock, grid.sleep))
+    subject.on_change = lambda server_round, nodes: told.append((server_round, nodes, len(subject.history), float(subject.model[0])))
+    subject.begin(grid, np.zeros(DIMENSION, np.float32), 2, instructions(FakeTask), before)
+    assert [entry["round"] for entry in subject.history] == [3, 4, 5]
+    assert set(asked) == {4, 5} and asked[0] == 4
+    # Told after the model has changed, so that what is written then is of one piece.
+    assert told == [(4, 3, 1, 0.0), (None, 0, 2, 1.0), (5, 3, 2, 1.0), (None, 0, 3, 2.0)]

@@ -1,0 +1,71 @@
+"""What a run leaves behind: its model, its history, and where it stands, each a file that is whole at every moment."""
+
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+MODEL = "model.npy"
+HISTORY = "history.json"
+STATUS = "status.json"
+
+
+class Journal:
+    """Files in a folder. The history names the model that belongs to it, so that the two are never taken for a pair when they are not."""
+
+    def __init__(self, folder: Path, task_hash: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._task_hash = folder, task_hash
+        self._model_hash = ""
+
+    def read(self) -> tuple[np.ndarray, list[dict]] | None:
+        """Model and history of an earlier run of this task; None where there is none."""
+        try:
+            kept = json.loads((self._folder / HISTORY).read_text())
+            content = (self._folder / model_name(kept["model"])).read_bytes()
+        except (FileNotFoundError, KeyError):
+            return None
+        if kept["task"] != self._task_hash:
+            return None
+        if hashlib.sha256(content).hexdigest() != kept["model"]:
+            raise ValueError(f"{self._folder} holds a model that is not the one of its history; move the folder away to begin anew.")
+        return np.load(io.BytesIO(content), allow_pickle=False), kept["rounds"]
+
+    def write(self, state: str, model: np.ndarray, history: list[dict], server_round: int | None = None, nodes: int = 0) -> None:
+        """`state`: waiting (for nodes), training (in `server_round`, asked of `nodes`) or finished."""
+        file = io.BytesIO()
+        np.save(file, model, allow_pickle=False)
+        content = file.getvalue()
+        model_hash = hashlib.sha256(content).hexdigest()
+        if model_hash != self._model_hash:
+            # Beside the last one, and named by its hash: a crash between two writes leaves a pair that fits.
+            self._replace(model_name(model_hash), content)
+            self._replace(MODEL, content)
+        self._replace(HISTORY, json.dumps({"task": self._task_hash, "model": model_hash, "rounds": history}, indent=2).encode() + b"\n")
+        status = {
+            "state": state,
+            "round": server_round,
+            "nodes": nodes,
+            # Counts alone: who was dropped, and why, is for the operator's history.
+            "rounds": [{"round": entry["round"], "isCounted": entry["isCounted"], "accepted": len(entry["accepted"]), "dropped": len(entry["dropped"])} for entry in history],
+            "model": {"sha256": model_hash, "sizeBytes": len(content)} if any(entry["isCounted"] for entry in history) else None,
+        }
+        self._replace(STATUS, json.dumps(status).encode() + b"\n")
+        if self._model_hash and model_hash != self._model_hash:
+            (self._folder / model_name(self._model_hash)).unlink(missing_ok=True)
+        self._model_hash = model_hash
+
+    def _replace(self, name: str, content: bytes) -> None:
+        new = self._folder / f".{name}.new"
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._folder / name)
+
+
+def model_name(model_hash: str) -> str:
+    return f"model-{model_hash[:16]}.npy"

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { gaussianEpsilon } from '../../src/privacy/gaussian.ts';
+import { makeKey, Scene, taskFile } from './testing/scene.ts';
+
+let scene: Scene;
+beforeEach(async () => { scene = await Scene.start(); });
+afterEach(() => scene.stop());
+
+const json = (body: Buffer): unknown => JSON.parse(body.toString('utf8'));
+
+describe('POST /federation/enrol', () => {
+  it('gives a seat to a key, and the same again where the answer was lost', async () => {
+    const key = makeKey();
+    const invitation = scene.seats.invitation(1);
+    for (let tries = 0; tries < 2; tries++) {
+      const { status, body } = await scene.enrol(key, invitation);
+      expect([status, json(body)]).toEqual([200, { seat: 2, seats: 3 }]);
+    }
+    expect(scene.saved).toHaveLength(1);
+    expect((await scene.fleet('register-node', key)).status).toBe(200);
+  });
+
+  it('refuses a second key for one invitation', async () => {
+    const invitation = scene.seats.invitation(0);
+    const [first, second] = [makeKey(), makeKey()];
+    expect((await scene.enrol(first, invitation)).status).toBe(200);
+    expect(await scene.enrol(second, invitation)).toMatchObject({ status: 409, reason: 'used-invitation' });
+    expect(await scene.fleet('register-node', second)).toMatchObject({ status: 403, reason: 'not-enrolled' });
+    expect((await scene.fleet('register-node', first)).status).toBe(200);
+  });
+
+  it('refuses an invitation that was used by somebody who has left, by anybody', async () => {
+    const key = await scene.member();
+    const invitation = scene.seats.invitation(0);
+    scene.nowMs += 1000;
+    expect((await scene.fleet('unregister-node', key)).status).toBe(200);
+    expect(await scene.enrol(key, invitation)).toMatchObject({ status: 403, reason: 'has-left' });
+    expect(await scene.enrol(makeKey(), invitation)).toMatchObject({ status: 409, reason: 'used-invitation' });
+  });
+
+  it('refuses a key that has a seat, an invitation that is none, and a key that did not sign', async () => {
+    const key = await scene.member();
+    expect(await scene.enrol(key, scene.seats.invitation(1))).toMatchObject({ status: 409, reason: 'second-invitation' });
+    expect(await scene.enrol(makeKey(), 'A'.repeat(22))).toMatchObject({ status: 403, reason: 'unknown-invitation' });
+    expect(await scene.enrol(makeKey(), scene.links.roomToken())).toMatchObject({ status: 403, reason: 'unknown-invitation' });
+    expect(await scene.post('enrol', { invitation: scene.seats.invitation(1) })).toMatchObject({ status: 401, reason: 'not-signed' });
+    expect(await scene.post('enrol', { invitation: scene.seats.invitation(1) }, { ...key.headers(scene.nowMs), 'flwr-public-key': Buffer.from(makeKey().pem).toString('base64') })).toMatchObject({ status: 401 });
+    expect(scene.seats.counts()).toEqual({ seats: 3, enrolled: 1, left: 0 });
+  });
+
+  it('refuses garbage, also of curves that the SuperLink does not take', async () => {
+    for (const body of ['', 'null', '[]', '{', '{"invitation":1}', JSON.stringify({ invitation: 'x'.repeat(300) })])
+      expect(await scene.call('POST', '/federation/enrol', { 'content-type': 'application/json', ...makeKey().headers(scene.nowMs) }, body)).toMatchObject({ status: 400, reason: 'malformed' });
+    expect(await scene.call('POST', '/federation/enrol', { 'content-type': 'application/json' }, ' '.repeat(4097))).toMatchObject({ status: 413 });
+    expect(await scene.call('POST', '/federation/enrol', { 'content-type': 'text/plain' }, '{}')).toMatchObject({ status: 415 });
+    expect(await scene.call('GET', '/federation/enrol')).toMatchObject({ status: 405 });
+    expect(await scene.enrol(makeKey('secp256k1'), scene.seats.invitation(0))).toMatchObject({ status: 401, reason: 'not-signed' });
+  });
+
+  it('cannot be guessed at: twenty calls, then five a second', async () => {
+    const statuses: number[] = [];
+    for (let call = 0; call < 21; call++) statuses.push((await scene.post('deal', { room: 'guess' })).status);
+    expect(statuses).toEqual([...new Array<number>(20).fill(404), 429]);
+  });
+});
+
+describe('POST /federation/deal', () => {
+  it('deals each seat once, and one that nobody took again after a quarter of an hour', async () => {
+    const room = scene.links.roomToken();
+    const dealt: unknown[] = [];
+    for (let call = 0; call < 3; call++) dealt.push(json((await scene.post('deal', { room })).body));
+    expect(dealt).toEqual([0, 1, 2].map((seat) => ({ seat: seat + 1, invitation: scene.seats.invitation(seat) })));
+    expect(await scene.post('deal', { room })).toMatchObject({ status: 409, reason: 'no-seat-left' });
+    await scene.enrol(makeKey(), scene.seats.invitation(0));
+    scene.nowMs += 15 * 60_000;
+    expect(json((await scene.post('deal', { room })).body)).toMatchObject({ seat: 2 });
+  });
+
+  it('deals nothing to who does not know the room, nor where seats are not dealt', async () => {
+    expect(await scene.post('deal', { room: scene.links.projectorToken() })).toMatchObject({ status: 404, reason: 'no-room' });
+    const closed = await Scene.start({ isDealing: false });
+    expect(await closed.post('deal', { room: closed.links.roomToken() })).toMatchObject({ status: 404, reason: 'no-room' });
+    await closed.stop();
+  });
+});
+
+describe('POST /federation/projector', () => {
+  it('has the link of the room and its code for whoever holds the projector\'s token, and nobody else', async () => {
+    const shown = json((await scene.post('projector', { projector: scene.links.projectorToken() })).body);
+    expect(shown).toMatchObject({ address: 'https://bedside.example:8443', roomLink: `https://bedside.example:8443/#/federation/room-${scene.links.roomToken()}`, fingerprint: 'AA:BB' });
+    expect((shown as { roomQr: string }).roomQr).toMatch(/^<svg [\s\S]*<\/svg>\s*$/);
+    expect(await scene.post('projector', { projector: scene.links.roomToken() })).toMatchObject({ status: 403 });
+  });
+});
+
+describe('GET /federation/task', () => {
+  it('is the file, byte for byte', async () => {
+    const { status, headers, body } = await scene.call('GET', '/federation/task');
+    expect([status, headers['content-type'], body.equals(taskFile)]).toEqual([200, 'application/json', true]);
+  });
+});
+
+describe('GET /federation/status', () => {
+  const status = async () => json((await scene.call('GET', '/federation/status')).body) as { state: string; round: number | null; epsilon: { spent: number; total: number }; model: unknown; participants: object; rounds: object[] };
+  const write = (value: object) => writeFileSync(join(scene.outFolder, 'status.json'), JSON.stringify({ state: 'waiting', round: null, nodes: 0, rounds: [], model: null, ...value }));
+  const round = (number: number) => ({ round: number, isCounted: true, accepted: 2, dropped: 1 });
+
+  it('before the first round', async () => {
+    await scene.member();
+    scene.supervised = 'starting';
+    expect(await status()).toMatchObject({ state: 'starting', round: null, rounds: [], model: null, epsilon: { spent: 0 }, participants: { seats: 3, enrolled: 1, left: 0, present: 1, asked: 0, needed: 2 } });
+    scene.supervised = 'running';
+    expect((await status()).state).toBe('waiting');
+  });
+
+  it('in a round, which counts as spent: epsilon of one Gaussian a round', async () => {
+    write({ state: 'training', round: 2, nodes: 3, rounds: [round(1)] });
+    const { epsilon, ...rest } = await status();
+    expect(rest).toMatchObject({ state: 'training', round: 2, participants: { asked: 3 }, rounds: [round(1)] });
+    // Two Gaussians of mu 1/4 are one of sqrt(2)/4; the sum of squares may differ by rounding.
+    expect(epsilon.spent).toBeCloseTo(gaussianEpsilon(Math.SQRT2 / 4, 1e-5), 12);
+    expect(epsilon.total).toBeCloseTo(gaussianEpsilon(Math.sqrt(3) / 4, 1e-5), 12);
+  });
+
+  it('at the end, and where the ServerApp is gone before it', async () => {
+    write({ state: 'finished', rounds: [round(1), round(2), round(3)] });
+    scene.supervised = 'ended';
+    expect(await status()).toMatchObject({ state: 'finished', round: null });
+    write({ state: 'training', round: 3, nodes: 2, rounds: [round(1), round(2)] });
+    for (const supervised of ['ended', 'failed'] as const) {
+      scene.supervised = supervised;
+      expect(await status()).toMatchObject({ state: 'failed', round: null, participants: { asked: 0 } });
+    }
+  });
+});
+
+describe('GET /federation/model', () => {
+  it('is the released model, for members, once there is one of the hash that the status says', async () => {
+    const key = await scene.member();
+    const get = (signer = key) => {
+      scene.nowMs += 1000;
+      return scene.call('GET', '/federation/model', signer.headers(scene.nowMs));
+    };
+    expect(await get()).toMatchObject({ status: 404, reason: 'no-model' });
+    const model = Buffer.from('npy');
+    const sha256 = createHash('sha256').update(model).digest('hex');
+    writeFileSync(join(scene.outFolder, 'model.npy'), model);
+    writeFileSync(join(scene.outFolder, 'status.json'), JSON.stringify({ state: 'waiting', round: null, nodes: 0, rounds: [], model: { sha256, sizeBytes: 3 } }));
+    const answer = await get();
+    expect([answer.status, answer.headers['etag'], answer.body.equals(model)]).toEqual([200, `"${sha256}"`, true]);
+    expect(await get(makeKey())).toMatchObject({ status: 403, reason: 'not-enrolled' });
+    expect(await scene.call('GET', '/federation/model')).toMatchObject({ status: 401 });
+    writeFileSync(join(scene.outFolder, 'model.npy'), 'another');
+    expect(await get()).toMatchObject({ status: 404, reason: 'no-model' });
+  });
+});
+
+describe('the app', () => {
+  it('is served with types, the page\'s own policy, and caches as long as names are of content', async () => {
+    const page = await scene.call('GET', '/');
+    expect(page.status).toBe(200);
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(page.headers['content-security-policy']).toMatch(/^default-src 'self'; connect-src 'self'; .*; frame-ancestors 'none'$/);
+    expect(page.headers['x-content-type-options']).toBe('nosniff');
+    expect(page.headers['cache-control']).toBe('no-cache');
+    expect((await scene.call('GET', '/', { 'if-none-match': page.headers['etag']! })).status).toBe(304);
+    const script = await scene.call('GET', '/assets/bedside-1.js?x');
+    expect([script.status, script.headers['content-type'], script.headers['cache-control']]).toEqual([200, 'text/javascript; charset=utf-8', 'public, max-age=31536000, immutable']);
+    const head = await scene.call('HEAD', '/assets/bedside-1.js');
+    expect([head.status, head.headers['content-length'], head.body.length]).toEqual([200, '10', 0]);
+  });
+
+  it('is served from its folder alone', async () => {
+    for (const path of ['/../beside.txt', '/..%2fbeside.txt', '/%2e%2e/beside.txt', '/assets/../../beside.txt', '/.hidden', '/assets', '/assets/', '/%00', '/%', '/..\\beside.txt', '/..%5cbeside.txt', 'beside.txt'])
+      expect([404, 400], path).toContain((await scene.call('GET', path)).status);
+    expect((await scene.call('POST', '/')).status).toBe(405);
+  });
+});

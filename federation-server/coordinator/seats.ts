@@ -1,0 +1,109 @@
+import { createHmac } from 'node:crypto';
+import { Refusal } from './refusal.ts';
+
+/** What outlasts a restart: who sits where. Invitations are derived from the secret, so that none of them is written down. */
+export interface KeptSeats {
+  readonly version: 1;
+  /** 32 bytes, hexadecimal. */
+  readonly secret: string;
+  /** By seat. `keyHash`: SHA-256 of the key that took it, null while it is free. */
+  readonly seats: readonly KeptSeat[];
+}
+
+export interface KeptSeat {
+  readonly keyHash: string | null;
+  readonly hasLeft: boolean;
+}
+
+export interface SeatCounts {
+  readonly seats: number;
+  readonly enrolled: number;
+  readonly left: number;
+}
+
+/** A seat that was dealt out and not taken is dealt again after this. */
+const DEAL_MS = 15 * 60_000;
+/** 22 characters of base64url: 132 bits. */
+const TOKEN_LENGTH = 22;
+
+/** One-time invitations, and the keys that they let in. One invitation, one key; one key, one seat. */
+export class Seats {
+  readonly #kept: { readonly secret: string; readonly seats: KeptSeat[] };
+  readonly #seatOf = new Map<string, number>();
+  readonly #byKey = new Map<string, number>();
+  readonly #dealtAtMs = new Map<number, number>();
+
+  /** `save` must have written durably when it returns: a seat that was told to be taken must stay so. */
+  constructor(kept: KeptSeats, count: number, private readonly save: (kept: KeptSeats) => void, private readonly nowMs: () => number) {
+    const free: KeptSeat = { keyHash: null, hasLeft: false };
+    this.#kept = { secret: kept.secret, seats: Array.from({ length: Math.max(count, kept.seats.length) }, (_, seat) => kept.seats[seat] ?? free) };
+    for (const [seat, { keyHash }] of this.#kept.seats.entries()) {
+      this.#seatOf.set(this.invitation(seat), seat);
+      if (keyHash !== null) this.#byKey.set(keyHash, seat);
+    }
+  }
+
+  /** A secret text of this federation; another one for each purpose. */
+  token(purpose: string): string {
+    return createHmac('sha256', Buffer.from(this.#kept.secret, 'hex')).update(purpose).digest('base64url').slice(0, TOKEN_LENGTH);
+  }
+
+  invitation(seat: number): string {
+    return this.token(`seat ${seat}`);
+  }
+
+  /** Invitations that nobody has used. */
+  freeInvitations(): readonly string[] {
+    return this.#kept.seats.flatMap(({ keyHash }, seat) => (keyHash === null ? [this.invitation(seat)] : []));
+  }
+
+  /**
+   * Gives the seat of an invitation to a key. The same key may ask again: its answer may have been lost.
+   * @throws Refusal `unknown-invitation`, `used-invitation`, `second-invitation` or `has-left`.
+   */
+  enrol(invitation: string, keyHash: string): number {
+    const seat = this.#seatOf.get(invitation);
+    if (seat === undefined) throw new Refusal('unknown-invitation');
+    const taken = this.#kept.seats[seat]!;
+    if (taken.keyHash !== null && taken.keyHash !== keyHash) throw new Refusal('used-invitation');
+    if (taken.hasLeft) throw new Refusal('has-left');
+    if ((this.#byKey.get(keyHash) ?? seat) !== seat) throw new Refusal('second-invitation');
+    if (taken.keyHash === null) this.#change(seat, { keyHash, hasLeft: false });
+    this.#byKey.set(keyHash, seat);
+    return seat;
+  }
+
+  /** An invitation for whoever asks first; @throws Refusal `no-seat-left`. */
+  deal(): { readonly seat: number; readonly invitation: string } {
+    const now = this.nowMs();
+    const seat = this.#kept.seats.findIndex(({ keyHash }, at) => keyHash === null && (this.#dealtAtMs.get(at) ?? -Infinity) + DEAL_MS <= now);
+    if (seat < 0) throw new Refusal('no-seat-left');
+    this.#dealtAtMs.set(seat, now);
+    return { seat, invitation: this.invitation(seat) };
+  }
+
+  /** @throws Refusal `not-enrolled` or `has-left`. */
+  checkMember(keyHash: string): void {
+    const seat = this.#byKey.get(keyHash);
+    if (seat === undefined) throw new Refusal('not-enrolled');
+    if (this.#kept.seats[seat]!.hasLeft) throw new Refusal('has-left');
+  }
+
+  /** Closes the seat for ever: its invitation is used, its key refused. */
+  leave(keyHash: string): void {
+    const seat = this.#byKey.get(keyHash);
+    if (seat !== undefined) this.#change(seat, { keyHash, hasLeft: true });
+  }
+
+  counts(): SeatCounts {
+    const taken = this.#kept.seats.filter(({ keyHash }) => keyHash !== null);
+    const left = taken.filter(({ hasLeft }) => hasLeft).length;
+    return { seats: this.#kept.seats.length, enrolled: taken.length - left, left };
+  }
+
+  #change(seat: number, to: KeptSeat): void {
+    const seats = this.#kept.seats.with(seat, to);
+    this.save({ version: 1, secret: this.#kept.secret, seats });
+    this.#kept.seats[seat] = to;
+  }
+}

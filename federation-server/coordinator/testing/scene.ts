@@ -1,0 +1,194 @@
+/** A coordinator's server on a free port, before a SuperLink that only remembers what it was asked; the clock is moved by a test. */
+import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readTask } from '../../../src/federation/task.ts';
+import { FederationApi } from '../federation-api.ts';
+import { FleetGate } from '../fleet-gate.ts';
+import { InvitationLinks } from '../invitation-links.ts';
+import { PolicyLog } from '../policy-log.ts';
+import { requestHandler, serverLimits } from '../request-handler.ts';
+import { federationStatus, type Supervised } from '../run-status.ts';
+import { Seats, type KeptSeats } from '../seats.ts';
+import { SignatureCheck } from '../signed-caller.ts';
+import { StaticFiles } from '../static-files.ts';
+import { TokenBuckets } from '../token-bucket.ts';
+
+export const PROTOBUF = 'application/protobuf';
+export const secret = '0f'.repeat(32);
+
+export const taskFile = Buffer.from(JSON.stringify({
+  name: 'Test', coordinator: 'Nobody', labels: ['a', 'b'], labelSentences: ['An a.', 'A b.'], baseModel: 'ab'.repeat(32),
+  coordinates: 100, rounds: 3, unit: 'row', clipNorm: 1, noiseMultiplier: 4, delta: 1e-5, updateNormBound: 60,
+}));
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly reason: string | null;
+}
+
+export interface Asked {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface TestKey {
+  readonly pem: string;
+  readonly keyHash: string;
+  /** Headers as a node signs them. */
+  headers(atMs: number): Record<string, string>;
+}
+
+export function makeKey(namedCurve = 'P-384'): TestKey {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve });
+  return keyOf(publicKey, privateKey);
+}
+
+export function keyOf(publicKey: KeyObject, privateKey: KeyObject): TestKey {
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  return {
+    pem,
+    keyHash: createHash('sha256').update(pem).digest('hex'),
+    headers: (atMs) => {
+      const timestamp = new Date(atMs).toISOString();
+      const signature = sign('sha256', Buffer.from(timestamp), { key: privateKey, dsaEncoding: 'der' });
+      return { 'flwr-public-key': Buffer.from(pem).toString('base64'), 'flwr-timestamp': timestamp, 'flwr-signature': signature.toString('base64') };
+    },
+  };
+}
+
+export class Scene {
+  nowMs = Date.parse('2026-11-25T12:00:00Z');
+  supervised: Supervised = 'running';
+  /** What the SuperLink was asked. */
+  readonly asked: Asked[] = [];
+  /** What it answers; null: it hangs up. */
+  upstreamStatus: number | null = 200;
+  /** Holds the SuperLink's answers back until it is resolved. */
+  upstreamHold: Promise<void> = Promise.resolve();
+  readonly logged: string[] = [];
+  readonly saved: KeptSeats[] = [];
+  readonly folder = mkdtempSync(join(tmpdir(), 'bedside-coordinator-'));
+  readonly seats: Seats;
+  readonly links: InvitationLinks;
+
+  private constructor(
+    private readonly upstream: Server,
+    private readonly server: Server,
+    private readonly gate: FleetGate,
+    parts: { readonly seats: Seats; readonly links: InvitationLinks },
+  ) {
+    ({ seats: this.seats, links: this.links } = parts);
+  }
+
+  static async start({ seats: count = 3, isDealing = true }: { seats?: number; isDealing?: boolean } = {}): Promise<Scene> {
+    let scene: Scene | null = null;
+    const here = (): Scene => scene!;
+    const upstream = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part)).on('end', () => {
+        here().asked.push({ path: request.url ?? '', headers: request.headers, body: Buffer.concat(parts) });
+        const status = here().upstreamStatus;
+        void here().upstreamHold.then(() => {
+          if (status === null) return request.socket.destroy();
+          return response.writeHead(status, { 'content-type': PROTOBUF, date: 'Wed, 25 Nov 2026 12:00:00 GMT', 'set-cookie': 'a=b', server: 'uvicorn' }).end(Buffer.of(8, 1));
+        });
+      });
+    });
+    const upstreamPort = await listen(upstream);
+    const nowMs = (): number => here().nowMs;
+    const { task } = await readTask((bytes) => Promise.resolve(createHash('sha256').update(bytes).digest()), new Uint8Array(taskFile));
+    const seats = new Seats({ version: 1, secret, seats: [] }, count, (kept) => void here().saved.push(kept), nowMs);
+    const log = new PolicyLog((line) => void here().logged.push(line));
+    const signatures = new SignatureCheck(nowMs);
+    const shared = { seats, signatures, log, onHeard: () => undefined };
+    const gate = new FleetGate({ ...shared, upstreamPort, task, rates: new TokenBuckets({ perSecond: 20, burst: 40 }, nowMs) });
+    const links = new InvitationLinks('https://bedside.example:8443', seats);
+    const status = () => federationStatus({ task, outFolder: join(here().folder, 'out'), minClients: 2, supervised: () => here().supervised, seats: () => seats.counts(), present: () => 1, refused: () => log.counts() });
+    const outFolder = (): string => join(here().folder, 'out');
+    // The folder is the scene's, which is made last.
+    const server = createServer(serverLimits);
+    scene = new Scene(upstream, server, gate, { seats, links });
+    mkdirSync(outFolder());
+    mkdirSync(join(scene.folder, 'dist', 'assets'), { recursive: true });
+    writeFileSync(join(scene.folder, 'dist', 'index.html'), '<!doctype html><title>Bedside</title>');
+    writeFileSync(join(scene.folder, 'dist', 'assets', 'bedside-1.js'), 'export {};');
+    writeFileSync(join(scene.folder, 'dist', '.hidden'), 'no');
+    writeFileSync(join(scene.folder, 'beside.txt'), 'no');
+    const api = new FederationApi({ ...shared, taskFile, outFolder: outFolder(), links, isDealing, fingerprint: 'AA:BB', status, rates: new TokenBuckets({ perSecond: 5, burst: 20 }, nowMs) });
+    server.on('request', requestHandler({ gate, api, files: new StaticFiles(join(scene.folder, 'dist')), log }));
+    await listen(server);
+    return scene;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get outFolder(): string {
+    return join(this.folder, 'out');
+  }
+
+  /** One call, byte for byte as it is given: `fetch` would tidy up paths and headers. */
+  call(method: string, path: string, headers: Readonly<Record<string, string>> = {}, body: Uint8Array | string = ''): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const bytes = Buffer.from(body);
+      const request = httpRequest({ host: '127.0.0.1', port: this.port, method, path, agent: false, headers: method === 'GET' ? headers : { 'content-length': bytes.length, ...headers } }, (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part)).on('error', reject).on('end', () => {
+          const answer = Buffer.concat(parts);
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: answer, reason: reasonOf(response.headers['content-type'], answer) });
+        });
+      });
+      request.on('error', reject);
+      request.end(bytes);
+    });
+  }
+
+  fleet(name: string, key: TestKey, body: Uint8Array = Buffer.of(10, 0), change: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.call('POST', `/v1/fleet/${name}`, { 'content-type': PROTOBUF, ...key.headers(this.nowMs), ...change }, body);
+  }
+
+  enrol(key: TestKey, invitation: string): Promise<Answer> {
+    return this.post('enrol', { invitation }, key.headers(this.nowMs));
+  }
+
+  post(name: string, body: object, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.call('POST', `/federation/${name}`, { 'content-type': 'application/json', ...headers }, JSON.stringify(body));
+  }
+
+  /** A key with a seat. */
+  async member(): Promise<TestKey> {
+    const key = makeKey();
+    const { status } = await this.enrol(key, this.seats.freeInvitations()[0]!);
+    if (status !== 200) throw new Error(`not enrolled: ${status}`);
+    return key;
+  }
+
+  async stop(): Promise<void> {
+    this.gate.close();
+    for (const server of [this.server, this.upstream]) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function reasonOf(contentType: string | undefined, body: Buffer): string | null {
+  if (contentType !== 'application/json') return null;
+  const value: unknown = JSON.parse(body.toString('utf8'));
+  return typeof value === 'object' && value !== null && 'reason' in value ? String(value.reason) : null;
+}
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+}
