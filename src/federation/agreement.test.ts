@@ -31,6 +31,19 @@ describe('a task file', () => {
     await expect(readTask(sha256, fileOf(change))).rejects.toMatchObject({ code: 'federation/task', values: { field } });
   });
 
+  const head = { maximumLength: 128, featureLayers: [6], featureWeights: [1], publicMean: [0.1, -0.2, 0], biasInput: 0.3 };
+
+  it('may say what the shared numbers mean, and is refused by name where that is not so', async () => {
+    const read = await readTask(sha256, fileOf({ head }));
+    expect(read.task).toEqual({ ...task, head });
+    const wrongHeads: readonly (readonly [string, unknown])[] = [
+      ['head', null], ['head', []], ['coordinates', { ...head, publicMean: [0, 0] }], ['head.publicMean', { ...head, publicMean: [0, 0, 2] }], ['head.publicMean', { ...head, publicMean: ['0', 0, 0] }],
+      ['head.publicMean', { ...head, publicMean: [0, 0, null] }], ['head.publicMean', { ...head, publicMean: undefined }], ['head.featureWeights', { ...head, featureWeights: [0.5] }], ['head.featureWeights', { ...head, featureLayers: [], featureWeights: [] }],
+      ['head.featureWeights', { ...head, featureLayers: [6, 3] }], ['head.featureLayers', { ...head, featureLayers: [0] }], ['head.maximumLength', { ...head, maximumLength: 513 }], ['head.biasInput', { ...head, biasInput: 0 }],
+    ];
+    for (const [field, wrong] of wrongHeads) await expect(readTask(sha256, fileOf({ head: wrong })), JSON.stringify(wrong)).rejects.toMatchObject({ code: 'federation/task', values: { field } });
+  });
+
   it('that is no JSON is refused', async () => {
     await expect(readTask(sha256, utf8ToBytes('hello'))).rejects.toMatchObject({ code: 'federation/malformed' });
   });

@@ -2,7 +2,7 @@ import { bytesToHex } from '../ground/bytes.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 import { npySize } from './arrays.ts';
 import { badTask } from './errors.ts';
-import { readJsonObject } from './json-body.ts';
+import { isJsonObject, readJsonObject } from './json-body.ts';
 import type { Sha256 } from './signing.ts';
 
 /** What a federation trains and under which terms: the coordinator's task file, the same for all. */
@@ -25,12 +25,32 @@ export interface Task {
   readonly delta: number;
   /** Longest update that the server counts, noise included. */
   readonly updateNormBound: number;
+  /** What the shared numbers mean, where they are a linear head over frozen features: the same for all, so that updates add up. */
+  readonly head?: TaskHead;
+}
+
+/** A head [C, D + 1] over unit features, row by row in the order of the labels; D is the length of `publicMean`. */
+export interface TaskHead {
+  /** Word pieces of a note that are read. */
+  readonly maximumLength: number;
+  /** Encoder layers side by side, counted from 1, and their squared weights, of sum 1. */
+  readonly featureLayers: readonly number[];
+  readonly featureWeights: readonly number[];
+  /** What features are centred by, before they are brought back to unit length: made from public text alone, never from notes. */
+  readonly publicMean: readonly number[];
+  /** What the last column is multiplied by. */
+  readonly biasInput: number;
 }
 
 const LARGEST_COORDINATES = 10_000_000;
 const MOST_ROUNDS = 1000;
 const MOST_LABELS = 1000;
 const LONGEST_TEXT = 2000;
+const MOST_LAYERS = 4;
+const LONGEST_FEATURE = 10_000;
+const LONGEST_NOTE = 512;
+/** Weights are written in decimals. */
+const WEIGHTS_TOLERANCE = 1e-6;
 
 /**
  * The task in a file, every field checked, and the hash that names it: SHA-256 of the file's bytes, so that nobody has to agree on how numbers are written.
@@ -48,15 +68,18 @@ export async function readTask(sha256: Sha256, file: Uint8Array<ArrayBuffer>): P
   if (unit !== 'row' && unit !== 'person') throw badTask('unit', 'row or person', 'something else');
   const delta = number(json['delta'], 'delta', 0, 1);
   if (delta === 1) throw badTask('delta', 'below 1', '1');
+  const coordinates = whole(json['coordinates'], 'coordinates', LARGEST_COORDINATES);
+  const head = json['head'] === undefined ? undefined : readHead(json['head'], labels.length, coordinates);
   const task: Task = {
     name: text(json['name'], 'name'),
     coordinator: text(json['coordinator'], 'coordinator'),
     labels, labelSentences, baseModel, unit, delta,
-    coordinates: whole(json['coordinates'], 'coordinates', LARGEST_COORDINATES),
+    coordinates,
     rounds: whole(json['rounds'], 'rounds', MOST_ROUNDS),
     clipNorm: number(json['clipNorm'], 'clipNorm', 0, 1e9),
     noiseMultiplier: number(json['noiseMultiplier'], 'noiseMultiplier', 0, 1e9),
     updateNormBound: number(json['updateNormBound'], 'updateNormBound', 0, 1e9),
+    ...(head === undefined ? {} : { head }),
   };
   return { task, taskHash: bytesToHex(await sha256(file)) };
 }
@@ -66,14 +89,30 @@ export function updateBytes(task: Task): number {
   return npySize([task.coordinates]);
 }
 
+function readHead(value: unknown, classes: number, coordinates: number): TaskHead {
+  if (!isJsonObject(value)) throw badTask('head', 'an object', 'something else');
+  const featureLayers = list(value['featureLayers'], 'head.featureLayers', MOST_LAYERS, (item) => whole(item, 'head.featureLayers', 1000));
+  const featureWeights = list(value['featureWeights'], 'head.featureWeights', MOST_LAYERS, (item) => number(item, 'head.featureWeights', 0, 1));
+  const total = featureWeights.reduce((sum, weight) => sum + weight, 0);
+  if (featureLayers.length === 0 || featureWeights.length !== featureLayers.length || Math.abs(total - 1) > WEIGHTS_TOLERANCE) throw badTask('head.featureWeights', 'one number a layer, of sum 1', `${featureWeights.length} of sum ${total}`);
+  // Zero is a mean like any other; a mean of unit vectors is no longer than one.
+  const publicMean = list(value['publicMean'], 'head.publicMean', LONGEST_FEATURE, (item) => number(item, 'head.publicMean', -1 - WEIGHTS_TOLERANCE, 1));
+  if (coordinates !== classes * (publicMean.length + 1)) throw badTask('coordinates', `${classes * (publicMean.length + 1)}: ${classes} labels by ${publicMean.length} numbers and one`, `${coordinates}`);
+  return { featureLayers, featureWeights, publicMean, maximumLength: whole(value['maximumLength'], 'head.maximumLength', LONGEST_NOTE), biasInput: number(value['biasInput'], 'head.biasInput', 0, 10) };
+}
+
+function list<Item>(value: unknown, field: string, most: number, item: (value: unknown) => Item): readonly Item[] {
+  if (!Array.isArray(value) || value.length > most) throw badTask(field, `a list of at most ${most}`, Array.isArray(value) ? `${value.length}` : 'something else');
+  return value.map((one) => item(one));
+}
+
 function text(value: unknown, field: string): string {
   if (typeof value !== 'string' || value.length === 0 || value.length > LONGEST_TEXT) throw badTask(field, `a text of 1 to ${LONGEST_TEXT} characters`, typeof value === 'string' ? `${value.length}` : 'something else');
   return value;
 }
 
 function texts(value: unknown, field: string): readonly string[] {
-  if (!Array.isArray(value) || value.length > MOST_LABELS) throw badTask(field, `a list of at most ${MOST_LABELS} texts`, Array.isArray(value) ? `${value.length}` : 'something else');
-  return value.map((item) => text(item, field));
+  return list(value, field, MOST_LABELS, (item) => text(item, field));
 }
 
 function number(value: unknown, field: string, above: number, most: number): number {
