@@ -59,10 +59,10 @@ export async function openTrainLedger(path: string, split: Split, plan: PrivateP
   const budget: LedgerEvent = { kind: 'budget', id: randomUUID(), cohortIds: Object.values(cohortIds), epsilonLimit: allowed, delta: plan.delta };
   const extra = { training: plannedCharges(plan, trainingUnits, classes) };
   const entered = ledger.preview([budget]);
-  const spentAfter = (charges: ExtraCharges) => (ledger.isChainIntact ? entered.balance(splitId, charges)?.epsilonSpent : null) ?? Infinity;
+  const spentAfter = (charges: ExtraCharges) => ledger.bounds.tightly(() => (ledger.isChainIntact ? entered.balance(splitId, charges)?.epsilonSpent : null) ?? Infinity);
   if (!isWithin(spentAfter(extra), allowed)) throw overLimit(spentAfter(extra), allowed, spentAfter({}));
   const raised = entered.affectedBy(splitId).filter((other) => other !== splitId).flatMap((other): LedgerEvent[] => {
-    const after = entered.balance(other, extra, splitId);
+    const after = ledger.bounds.tightly(() => entered.balance(other, extra, splitId));
     if (!after || isWithin(after.epsilonSpent, after.epsilonLimit)) return [];
     if (limit === null || !isWithin(after.epsilonSpent, limit)) throw earlierFilesOverLimit(after.epsilonSpent, Math.max(limit ?? 0, after.epsilonLimit));
     return [{ kind: 'budget', id: randomUUID(), cohortIds: entered.cohortIdsOf(other), epsilonLimit: after.epsilonSpent, delta: after.delta }];
@@ -73,7 +73,7 @@ export async function openTrainLedger(path: string, split: Split, plan: PrivateP
   return {
     earlierFilesRaised: raised.length,
     charges: ledgerCharges(ledger, cohortIds, runId, randomUUID),
-    spent: () => ledger.balance(splitId)?.epsilonSpent ?? Infinity,
+    spent: () => ledger.bounds.tightly(() => ledger.balance(splitId))?.epsilonSpent ?? Infinity,
     end: (state) => ledger.append([run(state)]),
   };
 }

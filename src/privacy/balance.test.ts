@@ -261,7 +261,7 @@ describe('a refusal', () => {
       const own = sets[0]!;
       const extra = { training: [{ mechanism, count }] };
       const isOver = sets.some(({ splitId }) => {
-        const after = state.balance(splitId, extra, own.splitId)!;
+        const after = state.bounds.tightly(() => state.balance(splitId, extra, own.splitId))!;
         return !isWithin(after.epsilonSpent, after.epsilonLimit);
       });
       expect(state.refusal(own.splitId, extra) !== null).toBe(isOver);

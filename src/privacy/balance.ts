@@ -6,10 +6,11 @@
  */
 import { Allowances, covers, type Allowance, type AllowanceBalance } from './allowance.ts';
 import { chargesIn, copyOfTally, countCharge, type ChargeTally } from './charge-tally.ts';
-import { composedEpsilon, type Charge } from './composition.ts';
+import type { Charge } from './composition.ts';
 import { DataSets, hasOneNaming, unitsOf, type Cohort } from './data-sets.ts';
 import type { AllowanceEvent, BudgetEvent, CohortEvent, DataPart, LedgerEvent } from './events.ts';
 import { chargesAt, worstEpsilon, type ChargesTo } from './exposure.ts';
+import { KnownBounds } from './known-bounds.ts';
 import { isSubset, meets } from './unit-sets.ts';
 import { noUnits, type UnitSets } from './unit-sets.ts';
 
@@ -55,6 +56,8 @@ interface Budget {
 }
 
 export class LedgerState {
+  /** By which epsilon is worked out; shared by all states that follow from one another. */
+  readonly bounds: KnownBounds;
   readonly #sets: DataSets;
   readonly #charges: Map<string, ChargeTally>;
   /** By cohort. */
@@ -69,7 +72,8 @@ export class LedgerState {
   #hasLooseEnds: boolean;
 
   /** The state that events lead to, from nothing or from a state that itself stays as it is. */
-  constructor(events: Iterable<LedgerEvent> = [], from?: LedgerState) {
+  constructor(events: Iterable<LedgerEvent> = [], from?: LedgerState, bounds?: KnownBounds) {
+    this.bounds = bounds ?? from?.bounds ?? new KnownBounds();
     this.#sets = new DataSets(from ? from.#sets : undefined);
     this.#charges = new Map([...(from ? from.#charges : [])].map(([cohortId, tally]) => [cohortId, copyOfTally(tally)]));
     this.#limits = new Map(from ? from.#limits : []);
@@ -236,7 +240,7 @@ export class LedgerState {
   }
 
   #epsilonOf(cohort: Cohort, chargesTo: ChargesTo, delta: number): number {
-    return this.#hasLooseEnds ? Infinity : worstEpsilon(this.#sets.waysOf(cohort), chargesTo, delta);
+    return this.#hasLooseEnds ? Infinity : worstEpsilon(this.#sets.waysOf(cohort), chargesTo, delta, this.bounds);
   }
 
   #isUnitMixed(splitId: string): boolean {
@@ -251,6 +255,11 @@ export class LedgerState {
    * A data set without a budget was never released from; its own first budget will find these charges.
    */
   refusal(splitId: string, extra: ExtraCharges): Refusal | null {
+    // The tight answer takes longer, and can only be less.
+    return this.#refusal(splitId, extra) && this.bounds.tightly(() => this.#refusal(splitId, extra));
+  }
+
+  #refusal(splitId: string, extra: ExtraCharges): Refusal | null {
     for (const { epsilon, epsilonSpent } of this.allowances(splitId, extra)) {
       if (!isWithin(epsilonSpent, epsilon)) return { kind: 'allowance', epsilonAfter: epsilonSpent, epsilonLimit: epsilon };
     }
@@ -263,7 +272,7 @@ export class LedgerState {
       const delta = Math.min(this.#deltaOf(other), ...this.allowances(other, extra, Infinity, splitId).map((one) => one.delta));
       const { name, stops } = this.#sets.everyStopOf(other);
       const key = `${delta} ${name}`;
-      const ceiling = ceilings.get(key) ?? (this.#hasLooseEnds ? Infinity : composedEpsilon(chargesAt(stops, chargesTo), delta).epsilon);
+      const ceiling = ceilings.get(key) ?? (this.#hasLooseEnds ? Infinity : this.bounds.epsilonOf(chargesAt(stops, chargesTo), delta));
       ceilings.set(key, ceiling);
       if (isWithin(ceiling, budget.epsilonLimit)) continue;
       const after = this.balance(other, extra, splitId);

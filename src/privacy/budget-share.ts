@@ -34,6 +34,10 @@ export function shareTooLarge(found: number, largest: number): BedsideError {
 
 /** What of a data set's budget could leave with a copy; null where no budget is set for it. */
 export function shareable(state: LedgerState, splitId: string): Shareable | null {
+  return state.bounds.tightly(() => shareableOf(state, splitId));
+}
+
+function shareableOf(state: LedgerState, splitId: string): Shareable | null {
   if (!state.budget(splitId)) return null;
   const affected = state.affectedBy(splitId).filter((other) => state.budget(other) !== null);
   const deltas = affected.flatMap((other) => state.balance(other)?.delta ?? []);

@@ -1,8 +1,9 @@
 /** What the most exposed unit of a cohort has spent, over all the ways that a unit may go through the ledger. */
 import { checkInteger } from '../ground/check.ts';
-import { composedEpsilon, type Charge } from './composition.ts';
+import type { Charge } from './composition.ts';
 import type { Cohort, Stop, Ways } from './data-sets.ts';
 import type { Mechanism } from './events.ts';
+import type { KnownBounds } from './known-bounds.ts';
 
 /** Charges to a cohort, as they count for its own units. */
 export type ChargesTo = (cohort: Cohort) => readonly Charge[];
@@ -11,14 +12,14 @@ export type ChargesTo = (cohort: Cohort) => readonly Charge[];
 const LARGEST_PLACEMENTS = 64;
 
 /** Epsilon at `delta` of the most exposed unit that goes one of these ways. */
-export function worstEpsilon({ own, others }: Ways, chargesTo: ChargesTo, delta: number): number {
+export function worstEpsilon({ own, others }: Ways, chargesTo: ChargesTo, delta: number, bounds: KnownBounds): number {
   const count = others.reduce((product, places) => product * Math.max(1, places.length), 1);
   let ways: readonly (readonly Charge[])[] = [chargesTo(own)];
   for (const places of others) {
     const charges = count > LARGEST_PLACEMENTS ? [chargesAt(places.flat(), chargesTo)] : heaviest(places.map((stops) => chargesAt(stops, chargesTo)));
     ways = ways.flatMap((way) => charges.map((more) => [...way, ...more]));
   }
-  return ways.reduce((worst, way) => Math.max(worst, composedEpsilon(way, delta).epsilon), 0);
+  return bounds.greatest(ways, delta);
 }
 
 /** What a unit pays that is in all of these cohorts. */

@@ -4,6 +4,7 @@ import { LedgerState, type Balance, type ExtraCharges } from './balance.ts';
 import { shareEvents } from './budget-share.ts';
 import { canonicalJson, chainEvents, headOf, isChainIntact } from './chain.ts';
 import { checkMechanism, type Charge } from './composition.ts';
+import { KnownBounds } from './known-bounds.ts';
 import type { ChargeEvent, LedgerEntry, LedgerEvent, LedgerHead, LedgerStore } from './events.ts';
 import { newHashesOf, withoutKnownLimits } from './ledger-import.ts';
 import { allowanceExhausted, alreadyCharged, budgetExhausted, budgetNotSet, deltaRises, eventInvalid, importConflict, ledgerBroken } from './ledger-errors.ts';
@@ -27,17 +28,18 @@ export class Ledger {
   #entries: readonly LedgerEntry[] = [];
   #head: LedgerHead | null = null;
   #isChainIntact = false;
-  #state = new LedgerState();
+  #state: LedgerState;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(store: LedgerStore, now: () => number) {
+  private constructor(store: LedgerStore, now: () => number, bounds: KnownBounds) {
     this.#store = store;
     this.#now = now;
+    this.#state = new LedgerState([], undefined, bounds);
   }
 
-  /** Reads and verifies the whole chain. `now` gives milliseconds since 1970, kept for information. */
-  static async open(store: LedgerStore, now: () => number): Promise<Ledger> {
-    const ledger = new Ledger(store, now);
+  /** Reads and verifies the whole chain. `now` gives milliseconds since 1970, kept for information; `bounds` what is known of epsilon from before. */
+  static async open(store: LedgerStore, now: () => number, bounds = new KnownBounds()): Promise<Ledger> {
+    const ledger = new Ledger(store, now, bounds);
     await ledger.#load();
     return ledger;
   }
@@ -50,6 +52,10 @@ export class Ledger {
   }
   get head(): LedgerHead | null {
     return this.#head;
+  }
+  /** By which epsilon is worked out: `tightly` here takes longer and says less. */
+  get bounds(): KnownBounds {
+    return this.#state.bounds;
   }
   get cohortIds(): readonly string[] {
     return this.#state.cohortIds;
@@ -266,7 +272,7 @@ export class Ledger {
     }
     try {
       if (this.#isChainIntact) for (const { event } of this.#entries) checkEvent(event);
-      this.#state = new LedgerState(this.#entries.map(({ event }) => event));
+      this.#state = new LedgerState(this.#entries.map(({ event }) => event), undefined, this.#state.bounds);
       if (this.#state.hasLooseEnds) this.#isChainIntact = false;
     } catch {
       this.#isChainIntact = false;

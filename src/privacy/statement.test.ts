@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../ground/errors.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
+import { pldEpsilon } from './pld/pld.ts';
 import { gaussianEpsilon, gaussianMu } from './gaussian.ts';
 import { buildStatement, guessingBound, replaceOneEpsilon, type StatementFacts } from './statement.ts';
 
@@ -54,12 +55,13 @@ describe('buildStatement', () => {
     expect(statement.isPrivate && statement.notCovered).toContain('held-out-people');
   });
 
-  it('names rows where rows are protected, and the best order under RDP', () => {
+  it('names rows where rows are protected, and what RDP says beside PLD', () => {
     const charges: Charge[] = [{ mechanism: { kind: 'poisson-gaussian', noiseMultiplier: 1, samplingRate: 0.01 }, count: 1000 }];
     const statement = buildStatement({ ...facts, charges, unit: 'row', samplingRate: 0.01, noiseMultiplier: 1, steps: 1000, validationEpsilon: null });
     if (!statement.isPrivate) throw new Error('private');
-    expect(statement).toMatchObject({ accountant: 'rdp', sampling: 'poisson', mu: null, validation: null });
-    expect(statement.accountantSettings).toMatch(/^orders 1.01 to 4096, best 7\.\d$/);
+    expect(statement).toMatchObject({ accountant: 'pld', epsilon: pldEpsilon(charges, 1e-5).epsilon, epsilonRdp: composedEpsilon(charges, 1e-5).epsilon, sampling: 'poisson', mu: null, validation: null });
+    expect(statement.epsilon).toBeLessThan(statement.epsilonRdp!);
+    expect(statement.accountantSettings).toMatch(/^connect-the-dots, both directions, grid \d\.\de-\d, \d\.\de-\d+ of delta for rounding and cut tails$/);
     expect(statement.publicFacts).not.toContain('person-count');
     expect(statement.notCovered).not.toContain('held-out-people');
     expect(statement.epsilonReplaceOne).toBeGreaterThan(statement.epsilon);

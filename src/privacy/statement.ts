@@ -1,8 +1,9 @@
 import { checkInteger, checkNonNegative, checkPositive } from '../ground/check.ts';
-import { composedEpsilon, type Charge } from './composition.ts';
+import { composedEpsilon, type Charge, type ComposedEpsilon } from './composition.ts';
 import type { DataPart, PrivacyUnit } from './events.ts';
 import { gaussianEpsilon } from './gaussian.ts';
 import { samplerDelta } from './noise.ts';
+import { pldEpsilon, type PldEpsilon } from './pld/pld.ts';
 import { defaultOrders } from './rdp.ts';
 
 /** Everything that the mechanisms treat as public, by code. What is not here is read through a charged release or not at all. */
@@ -22,8 +23,10 @@ export type PrivacyStatement =
       readonly adjacency: 'zero-out';
       /** Epsilon if a neighbour replaces a unit by another instead (sensitivity 2C). */
       readonly epsilonReplaceOne: number;
-      readonly accountant: 'exact-gaussian' | 'rdp';
+      readonly accountant: 'exact-gaussian' | 'rdp' | 'pld';
       readonly accountantSettings: string;
+      /** What RDP says of the same charges, an upper bound too. Present where PLD says less. */
+      readonly epsilonRdp?: number;
       readonly sampling: 'full-batch' | 'poisson';
       readonly samplingRate: number;
       readonly noiseMultiplier: number;
@@ -97,26 +100,35 @@ export function buildStatement(facts: StatementFacts): PrivacyStatement {
   checkInteger('steps', steps);
   if (samplerError !== undefined) checkNonNegative('sampler error', samplerError);
   const composed = composedEpsilon(charges, delta);
+  const tight = pldEpsilon(charges, delta);
+  const isPld = tight.accountant === 'pld';
   return {
     isPrivate: true,
-    epsilon: composed.epsilon,
+    epsilon: tight.epsilon,
     delta,
     unit,
     adjacency: 'zero-out',
     epsilonReplaceOne: replaceOneEpsilon(charges, delta),
-    accountant: composed.accountant,
-    accountantSettings: composed.accountant === 'rdp' ? `orders ${Math.min(...defaultOrders)} to ${Math.max(...defaultOrders)}, best ${composed.order ?? 'none'}${composed.isOrderAtEdge ? ', at the edge of the orders tried' : ''}` : 'analytic Gaussian',
+    accountant: tight.accountant,
+    accountantSettings: settingsOf(composed, tight),
     sampling: samplingRate === 1 ? 'full-batch' : 'poisson',
     samplingRate,
     noiseMultiplier,
     steps,
     clipNorm,
-    mu: composed.mu,
-    guessingBound: guessingBound(composed.epsilon),
+    mu: isPld ? null : composed.mu,
+    guessingBound: guessingBound(tight.epsilon),
     validation: validationEpsilon === null ? null : { part: 'held-out', epsilon: validationEpsilon },
     publicFacts: publicFactCodes.filter((code) => code !== 'person-count' || unit === 'person'),
     notCovered: notCoveredCodes.filter((code) => code !== (unit === 'person' ? 'held-out' : 'held-out-people') && (code !== 'sampler-error' || samplerError === undefined)),
     isSecureNoise,
-    ...(samplerError === undefined ? {} : { samplerDelta: samplerDelta(composed.epsilon, samplerError) }),
+    ...(isPld && composed.accountant === 'rdp' ? { epsilonRdp: composed.epsilon } : {}),
+    ...(samplerError === undefined ? {} : { samplerDelta: samplerDelta(tight.epsilon, samplerError) }),
   };
+}
+
+function settingsOf(composed: ComposedEpsilon, { accountant, grid, guardShare }: PldEpsilon): string {
+  if (accountant === 'pld') return `connect-the-dots, both directions, grid ${grid?.toExponential(1) ?? 'none'}, ${guardShare.toExponential(1)} of delta for rounding and cut tails`;
+  if (accountant === 'exact-gaussian') return 'analytic Gaussian';
+  return `orders ${Math.min(...defaultOrders)} to ${Math.max(...defaultOrders)}, best ${composed.order ?? 'none'}${composed.isOrderAtEdge ? ', at the edge of the orders tried' : ''}`;
 }

@@ -132,6 +132,7 @@ export class GuardedRun {
       trainers: await crew.ready(),
       charges: ledger && this.#patient(ledger.charges),
       keys: isPrivate(plan) ? oncePerTensor(await createKeyStream()) : null,
+      ...(ledger ? { bounds: ledger.bounds } : {}),
       checkpoints: { save: (saved) => this.#save(saved) },
       clock: () => performance.now(),
       yields: takeTurn,

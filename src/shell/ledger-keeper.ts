@@ -5,6 +5,7 @@ import { LedgerState, type Balance, type ExtraCharges } from '../privacy/balance
 import { shareable, shareTooLarge, type Shareable } from '../privacy/budget-share.ts';
 import type { BudgetEvent, CohortEvent, LedgerEntry, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
+import { checkpointsOf, KnownBounds } from '../privacy/known-bounds.ts';
 import { allowanceExhausted } from '../privacy/ledger-errors.ts';
 import { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
@@ -45,6 +46,11 @@ export interface RunLedger {
   budget(): BudgetReport;
   /** What the ledger holds of the run, earlier sessions included. */
   charged(): ChargedParts;
+  /** Epsilon of what was charged to the training part for this run. */
+  epsilonCharged(): number;
+  /** Works out tightly what the notes and the run have spent by now: between its checkpoints a run is told the next one's value. */
+  settle(): void;
+  readonly bounds: KnownBounds;
   /** What the most exposed unit will have spent, all runs together, after one more step than `stepsDone` and at the plan's end. */
   ahead(stepsDone: number): { readonly next: number; readonly end: number } | null;
   end(state: 'finished' | 'stopped' | 'failed'): Promise<void>;
@@ -74,6 +80,8 @@ export interface LedgerSubject {
 export class LedgerKeeper {
   readonly #store: DurableLedgerStore;
   readonly #database: BedsideDatabase;
+  /** Outlives the ledger that was read: what another tab adds makes nothing of it wrong. */
+  readonly #bounds = new KnownBounds();
   #ledger: Promise<Ledger> | null = null;
 
   constructor(store: DurableLedgerStore, database: BedsideDatabase) {
@@ -87,7 +95,7 @@ export class LedgerKeeper {
       const head = await this.#store.head().catch(() => null);
       if (head?.hash === known.head?.hash && head?.count === known.head?.count) return known;
     }
-    this.#ledger = Ledger.open(this.#store, () => Math.floor(Date.now() / clockMs) * clockMs);
+    this.#ledger = Ledger.open(this.#store, () => Math.floor(Date.now() / clockMs) * clockMs, this.#bounds);
     return this.#ledger;
   }
 
@@ -109,7 +117,8 @@ export class LedgerKeeper {
   async budgetOf(project: ProjectRecord): Promise<BudgetReport> {
     const subject = await this.subject(project);
     const { ledger, state } = await this.#entered(subject);
-    return { ...reportOf(await this.#balance(subject, {})), isTighterElsewhere: ledger.isChainIntact && state.tighterThan(subject.splitId) !== null, hasUndeclared: ledger.isChainIntact && state.countsUndeclared(subject.splitId) };
+    const isTighterElsewhere = this.#bounds.tightly(() => ledger.isChainIntact && state.tighterThan(subject.splitId) !== null);
+    return { ...reportOf(await this.#balance(subject, {})), isTighterElsewhere, hasUndeclared: ledger.isChainIntact && state.countsUndeclared(subject.splitId) };
   }
 
   /** What a run at `delta` enters before it charges anything (its cohorts, a budget where there is none or delta falls), and the ledger as it would be then. */
@@ -122,9 +131,10 @@ export class LedgerKeeper {
   /** What a data set would have spent after further charges; also where the ledger does not know it yet. */
   async #balance(subject: LedgerSubject, extra: ExtraCharges): Promise<Balance> {
     const ledger = await this.ledger();
-    const known = ledger.balanceAfter(subject.splitId, extra);
+    const known = this.#bounds.tightly(() => ledger.balanceAfter(subject.splitId, extra));
     if (known) return known;
-    const balance = ledger.preview([...subject.cohorts, budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))]).balance(subject.splitId, extra);
+    const state = ledger.preview([...subject.cohorts, budgetEvent(subject, subject.project.epsilonLimit, defaultDelta(subject.units))]);
+    const balance = this.#bounds.tightly(() => state.balance(subject.splitId, extra));
     return balance ?? { ...everythingSpent(subject), isChainIntact: ledger.isChainIntact };
   }
 
@@ -199,7 +209,7 @@ export class LedgerKeeper {
     const { ledger, state } = await this.#entered(subject, plan.delta);
     // A validation that no longer fits is left out by the run, so it is no reason to refuse the run.
     const extra = { training: plannedCharges(plan, subject.trainingUnits, subject.classes) };
-    const after = ledger.isChainIntact ? state.balance(subject.splitId, extra) : null;
+    const after = ledger.isChainIntact ? this.#bounds.tightly(() => state.balance(subject.splitId, extra)) : null;
     if (!after) return { epsilonAfter: Infinity, allowanceAfter: null, fitsBudget: false, overElsewhere: null };
     const refusal = state.refusal(subject.splitId, extra);
     const isElsewhere = refusal?.kind === 'limit' && refusal.splitId !== subject.splitId;
@@ -208,7 +218,8 @@ export class LedgerKeeper {
 
   /** Epsilon that a run's training part was charged until now, by the ledger's events. */
   async epsilonCharged(runId: string, { delta }: PrivatePlan): Promise<number> {
-    return epsilonOf(chargesOfRun((await this.ledger()).entries.map(({ event }) => event), runId).training, delta) ?? 0;
+    const { training } = chargesOfRun((await this.ledger()).entries.map(({ event }) => event), runId);
+    return this.#bounds.tightly(() => epsilonOf(training, delta, this.#bounds)) ?? 0;
   }
 
   /**
@@ -224,10 +235,16 @@ export class LedgerKeeper {
     // Decided as it is written: a share that another tab takes in between must not be undone by a limit looked up before.
     await ledger.append((known) => [...openingOf(subject, known, plan.delta), runEvent(runId, how)]);
     const state = ledger.preview([]);
-    const [balance, isTighterElsewhere, hasUndeclared] = [state.balance(splitId), state.tighterThan(splitId) !== null, state.countsUndeclared(splitId)];
+    const [balance, isTighterElsewhere, hasUndeclared] = this.#bounds.tightly(() => [state.balance(splitId), state.tighterThan(splitId) !== null, state.countsUndeclared(splitId)] as const);
     const planned = plannedCharges(plan, subject.trainingUnits, subject.classes);
     const [before, step] = [planned.slice(0, -1), planned.at(-1)];
     const charged = () => chargesOfRun(ledger.entries.map(({ event }) => event), runId);
+    // What comes before the first step is charged once; a run that has charged anything has charged it.
+    const ofPlan = (steps: number) => [...(charged().training.length > 0 ? [] : before), ...(step && steps > 0 ? [{ mechanism: step.mechanism, count: steps }] : [])];
+    const spentAfter = (steps: number) => ledger.balanceAfter(splitId, { training: ofPlan(steps) })?.epsilonSpent ?? Infinity;
+    const epsilonCharged = () => epsilonOf(charged().training, plan.delta, this.#bounds) ?? 0;
+    const done = charged().training.length;
+    if (step?.mechanism.kind === 'poisson-gaussian') this.#bounds.tightly(() => checkpointsOf(plan.steps).forEach((checkpoint) => spentAfter(Math.max(0, checkpoint - done))));
     return {
       charges: ledgerCharges(ledger, { training: cohorts[0].cohortId, 'held-out': cohorts[1].cohortId }, runId, () => crypto.randomUUID()),
       budget: () => ({ ...reportOf(ledger.balance(splitId) ?? balance ?? everythingSpent(subject)), isTighterElsewhere, hasUndeclared }),
@@ -235,11 +252,13 @@ export class LedgerKeeper {
       ahead: (stepsDone) => {
         if (!step) return null;
         const left = plan.steps - stepsDone;
-        // What comes before the first step is charged once; a run that has charged anything has charged it.
-        const first = charged().training.length > 0 ? [] : before;
-        const spentAfter = (steps: number) => ledger.balanceAfter(splitId, { training: steps > 0 ? [...first, { mechanism: step.mechanism, count: steps }] : first })?.epsilonSpent ?? Infinity;
-        return { next: spentAfter(Math.min(1, left)), end: spentAfter(left) };
+        // The end is the same at every step, so it is worked out once.
+        const end = this.#bounds.tightly(() => spentAfter(left));
+        return { next: spentAfter(Math.min(1, left)), end };
       },
+      epsilonCharged,
+      settle: () => this.#bounds.tightly(() => [ledger.balance(splitId), epsilonCharged()]),
+      bounds: this.#bounds,
       end: (state) => ledger.append([runEvent(runId, state)]),
     };
   }

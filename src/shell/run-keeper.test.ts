@@ -174,9 +174,8 @@ describe('epsilon of a run', () => {
   it('is what the ledger was charged, and never less than its steps cost', () => {
     const mechanism: Mechanism = { kind: 'poisson-gaussian', noiseMultiplier: 1, samplingRate: 0.1 };
     const training: { mechanism: Mechanism; count: number }[] = [];
-    const charged = { training, heldOut: [] };
     const budget = { epsilonLimit: 4, delta: 1e-5, epsilonSpent: 0, epsilonHeldOut: 0, isUnitMixed: false, allowance: null, isChainIntact: true };
-    const keeper = new RunKeeper(record(dpSgd), energy(), { budget: () => budget, ahead: () => null, charged: () => charged }, () => undefined);
+    const keeper = new RunKeeper(record(dpSgd), energy(), { budget: () => budget, ahead: () => null, epsilonCharged: () => composedEpsilon(training, 1e-5).epsilon, settle: () => undefined }, () => undefined);
     for (let count = 1; count <= 3; count++) {
       training.push({ mechanism, count: 1 });
       // Before the step is counted: a run that is cut off here has been charged.

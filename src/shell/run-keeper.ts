@@ -1,4 +1,3 @@
-import { epsilonOf } from '../training/charged-parts.ts';
 import { isPrivate, type Plan } from '../training/plan.ts';
 import type { SessionOutcome, SessionProgress } from '../training/session-input.ts';
 import { drawsTold } from '../training/session-run.ts';
@@ -38,9 +37,9 @@ export class RunKeeper {
   #isPaused = false;
   readonly #throttle: MessageThrottle;
   readonly #energy: RunEnergy;
-  readonly #ledger: Pick<RunLedger, 'budget' | 'ahead' | 'charged'> | null;
+  readonly #ledger: Pick<RunLedger, 'budget' | 'ahead' | 'epsilonCharged' | 'settle'> | null;
 
-  constructor(run: RunRecord, energy: RunEnergy, ledger: Pick<RunLedger, 'budget' | 'ahead' | 'charged'> | null, onMessage: (message: RunMessage) => void) {
+  constructor(run: RunRecord, energy: RunEnergy, ledger: Pick<RunLedger, 'budget' | 'ahead' | 'epsilonCharged' | 'settle'> | null, onMessage: (message: RunMessage) => void) {
     this.#run = run;
     this.#points = [...run.points];
     this.#energy = energy;
@@ -81,6 +80,7 @@ export class RunKeeper {
    * step, time and energy stay those of the tenth step before: the rest may be a single step.
    */
   close({ state, stepsDone, steps, elapsedSeconds }: Pick<SessionOutcome, 'state' | 'stepsDone' | 'steps' | 'elapsedSeconds'>): RunRecord {
+    this.#ledger?.settle();
     const seconds = this.#isTimed(stepsDone) ? elapsedSeconds : this.#run.seconds;
     const { energyWh, carbonGrams } = this.#isTimed(stepsDone) ? this.#energy.after(elapsedSeconds) : this.#run;
     const last = this.#points.at(-1);
@@ -151,7 +151,7 @@ export class RunKeeper {
   #epsilonCharged(atLeast: number | null): number | null {
     const { plan } = this.#run;
     if (!isPrivate(plan)) return null;
-    return Math.max(atLeast ?? 0, epsilonOf(this.#ledger?.charged().training ?? [], plan.delta) ?? 0);
+    return Math.max(atLeast ?? 0, this.#ledger?.epsilonCharged() ?? 0);
   }
 
   /** Says that the run waits; `failure` where the person did not ask for it. */

@@ -1,5 +1,6 @@
-import { composedEpsilon, type Charge } from '../privacy/composition.ts';
+import type { Charge } from '../privacy/composition.ts';
 import type { DataPart, LedgerEvent } from '../privacy/events.ts';
+import type { KnownBounds } from '../privacy/known-bounds.ts';
 import type { ChargePort } from './session-input.ts';
 
 /** What one run was charged, by the part of the data that was read. */
@@ -34,6 +35,6 @@ export function rememberCharges(port: ChargePort): { readonly port: ChargePort; 
 }
 
 /** Epsilon that a part was charged; null where it was charged nothing. */
-export function epsilonOf(charges: readonly Charge[], delta: number): number | null {
-  return charges.length === 0 ? null : composedEpsilon(charges, delta).epsilon;
+export function epsilonOf(charges: readonly Charge[], delta: number, bounds: KnownBounds): number | null {
+  return charges.length === 0 ? null : bounds.epsilonOf(charges, delta);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../ground/errors.ts';
-import { composedEpsilon } from '../privacy/composition.ts';
+import { pldEpsilon } from '../privacy/pld/pld.ts';
 import { poissonDraw } from '../privacy/sampling.ts';
 import { testStream } from '../privacy/testing/streams.ts';
 import { runSession } from './session.ts';
@@ -17,7 +17,7 @@ describe('a DP-SGD session', () => {
     const mechanism = dpSgdMechanism(plan, 48);
     expect(mechanism.samplingRate).toBe(0.25);
     expect(ledger.charges).toEqual([1, 2, 3, 4].map((step) => ({ part: 'training', step, purpose: 'gradient', mechanism })));
-    const { epsilon } = composedEpsilon([{ mechanism, count: 4 }], plan.delta);
+    const { epsilon } = pldEpsilon([{ mechanism, count: 4 }], plan.delta);
     expect(epsilon).toBeLessThanOrEqual(3);
     expect(epsilon).toBeGreaterThan(2.99);
   });

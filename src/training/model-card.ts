@@ -59,6 +59,8 @@ function planLines(plan: Plan, trainingRows: number | null): string[] {
   }
 }
 
+const accountantNames: Readonly<Record<(PrivacyStatement & { isPrivate: true })['accountant'], string>> = { 'exact-gaussian': 'exact Gaussian', rdp: 'Rényi (RDP)', pld: 'privacy loss distribution (PLD)' };
+
 function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
   if (!statement.isPrivate) {
     return plan.kind === 'label-sentences' ? ['This model read no note and no label: it costs no privacy.'] : ['**This model is not private.** It may reveal notes it was trained on; treat it like the notes.'];
@@ -67,7 +69,7 @@ function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
   return [
     `(epsilon, delta) = (${atMost(statement.epsilon)}, ${atMostDelta(statement.delta)}) for each ${unit === 'row' ? 'note' : 'person'}, zero-out adjacency (the counts are public); ${atMost(statement.epsilonReplaceOne)} if a neighbour replaces a ${unit === 'row' ? 'note' : 'person'} by another.`,
     '',
-    `- Accountant: ${statement.accountant === 'exact-gaussian' ? 'exact Gaussian' : 'Rényi (RDP)'}, ${statement.accountantSettings}`,
+    `- Accountant: ${accountantNames[statement.accountant]}, ${statement.accountantSettings}${statement.epsilonRdp === undefined ? '' : `; Rényi (RDP) says ${atMost(statement.epsilonRdp)} of the same releases, an upper bound as well`}`,
     `- Sampling: ${statement.sampling === 'full-batch' ? 'every unit in every step' : `Poisson, rate ${round(statement.samplingRate)}, secret`}`,
     `- Noise multiplier ${round(statement.noiseMultiplier)} a step, clip norm ${statement.clipNorm}, ${statement.steps} steps${statement.mu === null ? '' : `, one Gaussian of mu ${atMost(statement.mu)} in all`}`,
     `- Noise: ${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; its rounding adds ${atMostDelta(statement.samplerDelta)} to delta`}`,

@@ -1,6 +1,6 @@
 import { createAdamW, linearSchedule } from '../engine/optimizer.ts';
-import { calibrateNoiseMultiplier } from '../privacy/composition.ts';
 import type { Mechanism } from '../privacy/events.ts';
+import { calibrateNoiseMultiplierPld } from '../privacy/pld/calibrate.ts';
 import { poissonDraw } from '../privacy/sampling.ts';
 import { loraStart, sentenceTheta } from './lora-start.ts';
 import { optimizerParts, restoreOptimizer } from './optimizer-checkpoint.ts';
@@ -11,10 +11,25 @@ import type { SessionInput } from './session-input.ts';
 import { SessionRun } from './session-run.ts';
 import { streamTensors } from './stream-tensors.ts';
 
-/** The mechanism of every step: Poisson sampling at the public rate B / N, noise calibrated by RDP to the plan's (epsilon, delta). */
+/** Calibrations take some tenths of a second, and forecasts, charges and statements of one plan all ask for its own. */
+const calibrated = new Map<string, number>();
+const LARGEST_CALIBRATED = 64;
+
+function noiseMultiplierOf(target: { readonly epsilon: number; readonly delta: number; readonly samplingRate: number; readonly steps: number }): number {
+  const name = [target.epsilon, target.delta, target.samplingRate, target.steps].join('/');
+  const known = calibrated.get(name);
+  if (known !== undefined) return known;
+  const noiseMultiplier = calibrateNoiseMultiplierPld(target);
+  const oldest = calibrated.keys().next();
+  if (calibrated.size >= LARGEST_CALIBRATED && !oldest.done) calibrated.delete(oldest.value);
+  calibrated.set(name, noiseMultiplier);
+  return noiseMultiplier;
+}
+
+/** The mechanism of every step: Poisson sampling at the public rate B / N, noise calibrated by PLD to the plan's (epsilon, delta). */
 export function dpSgdMechanism(plan: DpSgdPlan, units: number): Extract<Mechanism, { kind: 'poisson-gaussian' }> {
   const samplingRate = Math.min(1, plan.expectedBatchSize / units);
-  return { kind: 'poisson-gaussian', samplingRate, noiseMultiplier: calibrateNoiseMultiplier({ epsilon: plan.epsilon, delta: plan.delta, samplingRate, steps: plan.steps }) };
+  return { kind: 'poisson-gaussian', samplingRate, noiseMultiplier: noiseMultiplierOf({ epsilon: plan.epsilon, delta: plan.delta, samplingRate, steps: plan.steps }) };
 }
 
 /**

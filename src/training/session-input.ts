@@ -1,6 +1,7 @@
 import { BedsideError } from '../ground/errors.ts';
 import type { DataPart, Mechanism, Purpose } from '../privacy/events.ts';
 import type { OwnersEyes, Releasable } from '../privacy/doors.ts';
+import type { KnownBounds } from '../privacy/known-bounds.ts';
 import type { KeyStream } from '../privacy/noise.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint.ts';
 import type { HeldOutScore } from './held-out-score.ts';
@@ -32,6 +33,8 @@ export interface SessionInput {
   readonly charges: ChargePort | null;
   /** A stream under a key that no earlier session used; a resumed run gets a new one. */
   readonly keys: KeyStream | null;
+  /** What is known of epsilon: the ledger's, so that what one has worked out the other need not. */
+  readonly bounds?: KnownBounds;
   readonly checkpoints: CheckpointStore;
   /** Milliseconds that only grow. */
   readonly clock: () => number;

@@ -1,6 +1,6 @@
-import { composedEpsilon } from '../privacy/composition.ts';
 import { forOwnersEyes, type OwnersEyes } from '../privacy/doors.ts';
 import type { Mechanism, Purpose } from '../privacy/events.ts';
+import { checkpointsOf, KnownBounds } from '../privacy/known-bounds.ts';
 import type { KeyStream } from '../privacy/noise.ts';
 import { gaussianIntegers } from '../privacy/noise.ts';
 import { invariant } from '../ground/check.ts';
@@ -34,6 +34,7 @@ export class SessionRun {
   readonly #plannedCharges: (steps: number) => readonly { mechanism: Mechanism; count: number }[];
   readonly #expectedBatch: number;
   readonly #isSampled: boolean;
+  readonly #bounds: KnownBounds;
   #pace: { readonly secondsAStep: number; readonly steps: number } | null = null;
   readonly #earlierSeconds: number;
   #startedAtMs: number;
@@ -55,6 +56,8 @@ export class SessionRun {
     this.#step = input.resumeFrom?.step ?? 0;
     this.#startedAtMs = input.clock();
     this.#savedAtMs = this.#startedAtMs;
+    this.#bounds = input.bounds ?? new KnownBounds();
+    if (this.#isSampled) this.#bounds.tightly(() => checkpointsOf(shape.steps).forEach((step) => this.#epsilonAt(step)));
   }
 
   get charges(): readonly Mechanism[] {
@@ -163,7 +166,7 @@ export class SessionRun {
     const { plan } = this.input;
     if (!isPrivate(plan)) return null;
     if (step === 0 && this.#charges.length === 0) return 0;
-    return composedEpsilon(this.#plannedCharges(step), plan.delta).epsilon;
+    return this.#bounds.epsilonOf(this.#plannedCharges(step), plan.delta);
   }
 
   async save(tensors: Checkpoint['tensors'], counts: Checkpoint['counts']): Promise<void> {

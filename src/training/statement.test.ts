@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { composedEpsilon, type Charge } from '../privacy/composition.ts';
+import type { Charge } from '../privacy/composition.ts';
+import { pldEpsilon } from '../privacy/pld/pld.ts';
 import type { LedgerEvent } from '../privacy/events.ts';
 import { chargesOfRun, rememberCharges } from './charged-parts.ts';
 import { nanoPlans, nanoSession, RecordingLedger } from './testing/nano-session.ts';
@@ -32,7 +33,7 @@ describe('the statement of a run', () => {
     it(`of a ${plan.kind} run that stopped early says what was charged until then`, () => {
       const done = all.slice(0, -1);
       const statement = atEnd(plan, { stepsDone: plan.steps - 1, model }, { training: done, heldOut: [] });
-      expect(statement.epsilon).toBe(composedEpsilon(done, plan.delta).epsilon);
+      expect(statement.epsilon).toBe(pldEpsilon(done, plan.delta).epsilon);
       expect(statement.epsilon).toBeLessThan(planned(plan).epsilon);
       expect(statement.epsilonReplaceOne).toBeLessThan(planned(plan).epsilonReplaceOne);
       expect(statement.steps).toBe(plan.steps - 1);
@@ -41,13 +42,13 @@ describe('the statement of a run', () => {
     it(`of a ${plan.kind} run whose interrupted step was charged twice counts it twice`, () => {
       const charged = [...all, all.at(-1)!];
       const statement = atEnd(plan, { stepsDone: plan.steps, model }, { training: charged, heldOut: [] });
-      expect(statement.epsilon).toBe(composedEpsilon(charged, plan.delta).epsilon);
+      expect(statement.epsilon).toBe(pldEpsilon(charged, plan.delta).epsilon);
       expect(statement.epsilon).toBeGreaterThan(planned(plan).epsilon);
     });
 
     it(`adds a ${plan.kind} run's charges of another mechanism, as after a change of the code between two sessions`, () => {
       const other = { mechanism: { kind: 'gaussian', noiseMultiplier: 7 }, count: 1 } as const;
-      expect(atEnd(plan, { stepsDone: plan.steps, model }, { training: [other], heldOut: [] }).epsilon).toBe(composedEpsilon([...all, other], plan.delta).epsilon);
+      expect(atEnd(plan, { stepsDone: plan.steps, model }, { training: [other], heldOut: [] }).epsilon).toBe(pldEpsilon([...all, other], plan.delta).epsilon);
     });
 
     it(`never says less of a ${plan.kind} run than its model cost, also where the ledger was erased on the way`, () => {
@@ -63,7 +64,7 @@ describe('the statement of a run', () => {
       const score = { mechanism: { kind: 'gaussian', noiseMultiplier: 4 }, count: 1 } as const;
       const validation = (heldOut: readonly Charge[]) => atEnd(plan, { stepsDone: plan.steps, model }, { training: all, heldOut }).validation;
       expect(validation([])).toBeNull();
-      expect(validation([score])!.epsilon).toBe(composedEpsilon([score], plan.delta).epsilon);
+      expect(validation([score])!.epsilon).toBe(pldEpsilon([score], plan.delta).epsilon);
       expect(validation([score, score])!.epsilon).toBeGreaterThan(validation([score])!.epsilon);
     });
   }
@@ -84,7 +85,7 @@ describe('what a run was charged', () => {
     // The mean and four steps; the score of the held-out part, whose budget is another.
     expect([outcome.stepsDone, charged.training.length, charged.heldOut.length]).toEqual([4, 5, 1]);
     const statement = atEnd(plan, outcome, charged);
-    expect(statement.epsilon).toBe(composedEpsilon(plannedCharges(plan, 48, 3, 4), plan.delta).epsilon);
+    expect(statement.epsilon).toBe(pldEpsilon(plannedCharges(plan, 48, 3, 4), plan.delta).epsilon);
     expect(statement.epsilon).toBeLessThan(planned(plan).epsilon);
     // The noise of the score is a hair more than its epsilon asks for.
     expect(statement.validation!.epsilon).toBeCloseTo(plan.validationEpsilon!, 6);

@@ -1,4 +1,5 @@
 import type { Charge } from '../privacy/composition.ts';
+import { KnownBounds } from '../privacy/known-bounds.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
 import { epsilonOf, type ChargedParts } from './charged-parts.ts';
 import { recipeBudget } from './full-batch-head.ts';
@@ -31,7 +32,7 @@ export function statementAtEnd(plan: Plan, facts: PublicFacts, { stepsDone, mode
   const hasReleased = stepsDone > 0 || (model.kind === 'head' && model.mean !== null);
   const released = hasReleased ? plannedCharges(plan, facts.trainingUnits, facts.classes, stepsDone) : [];
   const charges = atLeast(released, charged.training);
-  return build(plan, facts, { charges, steps: stepsDone, validationEpsilon: epsilonOf(charged.heldOut, plan.delta), samplerError: samplerErrorOf(plan, model, charges) });
+  return build(plan, facts, { charges, steps: stepsDone, validationEpsilon: epsilonOf(charged.heldOut, plan.delta, new KnownBounds()), samplerError: samplerErrorOf(plan, model, charges) });
 }
 
 function build(plan: PrivatePlan, facts: PublicFacts, cost: { readonly charges: readonly Charge[]; readonly steps: number; readonly validationEpsilon: number | null; readonly samplerError?: number }): PrivacyStatement {
