@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { errorToPlain } from '../ground/errors.ts';
+import { KnownBounds } from '../privacy/known-bounds.ts';
 import type { PrivatePlan } from '../training/plan.ts';
 import { nanoPlans } from '../training/testing/nano-session.ts';
 import { faults, secretText, writeFaults, type Fault, type Point } from './testing/fault-points.ts';
@@ -34,7 +35,8 @@ function expectNothingOfNotes(life: Life): void {
 
 for (const plan of plans) {
   const planned = steps + 1 + (plan.kind === 'full-batch-head' ? 1 : 0);
-  const newWorld = (epsilonLimit = 100) => new FaultWorld(plan, epsilonLimit);
+  const bounds = new KnownBounds();
+  const newWorld = (epsilonLimit = 100) => new FaultWorld(plan, epsilonLimit, bounds);
   // A run that nothing happens to passes the points; one that is added to the code is tried as well.
   const untouched = newWorld();
   const whole = await untouched.live();

@@ -8,6 +8,7 @@ import { createReferenceOperations } from '../../engine/reference/reference-oper
 import { cohortsOf, type HashedRow } from '../../privacy/cohort.ts';
 import type { ChargeEvent, LedgerStore, Purpose } from '../../privacy/events.ts';
 import type { KeyStream } from '../../privacy/key-stream.ts';
+import { KnownBounds } from '../../privacy/known-bounds.ts';
 import { Ledger } from '../../privacy/ledger.ts';
 import { createMemoryLedgerStore } from '../../privacy/memory-ledger-store.ts';
 import { testStream } from '../../privacy/testing/streams.ts';
@@ -69,10 +70,13 @@ export class FaultWorld {
   checkpoint: Checkpoint | null = null;
   lives = 0;
   readonly #store = createMemoryLedgerStore();
+  readonly #bounds: KnownBounds;
   readonly #epsilonLimit: number;
 
-  constructor(plan: PrivatePlan, epsilonLimit = 100) {
+  /** `bounds` keeps what a plan's epsilon was found to be, for all who try the same plan. */
+  constructor(plan: PrivatePlan, epsilonLimit = 100, bounds = new KnownBounds()) {
     this.plan = plan;
+    this.#bounds = bounds;
     this.#epsilonLimit = epsilonLimit;
   }
 
@@ -134,6 +138,7 @@ export class FaultWorld {
       trainers: Array.from({ length: trainerCount }, (_, index) => trainerUnder(points, index)),
       charges: patientCharges,
       keys: this.#keysUnder(points, life),
+      bounds: this.#bounds,
       checkpoints: {
         save: (checkpoint) =>
           patient(() =>
