@@ -9,7 +9,9 @@ import { gaussianIntegers } from '../../src/privacy/noise.ts';
 import { testStream } from '../../src/privacy/testing/streams.ts';
 import { badness, joinHostile, type Badness } from './hostile.ts';
 import { join, sha256, type Participant } from './participant.ts';
-import { findFlower, readHistory, startSuperLink, type SuperLink } from './superlink.ts';
+import { findFlower } from '../../federation-server/coordinator/python-environment.ts';
+import { startSuperLink, type SuperLink } from '../../federation-server/coordinator/superlink.ts';
+import { readHistory } from './history.ts';
 
 const root = joinPath(import.meta.dirname, '..', '..');
 const COORDINATES = 4096;
@@ -63,6 +65,12 @@ function nodeIdOf({ node }: Participant): bigint {
   return membership.state === 'member' ? membership.nodeId : 0n;
 }
 
+/** Runs the ServerApp to its end, which must be a good one. */
+async function completed(superlink: SuperLink, settings: Parameters<SuperLink['run']>[0]): Promise<void> {
+  const status = await superlink.run(settings);
+  if (status !== 'finished:completed') throw new Error(`The run did not complete (${status}).\n${superlink.log().slice(-12_000)}`);
+}
+
 async function untilOnline(nodes: readonly Participant[]): Promise<void> {
   for (let tries = 0; tries < 100 && nodes.some((one) => one.traffic.calls < 3); tries++) await sleep(200);
 }
@@ -86,7 +94,7 @@ async function threeNodes(superlink: SuperLink): Promise<void> {
   await untilOnline(nodes);
   const out = joinPath(folder, 'three-nodes');
   const startedMs = Date.now();
-  await superlink.run({ task: path, out, 'min-nodes': 3, 'min-replies': 3, 'timeout-s': 60, 'poll-s': 0.5 });
+  await completed(superlink, { task: path, out, 'min-nodes': 3, 'min-replies': 3, 'timeout-s': 60, 'poll-s': 0.5 });
   const seconds = (Date.now() - startedMs) / 1000;
   await untilIdle(nodes);
   const { rounds } = readHistory(out);
@@ -109,7 +117,7 @@ async function hostileNodes(superlink: SuperLink, name: string, kinds: readonly 
   await untilOnline(nodes);
   const out = joinPath(folder, name);
   const startedMs = Date.now();
-  await superlink.run({ task: path, out, 'min-nodes': nodes.length + hostile.length, 'min-replies': 2, 'timeout-s': timeoutSeconds, 'poll-s': 0.5 });
+  await completed(superlink, { task: path, out, 'min-nodes': nodes.length + hostile.length, 'min-replies': 2, 'timeout-s': timeoutSeconds, 'poll-s': 0.5 });
   const seconds = (Date.now() - startedMs) / 1000;
   await Promise.all(hostile.map((one) => one.stop()));
   const [round] = readHistory(out).rounds;

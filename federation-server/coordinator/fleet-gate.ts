@@ -28,6 +28,7 @@ export interface GateParts {
   readonly log: PolicyLog;
   /** A member was heard. */
   readonly onHeard: (keyHash: string) => void;
+  readonly onLeft: (keyHash: string) => void;
 }
 
 /**
@@ -80,6 +81,7 @@ export class FleetGate {
       const answer = await this.#ask(name, request, body);
       if (name === endpoints.unregister.name && answer.statusCode === 200) {
         this.#parts.seats.leave(keyHash);
+        this.#parts.onLeft(keyHash);
         this.#parts.log.event('left', keyHash);
       }
       await pass(answer, response);

@@ -16,7 +16,7 @@ export interface RoundCounts {
 
 /** What the ServerApp says of itself, in `status.json`. */
 interface ServerStatus {
-  readonly state: 'waiting' | 'training' | 'finished';
+  readonly state: 'starting' | 'waiting' | 'training' | 'finished';
   readonly round: number | null;
   readonly nodes: number;
   readonly rounds: readonly RoundCounts[];
@@ -24,7 +24,7 @@ interface ServerStatus {
 }
 
 /** What the command knows of the ServerApp's process. */
-export type Supervised = 'starting' | 'running' | 'ended' | 'failed';
+export type Supervised = 'running' | 'ended' | 'failed';
 
 /** The answer of `GET /federation/status`. */
 export interface FederationStatus {
@@ -54,19 +54,20 @@ export interface StatusSources {
   readonly refused: () => Readonly<Record<string, number>>;
 }
 
-const none: ServerStatus = { state: 'waiting', round: null, nodes: 0, rounds: [], model: null };
+/** Before the ServerApp has written anything. */
+const starting: ServerStatus = { state: 'starting', round: null, nodes: 0, rounds: [], model: null };
 
 export async function federationStatus(sources: StatusSources): Promise<FederationStatus> {
   const { task, supervised } = sources;
   const path = join(sources.outFolder, 'status.json');
   // Written whole by renaming, so that it is always JSON.
-  const server = existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as ServerStatus) : none;
+  const server = existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as ServerStatus) : starting;
   const process = supervised();
   const isTraining = process === 'running' && server.state === 'training';
   const asked = server.rounds.length + (isTraining ? 1 : 0);
   const { epsilonPerRound, epsilonTotal } = agreementFigures(task);
   return {
-    state: server.state === 'finished' ? 'finished' : process === 'starting' ? 'starting' : process === 'running' ? server.state : 'failed',
+    state: server.state === 'finished' || process === 'running' ? server.state : 'failed',
     round: isTraining ? server.round : null,
     roundsPlanned: task.rounds,
     rounds: server.rounds,

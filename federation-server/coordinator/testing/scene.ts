@@ -6,16 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readTask } from '../../../src/federation/task.ts';
-import { FederationApi } from '../federation-api.ts';
-import { FleetGate } from '../fleet-gate.ts';
+import { coordinatorHandler, type Coordinator } from '../coordinator.ts';
 import { InvitationLinks } from '../invitation-links.ts';
 import { PolicyLog } from '../policy-log.ts';
-import { requestHandler, serverLimits } from '../request-handler.ts';
-import { federationStatus, type Supervised } from '../run-status.ts';
+import { serverLimits } from '../request-handler.ts';
+import type { Supervised } from '../run-status.ts';
 import { Seats, type KeptSeats } from '../seats.ts';
-import { SignatureCheck } from '../signed-caller.ts';
-import { StaticFiles } from '../static-files.ts';
-import { TokenBuckets } from '../token-bucket.ts';
 
 export const PROTOBUF = 'application/protobuf';
 export const secret = '0f'.repeat(32);
@@ -74,14 +70,14 @@ export class Scene {
   upstreamHold: Promise<void> = Promise.resolve();
   readonly logged: string[] = [];
   readonly saved: KeptSeats[] = [];
-  readonly folder = mkdtempSync(join(tmpdir(), 'bedside-coordinator-'));
   readonly seats: Seats;
   readonly links: InvitationLinks;
 
   private constructor(
     private readonly upstream: Server,
     private readonly server: Server,
-    private readonly gate: FleetGate,
+    private readonly coordinator: Coordinator,
+    private readonly folder: string,
     parts: { readonly seats: Seats; readonly links: InvitationLinks },
   ) {
     ({ seats: this.seats, links: this.links } = parts);
@@ -106,23 +102,19 @@ export class Scene {
     const { task } = await readTask((bytes) => Promise.resolve(createHash('sha256').update(bytes).digest()), new Uint8Array(taskFile));
     const seats = new Seats({ version: 1, secret, seats: [] }, count, (kept) => void here().saved.push(kept), nowMs);
     const log = new PolicyLog((line) => void here().logged.push(line));
-    const signatures = new SignatureCheck(nowMs);
-    const shared = { seats, signatures, log, onHeard: () => undefined };
-    const gate = new FleetGate({ ...shared, upstreamPort, task, rates: new TokenBuckets({ perSecond: 20, burst: 40 }, nowMs) });
     const links = new InvitationLinks('https://bedside.example:8443', seats);
-    const status = () => federationStatus({ task, outFolder: join(here().folder, 'out'), minClients: 2, supervised: () => here().supervised, seats: () => seats.counts(), present: () => 1, refused: () => log.counts() });
-    const outFolder = (): string => join(here().folder, 'out');
-    // The folder is the scene's, which is made last.
-    const server = createServer(serverLimits);
-    scene = new Scene(upstream, server, gate, { seats, links });
-    mkdirSync(outFolder());
-    mkdirSync(join(scene.folder, 'dist', 'assets'), { recursive: true });
-    writeFileSync(join(scene.folder, 'dist', 'index.html'), '<!doctype html><title>Bedside</title>');
-    writeFileSync(join(scene.folder, 'dist', 'assets', 'bedside-1.js'), 'export {};');
-    writeFileSync(join(scene.folder, 'dist', '.hidden'), 'no');
-    writeFileSync(join(scene.folder, 'beside.txt'), 'no');
-    const api = new FederationApi({ ...shared, taskFile, outFolder: outFolder(), links, isDealing, fingerprint: 'AA:BB', status, rates: new TokenBuckets({ perSecond: 5, burst: 20 }, nowMs) });
-    server.on('request', requestHandler({ gate, api, files: new StaticFiles(join(scene.folder, 'dist')), log }));
+    const folder = mkdtempSync(join(tmpdir(), 'bedside-coordinator-'));
+    const outFolder = join(folder, 'out');
+    const filesFolder = join(folder, 'dist');
+    const coordinator = coordinatorHandler({ task, taskFile, outFolder, filesFolder, upstreamPort, minClients: 2, isDealing, fingerprint: 'AA:BB', seats, links, log, nowMs, supervised: () => here().supervised });
+    const server = createServer(serverLimits, coordinator.handle);
+    scene = new Scene(upstream, server, coordinator, folder, { seats, links });
+    mkdirSync(outFolder);
+    mkdirSync(join(filesFolder, 'assets'), { recursive: true });
+    writeFileSync(join(filesFolder, 'index.html'), '<!doctype html><title>Bedside</title>');
+    writeFileSync(join(filesFolder, 'assets', 'bedside-1.js'), 'export {};');
+    writeFileSync(join(filesFolder, '.hidden'), 'no');
+    writeFileSync(join(folder, 'beside.txt'), 'no');
     await listen(server);
     return scene;
   }
@@ -172,7 +164,7 @@ export class Scene {
   }
 
   async stop(): Promise<void> {
-    this.gate.close();
+    this.coordinator.close();
     for (const server of [this.server, this.upstream]) {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

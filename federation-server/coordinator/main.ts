@@ -1,0 +1,136 @@
+/** `npm run federation`: one machine that hands out invitations, serves the app, and adds up noised updates with Flower. */
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { join, resolve } from 'node:path';
+import { runCommand } from '../../src/cli/run-command.ts';
+import { toNpy } from '../../src/federation/arrays.ts';
+import { BedsideError } from '../../src/ground/errors.ts';
+import { readCertificate, selfSigned } from './certificate.ts';
+import { FederationFolder } from './federation-folder.ts';
+import { InvitationLinks } from './invitation-links.ts';
+import { networkNames, originOf } from './network-names.ts';
+import { readOptions, usage, type Options } from './options.ts';
+import { PolicyLog } from './policy-log.ts';
+import { installFlower } from './python-environment.ts';
+import { coordinatorHandler, type Coordinator } from './coordinator.ts';
+import { serverLimits } from './request-handler.ts';
+import type { Supervised } from './run-status.ts';
+import { Seats } from './seats.ts';
+import { startSuperLink, type SuperLink } from './superlink.ts';
+import { completeTask, costSentence, type CompleteTask } from './task-draft.ts';
+import { announcement } from './announcement.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const dist = join(root, 'dist');
+const COMPLETED = 'finished:completed';
+
+await runCommand(usage, async () => {
+  const options = readOptions(process.argv.slice(2));
+  const complete = await completeTask(options.taskFile === null ? null : readTaskFile(options.taskFile), options);
+  if (options.rounds !== null && complete.task.rounds !== options.rounds) throw new Error('the rounds that were asked for are those of the task');
+  const bin = installFlower(say);
+  buildApp(options);
+  await serve(options, complete, bin);
+});
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function readTaskFile(path: string): Uint8Array {
+  if (!existsSync(path)) throw new BedsideError('cli/no-task', 'input', `${path} does not exist.`, 'Name a task file with --task, or leave --task out for the built-in notes.');
+  return readFileSync(path);
+}
+
+function buildApp({ isBuilding }: Options): void {
+  if (!isBuilding && existsSync(join(dist, 'index.html'))) return;
+  if (!isBuilding) throw new BedsideError('cli/no-build', 'settings', 'dist/ holds no built app.', 'Leave --no-build out.');
+  say('Building Bedside; this takes some seconds.');
+  const { status } = spawnSync(process.execPath, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (status !== 0) throw new BedsideError('cli/build', 'settings', 'The app could not be built.', 'See the lines above; --no-build serves what is in dist/.');
+}
+
+async function serve(options: Options, complete: CompleteTask, bin: string): Promise<void> {
+  const state = resolve(options.stateFolder ?? join(root, '.federation'));
+  const folder = new FederationFolder(state, complete.taskHash);
+  const names = networkNames(options.host);
+  const certificate = options.certificate === null ? selfSigned(state, bin, names.all, Date.now()) : readCertificate(options.certificate.cert, options.certificate.key);
+  const kept = folder.readSeats();
+  folder.saveSeats(kept);
+  const seats = new Seats(kept, options.seats, (next) => folder.saveSeats(next), Date.now);
+  const links = new InvitationLinks(originOf(names.shown, options.port), seats);
+  const log = new PolicyLog((line) => appendFileSync(folder.log, `coordinator: ${line}\n`));
+  const taskPath = folder.write('task.json', complete.file);
+  const initial = complete.initial === null ? '' : folder.write('initial.npy', toNpy(complete.initial, [complete.initial.length]));
+  // Of an earlier start, whose run may have been cut off; the ServerApp writes it anew.
+  rmSync(join(folder.out, 'status.json'), { force: true });
+
+  let supervised: Supervised = 'running';
+  say('Starting the SuperLink.');
+  const superlink = await startSuperLink(bin, folder.path, (text) => appendFileSync(folder.log, text));
+  const coordinator = coordinatorHandler({
+    task: complete.task, taskFile: complete.file, outFolder: folder.out, filesFolder: dist, upstreamPort: superlink.port, minClients: options.minClients, isDealing: !options.isByHand,
+    fingerprint: certificate.fingerprint, seats, links, log, nowMs: Date.now, supervised: () => supervised,
+  });
+  const server = createServer({ ...serverLimits, cert: certificate.cert, key: certificate.key }, coordinator.handle);
+  const stop = stopper(superlink, coordinator, () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  try {
+    await listening(server, options.port, names.listen);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      say('\nStopping; the model, the seats and the rounds are kept.');
+      void stop().then(() => process.exit(0));
+    });
+  }
+  const invitations = options.isByHand ? seats.freeInvitations().map((invitation) => links.seat(invitation)) : null;
+  say(announcement({ task: complete.task, cost: costSentence(complete.task), links, invitations, seats: seats.counts(), fingerprint: certificate.fingerprint, folder: folder.path, minClients: options.minClients }));
+
+  void superlink.ended.then(() => {
+    if (stop.isStopping()) return;
+    supervised = 'failed';
+    say(`The SuperLink ended by itself. What it said is in ${folder.log}. Stop with Ctrl+C and start again: it goes on from the last model.`);
+  });
+  const status = await superlink.run({
+    task: taskPath, out: folder.out, initial, resume: true, 'min-nodes': options.minClients, 'min-replies': options.minReplies, trim: options.trim,
+    'server-rate': options.serverRate ?? complete.serverRate, 'timeout-s': options.timeoutSeconds,
+  });
+  if (stop.isStopping()) return;
+  supervised = status === COMPLETED ? 'ended' : 'failed';
+  say(status === COMPLETED
+    ? `All rounds are done. The model is ${join(folder.out, 'model.npy')}; participants can fetch it until you stop with Ctrl+C.`
+    : `The run did not end well (${status || 'no status'}). What it said is in ${folder.log}. Stop with Ctrl+C and start again: it goes on from the last model.`);
+}
+
+interface Stopper {
+  (): Promise<void>;
+  isStopping(): boolean;
+}
+
+/** Stops everything, once. */
+function stopper(superlink: SuperLink, coordinator: Coordinator, closeServer: () => void): Stopper {
+  let stopping: Promise<void> | null = null;
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      closeServer();
+      coordinator.close();
+      await superlink.stop();
+    })();
+    return stopping;
+  };
+  return Object.assign(stop, { isStopping: () => stopping !== null });
+}
+
+function listening(server: ReturnType<typeof createServer>, port: number, host: string | undefined): Promise<void> {
+  return new Promise((resolvePromise, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new BedsideError('cli/port', 'settings', `Port ${port} cannot be listened on (${error.code ?? error.name}).`, 'Choose another with --port, or another --host.')));
+    server.listen(port, host, resolvePromise);
+  });
+}

@@ -1,0 +1,82 @@
+import { isIP } from 'node:net';
+import { parseArgs } from 'node:util';
+import { usageError } from '../../src/cli/run-command.ts';
+
+export const usage = `npm run federation -- [options]
+
+  --task FILE         what is trained, for whom, how privately (default: the built-in, made-up notes)
+  --rounds N          rounds (default: the task's)
+  --epsilon E         epsilon of all rounds together, where the task does not fix its noise
+  --seats N           invitations, one a device (default 30)
+  --by-hand           no link that deals seats out: every invitation is handed to somebody
+  --min-clients N     devices that must be there before a round begins, 2 at least (default 3)
+  --min-replies N     updates that a round needs to count (default: two thirds of --min-clients, 2 at least)
+  --trim N            values dropped at each end of every coordinate (default 0: the plain mean)
+  --server-rate R     the model moves by R times the mean update (default: the task's, else 1)
+  --timeout SECONDS   a round's hard end (default 600)
+  --host NAME         name or address that participants use (default: this machine's on its network)
+  --port N            port (default 8443)
+  --cert, --key FILE  a certificate and its key, PEM (default: self-signed)
+  --state FOLDER      where everything is kept (default .federation)
+  --no-build          serve dist/ as it is`;
+
+export interface Options {
+  readonly taskFile: string | null;
+  readonly rounds: number | null;
+  readonly epsilon: number | null;
+  readonly seats: number;
+  readonly isByHand: boolean;
+  readonly minClients: number;
+  readonly minReplies: number;
+  readonly trim: number;
+  readonly serverRate: number | null;
+  readonly timeoutSeconds: number;
+  readonly host: string | null;
+  readonly port: number;
+  readonly certificate: { readonly cert: string; readonly key: string } | null;
+  readonly stateFolder: string | null;
+  readonly isBuilding: boolean;
+}
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean', default: false } as const;
+
+/** @throws `cli/usage`, and parseArgs' own error on options that are not known. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      task: text, rounds: text, epsilon: text, seats: text, 'by-hand': flag, 'min-clients': text, 'min-replies': text, trim: text, 'server-rate': text, timeout: text,
+      host: text, port: text, cert: text, key: text, state: text, 'no-build': flag,
+    },
+  });
+  const number = (name: string, value: string | undefined, least: number, most: number, isWhole: boolean): number | null => {
+    if (value === undefined) return null;
+    const found = Number(value);
+    if (value.trim() === '' || !Number.isFinite(found) || found < least || found > most || (isWhole && !Number.isInteger(found))) throw usageError(`--${name} must be a ${isWhole ? 'whole ' : ''}number from ${least} to ${most}, found ${value}.`, usage);
+    return found;
+  };
+  const minClients = number('min-clients', values['min-clients'], 2, 10_000, true) ?? 3;
+  const minReplies = number('min-replies', values['min-replies'], 2, 10_000, true) ?? Math.max(2, Math.ceil((2 * minClients) / 3));
+  const trim = number('trim', values.trim, 0, 1000, true) ?? 0;
+  const seats = number('seats', values.seats, 2, 10_000, true) ?? 30;
+  if (minReplies > minClients) throw usageError(`--min-replies ${minReplies} is more than --min-clients ${minClients}: no round would be sure to count.`, usage);
+  if (minReplies + 2 * trim > minClients) throw usageError(`--trim ${trim} leaves ${minClients - 2 * trim} of ${minClients} updates; --min-replies is ${minReplies}.`, usage);
+  if (minClients > seats) throw usageError(`--min-clients ${minClients} is more than --seats ${seats}: the first round would never begin.`, usage);
+  const { host, cert, key } = values;
+  if (host !== undefined && isIP(host) === 0 && !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i.test(host)) throw usageError(`--host must be a name or an address, found ${host}.`, usage);
+  if ((cert === undefined) !== (key === undefined)) throw usageError('--cert and --key go together.', usage);
+  return {
+    taskFile: values.task ?? null,
+    rounds: number('rounds', values.rounds, 1, 1000, true),
+    epsilon: number('epsilon', values.epsilon, 0.01, 1000, false),
+    seats, isByHand: values['by-hand'], minClients, minReplies, trim,
+    serverRate: number('server-rate', values['server-rate'], 1e-6, 1e6, false),
+    timeoutSeconds: number('timeout', values.timeout, 10, 86_400, true) ?? 600,
+    host: host ?? null,
+    port: number('port', values.port, 1, 65_535, true) ?? 8443,
+    certificate: cert === undefined || key === undefined ? null : { cert, key },
+    stateFolder: values.state ?? null,
+    isBuilding: !values['no-build'],
+  };
+}

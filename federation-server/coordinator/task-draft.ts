@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { defaultModelFolder, openNodeModel, readModelManifest } from '../../src/cli/node-engine.ts';
+import { sampleSentences, specialties } from '../../src/data/sample-phrases.ts';
+import { agreementFigures } from '../../src/federation/agreement.ts';
+import { badTask } from '../../src/federation/errors.ts';
+import { readJsonObject } from '../../src/federation/json-body.ts';
+import { readTask, type Task, type TaskHead } from '../../src/federation/task.ts';
+import { roundUpTo } from '../../src/ground/rounding.ts';
+import { gaussianMu } from '../../src/privacy/gaussian.ts';
+import { encodeRows } from '../../src/training/encode-rows.ts';
+import { labelStart, sentenceMean } from '../../src/training/full-batch-head.ts';
+
+/** The built-in notes, for a workshop where nobody prepares data. */
+const sampleDraft = {
+  name: 'Specialties of made-up clinic notes',
+  coordinator: 'Whoever showed you this link',
+  labels: specialties,
+  labelSentences: specialties.map((label) => sampleSentences[label]),
+  unit: 'person',
+  rounds: 5,
+  epsilon: 3,
+  delta: 1e-5,
+  clipNorm: 0.3,
+} as const;
+
+/** Of the private recipe of the app; sets how sure a model without training is. */
+const LABEL_SCALE = 12;
+const BIAS_INPUT = 0.3;
+const MAXIMUM_LENGTH = 128;
+/** A draft that does not say how few notes or persons a participant may bring. */
+const FEWEST_UNITS = 1;
+
+export interface CompleteTask {
+  readonly task: Task;
+  readonly taskHash: string;
+  /** What participants hash. */
+  readonly file: Buffer;
+  readonly serverRate: number;
+  /** The first model, made from the label sentences: [C, D + 1]. Null: zeros. */
+  readonly initial: Float32Array | null;
+}
+
+/**
+ * A coordinator's task file with everything that the command can work out: the base model, the shape and the public mean of a head, the noise for an `epsilon`,
+ * the norm that honest updates keep. A file that says all of it is served byte for byte.
+ * @throws `federation/task`.
+ */
+export async function completeTask(given: Uint8Array | null, change: { readonly rounds: number | null; readonly epsilon: number | null }): Promise<CompleteTask> {
+  const { units, epsilon: draftEpsilon, ...fields } = given === null ? { ...sampleDraft, units: undefined } : { epsilon: undefined, units: undefined, ...readJsonObject(given, 'the task file') };
+  const json: Record<string, unknown> = { ...fields };
+  if (change.rounds !== null) json['rounds'] = change.rounds;
+  const epsilon = change.epsilon ?? draftEpsilon;
+  if (json['noiseMultiplier'] === undefined) json['noiseMultiplier'] = noiseFor(positive(epsilon, 'epsilon'), positive(json['rounds'], 'rounds'), positive(json['delta'], 'delta'));
+  else if (epsilon !== undefined) throw badTask('epsilon', 'absent where noiseMultiplier fixes the noise', String(epsilon));
+
+  const sentences = await encodedSentences(json);
+  if (json['head'] === undefined && json['coordinates'] === undefined && sentences !== null) {
+    const { features, width, classes, layers } = sentences;
+    const head: TaskHead = { maximumLength: MAXIMUM_LENGTH, featureLayers: layers, featureWeights: [1], publicMean: [...sentenceMean(features, classes, width)], biasInput: BIAS_INPUT };
+    Object.assign(json, { baseModel: sentences.baseModel, head, coordinates: classes * (width + 1) });
+  }
+  if (json['updateNormBound'] === undefined) json['updateNormBound'] = honestNormBound(json, units === undefined ? FEWEST_UNITS : positive(units, 'units'));
+
+  const isAsGiven = given !== null && JSON.stringify(json) === JSON.stringify(readJsonObject(given, 'the task file'));
+  const file = isAsGiven ? Buffer.from(given) : Buffer.from(`${JSON.stringify(json, null, 2)}\n`);
+  const { task, taskHash } = await readTask((bytes) => Promise.resolve(createHash('sha256').update(bytes).digest()), new Uint8Array(file));
+  const serverRate = json['serverRate'] === undefined ? 1 : positive(json['serverRate'], 'serverRate');
+  return { task, taskHash, file, serverRate, initial: sentences !== null && task.head !== undefined ? firstModel(sentences, task.head, task.coordinates) : null };
+}
+
+/** Least noise at which `rounds` Gaussian releases come to at most `epsilon`. */
+function noiseFor(epsilon: number, rounds: number, delta: number): number {
+  // A few units in the last place more, so that adding the rounds up again does not pass the target.
+  return (Math.sqrt(rounds) / gaussianMu(epsilon, delta)) * (1 + 1e-9);
+}
+
+/** Norm that an honest update exceeds with probability below 2e-8; derived in task.py of the server. `units`: fewest rows or persons of a participant, by whose number the noised sum is divided. */
+function honestNormBound(json: Readonly<Record<string, unknown>>, units: number): number {
+  const clipNorm = positive(json['clipNorm'], 'clipNorm');
+  const deviation = (clipNorm * positive(json['noiseMultiplier'], 'noiseMultiplier')) / units;
+  return Math.sqrt(clipNorm ** 2 + deviation ** 2 * positive(json['coordinates'], 'coordinates')) + 6 * deviation;
+}
+
+interface EncodedSentences {
+  /** Pooled outputs of the sentences, unit vectors: [C, width]. */
+  readonly features: Float32Array;
+  readonly classes: number;
+  readonly width: number;
+  readonly layers: readonly number[];
+  readonly baseModel: string;
+}
+
+/** Null where the task is about another model, or about no head at all. */
+async function encodedSentences(json: Readonly<Record<string, unknown>>): Promise<EncodedSentences | null> {
+  const manifest = await readModelManifest(defaultModelFolder);
+  const baseModel = manifest.files['model.safetensors']?.sha256 ?? '';
+  const texts = json['labelSentences'];
+  const isHead = json['head'] !== undefined || json['coordinates'] === undefined;
+  if (!isHead || (json['baseModel'] !== undefined && json['baseModel'] !== baseModel) || !Array.isArray(texts) || texts.length === 0 || !texts.every((one) => typeof one === 'string')) return null;
+  const { engine, tokenizer } = await openNodeModel(defaultModelFolder);
+  const head = json['head'];
+  const layers = typeof head === 'object' && head !== null && 'featureLayers' in head && Array.isArray(head.featureLayers) ? head.featureLayers.slice(0, 1).map(Number) : [engine.shape.layers];
+  const rows = texts.map((one) => tokenizer.encode(one, MAXIMUM_LENGTH).ids);
+  const features = await encodeRows(engine, rows, { layers, weights: [1], isUnitLength: true }, null, () => true);
+  return { features, classes: texts.length, width: engine.shape.width, layers, baseModel };
+}
+
+/** Starts from the label sentences, in the block of the first layer: better than zeros, and as public. */
+function firstModel({ features, classes, width }: EncodedSentences, head: TaskHead, coordinates: number): Float32Array {
+  const start = labelStart(features, classes, width, head.publicMean.length, LABEL_SCALE / Math.sqrt(head.featureWeights[0]!));
+  return start.length === coordinates ? start : new Float32Array(coordinates);
+}
+
+function positive(value: unknown, field: string): number {
+  if (typeof value !== 'number' || !(value > 0 && value < Number.POSITIVE_INFINITY)) throw badTask(field, 'a number above 0', typeof value === 'number' ? `${value}` : value === undefined ? 'nothing' : 'something else');
+  return value;
+}
+
+/** One line on what the task costs a participant, from the numbers themselves. */
+export function costSentence(task: Task): string {
+  const { epsilonPerRound, epsilonTotal } = agreementFigures(task);
+  return `${task.rounds} rounds; epsilon ${roundUpTo(epsilonPerRound, 3)} a round and ${roundUpTo(epsilonTotal, 3)} in all at delta ${task.delta}, for each ${task.unit}`;
+}
