@@ -1,5 +1,8 @@
 """The ServerApp: rounds of SafeFedAvg over one task, its model and its history written as files after each."""
 
+import os
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,23 @@ def first_model(path: str, coordinates: int) -> np.ndarray:
     return np.load(path, allow_pickle=False) if path else np.zeros(coordinates, np.float32)
 
 
+def end_with(owner_pid: int) -> None:
+    """End this process when the one that owns the run has ended: flwr detaches a ServerApp, which would wait for its SuperLink for ever."""
+    # Signal 0 asks whether a process is there; on Windows it would end it.
+    if owner_pid <= 0 or os.name == "nt":
+        return
+
+    def watch() -> None:
+        while True:
+            try:
+                os.kill(owner_pid, 0)
+            except ProcessLookupError:
+                os._exit(0)
+            time.sleep(1.0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     config = context.run_config
@@ -43,6 +63,7 @@ def main(grid: Grid, context: Context) -> None:
         round_timeout_s=float(config["timeout-s"]),
         poll_s=float(config["poll-s"]),
     )
+    end_with(int(config["owner-pid"]))
     journal = Journal(Path(str(config["out"])), task.file_hash)
     kept = journal.read() if config["resume"] else None
     model, history = kept if kept is not None else (first_model(str(config["initial"]), task.coordinates), [])

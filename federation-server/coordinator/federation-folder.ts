@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { BedsideError } from '../../src/ground/errors.ts';
 import type { KeptSeats } from './seats.ts';
@@ -38,10 +38,32 @@ export class FederationFolder {
     renameSync(next, this.#seats);
   }
 
+  /** Nobody else may hand out these seats meanwhile. @throws where another process that is alive holds the folder. */
+  hold(): void {
+    const path = join(this.path, 'running.pid');
+    const other = existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0;
+    if (other !== process.pid && isAlive(other)) throw new BedsideError('cli/running', 'settings', `This federation is running already (process ${other}).`, `Stop that one first; if it is another program, delete ${path}.`);
+    this.write('running.pid', String(process.pid));
+  }
+
+  release(): void {
+    rmSync(join(this.path, 'running.pid'), { force: true });
+  }
+
   write(name: string, content: string | Uint8Array): string {
     const path = join(this.path, name);
     writeFileSync(path, content, { mode: 0o600 });
     return path;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // There, and somebody else's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

@@ -6,20 +6,20 @@ import { join, resolve } from 'node:path';
 import { runCommand } from '../../src/cli/run-command.ts';
 import { toNpy } from '../../src/federation/arrays.ts';
 import { BedsideError } from '../../src/ground/errors.ts';
+import { announcement } from './announcement.ts';
 import { readCertificate, selfSigned } from './certificate.ts';
+import { coordinatorHandler, type Coordinator } from './coordinator.ts';
 import { FederationFolder } from './federation-folder.ts';
 import { InvitationLinks } from './invitation-links.ts';
 import { networkNames, originOf } from './network-names.ts';
 import { readOptions, usage, type Options } from './options.ts';
 import { PolicyLog } from './policy-log.ts';
 import { installFlower } from './python-environment.ts';
-import { coordinatorHandler, type Coordinator } from './coordinator.ts';
 import { serverLimits } from './request-handler.ts';
 import type { Supervised } from './run-status.ts';
 import { Seats } from './seats.ts';
 import { startSuperLink, type SuperLink } from './superlink.ts';
 import { completeTask, costSentence, type CompleteTask } from './task-draft.ts';
-import { announcement } from './announcement.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const dist = join(root, 'dist');
@@ -28,7 +28,6 @@ const COMPLETED = 'finished:completed';
 await runCommand(usage, async () => {
   const options = readOptions(process.argv.slice(2));
   const complete = await completeTask(options.taskFile === null ? null : readTaskFile(options.taskFile), options);
-  if (options.rounds !== null && complete.task.rounds !== options.rounds) throw new Error('the rounds that were asked for are those of the task');
   const bin = installFlower(say);
   buildApp(options);
   await serve(options, complete, bin);
@@ -54,6 +53,7 @@ function buildApp({ isBuilding }: Options): void {
 async function serve(options: Options, complete: CompleteTask, bin: string): Promise<void> {
   const state = resolve(options.stateFolder ?? join(root, '.federation'));
   const folder = new FederationFolder(state, complete.taskHash);
+  folder.hold();
   const names = networkNames(options.host);
   const certificate = options.certificate === null ? selfSigned(state, bin, names.all, Date.now()) : readCertificate(options.certificate.cert, options.certificate.key);
   const kept = folder.readSeats();
@@ -68,7 +68,10 @@ async function serve(options: Options, complete: CompleteTask, bin: string): Pro
 
   let supervised: Supervised = 'running';
   say('Starting the SuperLink.');
-  const superlink = await startSuperLink(bin, folder.path, (text) => appendFileSync(folder.log, text));
+  const superlink = await startSuperLink(bin, folder.path, (text) => appendFileSync(folder.log, text)).catch((error: unknown) => {
+    folder.release();
+    throw error;
+  });
   const coordinator = coordinatorHandler({
     task: complete.task, taskFile: complete.file, outFolder: folder.out, filesFolder: dist, upstreamPort: superlink.port, minClients: options.minClients, isDealing: !options.isByHand,
     fingerprint: certificate.fingerprint, seats, links, log, nowMs: Date.now, supervised: () => supervised,
@@ -77,7 +80,7 @@ async function serve(options: Options, complete: CompleteTask, bin: string): Pro
   const stop = stopper(superlink, coordinator, () => {
     server.close();
     server.closeAllConnections();
-  });
+  }, () => folder.release());
   try {
     await listening(server, options.port, names.listen);
   } catch (error) {
@@ -115,13 +118,14 @@ interface Stopper {
 }
 
 /** Stops everything, once. */
-function stopper(superlink: SuperLink, coordinator: Coordinator, closeServer: () => void): Stopper {
+function stopper(superlink: SuperLink, coordinator: Coordinator, closeServer: () => void, released: () => void): Stopper {
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
       closeServer();
       coordinator.close();
       await superlink.stop();
+      released();
     })();
     return stopping;
   };

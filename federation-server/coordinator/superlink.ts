@@ -82,7 +82,7 @@ export async function startSuperLink(bin: string, folder: string, onOutput: (tex
     origin,
     ended: superlink.ended,
     async run(settings) {
-      const said = await ran('flwr', ['run', app, 'local', '--stream', '-c', configText(settings)]);
+      const said = await ran('flwr', ['run', app, 'local', '--stream', '-c', configText({ ...settings, 'owner-pid': process.pid })]);
       const runId = /Successfully started run (\d+)/.exec(said)?.[1];
       if (runId === undefined) return 'not started';
       // The stream ends early where the SuperLink fails to answer; the run goes on, and its status is what counts.

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { originOf, networkNames } from './network-names.ts';
+import { readOptions } from './options.ts';
+
+describe('the command line', () => {
+  it('needs nothing', () => {
+    expect(readOptions([])).toEqual({
+      taskFile: null, rounds: null, epsilon: null, seats: 30, isByHand: false, minClients: 3, minReplies: 2, trim: 0, serverRate: null, timeoutSeconds: 600, host: null, port: 8443, certificate: null, stateFolder: null, isBuilding: true,
+    });
+  });
+
+  it('takes what it is given', () => {
+    expect(readOptions(['--task', 't.json', '--rounds', '7', '--seats=12', '--by-hand', '--min-clients', '9', '--trim', '1', '--port', '443', '--host', 'pool.example.org', '--cert', 'c', '--key', 'k', '--no-build'])).toMatchObject({
+      taskFile: 't.json', rounds: 7, seats: 12, isByHand: true, minClients: 9, minReplies: 6, trim: 1, port: 443, host: 'pool.example.org', certificate: { cert: 'c', key: 'k' }, isBuilding: false,
+    });
+  });
+
+  it.each([
+    [['--rounds', '0'], '--rounds'], [['--rounds', '2.5'], '--rounds'], [['--rounds', 'many'], '--rounds'], [['--rounds', ''], '--rounds'], [['--seats', '1'], '--seats'], [['--port', '70000'], '--port'], [['--min-clients', '1'], '--min-clients'],
+    [['--min-clients', '40'], '--seats'], [['--min-clients', '3', '--min-replies', '4'], '--min-replies'], [['--min-clients', '5', '--trim', '2'], '--trim'], [['--cert', 'c'], '--key'], [['--host', 'two words'], '--host'], [['--host', 'https://x'], '--host'],
+    [['--epsilon', '0'], '--epsilon'], [['--epsilon', 'Infinity'], '--epsilon'], [['--timeout', '5'], '--timeout'],
+  ])('refuses %j with a sentence that names the option', (args, named) => {
+    expect(() => readOptions(args)).toThrow(expect.objectContaining({ code: 'cli/usage', family: 'settings', message: expect.stringContaining(named) as string }));
+  });
+
+  it('knows no other options and takes no loose words', () => {
+    expect(() => readOptions(['--secret'])).toThrow(TypeError);
+    expect(() => readOptions(['start'])).toThrow(TypeError);
+  });
+});
+
+describe('names of the machine', () => {
+  it('an address is listened on alone, a name may belong to what stands in front', () => {
+    expect(networkNames('127.0.0.1')).toMatchObject({ shown: '127.0.0.1', listen: '127.0.0.1' });
+    expect(networkNames('pool.example.org')).toMatchObject({ shown: 'pool.example.org', listen: undefined });
+    expect(networkNames('pool.example.org').all).toEqual(expect.arrayContaining(['localhost', '127.0.0.1', 'pool.example.org']));
+    expect(networkNames(null).listen).toBeUndefined();
+    expect([originOf('::1', 443), originOf('a.example', 1)]).toEqual(['https://[::1]:443', 'https://a.example:1']);
+  });
+});

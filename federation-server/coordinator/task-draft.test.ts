@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { agreementFigures } from '../../src/federation/agreement.ts';
+import { utf8ToBytes } from '../../src/ground/bytes.ts';
+import { gaussianEpsilon } from '../../src/privacy/gaussian.ts';
+import { completeTask } from './task-draft.ts';
+import { taskFile } from './testing/scene.ts';
+
+const unchanged = { rounds: null, epsilon: null };
+const draft = (change: object) => utf8ToBytes(JSON.stringify({ name: 'Test', coordinator: 'Nobody', labels: ['a', 'b'], labelSentences: ['heart and vessels', 'bones and joints'], unit: 'row', rounds: 4, delta: 1e-5, clipNorm: 0.5, epsilon: 2, ...change }));
+
+describe('a task of the coordinator', () => {
+  it('that says everything is served byte for byte', async () => {
+    const { file, taskHash, task, initial, serverRate } = await completeTask(taskFile, unchanged);
+    expect(file.equals(taskFile)).toBe(true);
+    expect(taskHash).toBe(createHash('sha256').update(taskFile).digest('hex'));
+    expect([task.rounds, initial, serverRate]).toEqual([3, null, 1]);
+  });
+
+  it('is another one with other rounds', async () => {
+    const { file, taskHash, task } = await completeTask(taskFile, { rounds: 5, epsilon: null });
+    expect(task.rounds).toBe(5);
+    expect(taskHash).toBe(createHash('sha256').update(file).digest('hex'));
+    expect(file.equals(taskFile)).toBe(false);
+  });
+
+  it('gets the least noise for its epsilon, the shape of a head, a public mean of unit vectors, and a first model from the sentences', async () => {
+    const { task, initial } = await completeTask(draft({}), unchanged);
+    const { epsilonTotal } = agreementFigures(task);
+    expect(epsilonTotal).toBeLessThanOrEqual(2);
+    // One part in a million less noise is too little.
+    expect(gaussianEpsilon((Math.sqrt(4) / task.noiseMultiplier) * (1 + 1e-6), 1e-5)).toBeGreaterThan(2);
+    expect(task.baseModel).toMatch(/^[0-9a-f]{64}$/);
+    expect(task.head).toMatchObject({ featureLayers: [6], featureWeights: [1] });
+    expect([task.coordinates, task.head!.publicMean.length]).toEqual([2 * 385, 384]);
+    const length = Math.hypot(...task.head!.publicMean);
+    expect(length).toBeGreaterThan(0.1);
+    expect(length).toBeLessThan(1);
+    // Two sentences centred by their mean point in opposite directions.
+    const [first, second] = [initial!.subarray(0, 384), initial!.subarray(385, 769)];
+    expect(Math.hypot(...first)).toBeCloseTo(12, 4);
+    for (let i = 0; i < 384; i++) expect(first[i]! + second[i]!).toBeCloseTo(0, 4);
+  });
+
+  it('bounds updates by what honest ones keep, whose sum is divided by the number of units', async () => {
+    const bound = async (units?: number) => (await completeTask(draft({ coordinates: 100, baseModel: 'ab'.repeat(32), ...(units === undefined ? {} : { units }) }), unchanged)).task;
+    const task = await bound();
+    const sigma = 0.5 * task.noiseMultiplier;
+    expect(task.updateNormBound).toBeCloseTo(Math.sqrt(0.25 + 100 * sigma ** 2) + 6 * sigma, 10);
+    expect((await bound(20)).updateNormBound).toBeCloseTo(Math.sqrt(0.25 + 100 * (sigma / 20) ** 2) + (6 * sigma) / 20, 10);
+  });
+
+  it('is refused where it says too little, or two things at once', async () => {
+    for (const [field, change] of [['epsilon', { epsilon: undefined }], ['epsilon', { noiseMultiplier: 3 }], ['rounds', { rounds: 'four' }], ['labels', { labels: ['a'] }], ['delta', { delta: 2 }], ['clipNorm', { clipNorm: -1 }]] as const)
+      await expect(completeTask(draft(change), unchanged), field).rejects.toMatchObject({ family: expect.stringMatching(/input|settings/) as string });
+    await expect(completeTask(taskFile, { rounds: null, epsilon: 3 })).rejects.toMatchObject({ code: 'federation/task', values: { field: 'epsilon' } });
+    await expect(completeTask(utf8ToBytes('no JSON'), unchanged)).rejects.toMatchObject({ code: 'federation/malformed' });
+  });
+
+  it('of nobody is the built-in notes', async () => {
+    const { task } = await completeTask(null, { rounds: 2, epsilon: 8 });
+    expect(task.labels).toHaveLength(4);
+    expect(agreementFigures(task).epsilonTotal).toBeCloseTo(8, 6);
+  });
+});
