@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
 import { isWithin, LedgerState } from './balance.ts';
+import { createGradientAccumulator } from './clipping.ts';
 import { cohortsOf, type HashedRow } from './cohort.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
 import type { ChargeEvent, CohortEvent, DataPart, LedgerEvent, Mechanism, PrivacyUnit } from './events.ts';
@@ -65,13 +66,15 @@ describe('one file whose person column is switched', () => {
     const straddles = notes.some((a) => notes.some((b) => a.patient === b.patient && isHeldOut(dealtBy(byEncounter, a), 0.4) && !isHeldOut(dealtBy(byEncounter, b), 0.4)));
     expect(straddles).toBe(true);
     const state = stateOf([patients, encounters], [charge(patients, 'training', gaussian(20)), charge(encounters, 'held-out', gaussian(30))]);
-    const both = epsilonOf(once(20), { mechanism: forSeveralUnits(gaussian(30), rowsOfAPatient), count: 1 });
+    // An encounter of several notes may be of other patients too, as far as hashes say: it counts as two.
+    const asParts = 2 * rowsOfAPatient;
+    const both = epsilonOf(once(20), { mechanism: forSeveralUnits(gaussian(30), asParts), count: 1 });
     expect(state.balance(patients.splitId)).toMatchObject({ epsilonTraining: both, isUnitMixed: true });
     // Both parts of the other dealing as well, though an encounter lies in one of them.
     const more = new LedgerState([charge(encounters, 'training', gaussian(40))], state);
-    expect(more.balance(patients.splitId)!.epsilonTraining).toBe(epsilonOf(once(20), { mechanism: forSeveralUnits(gaussian(30), rowsOfAPatient), count: 1 }, { mechanism: forSeveralUnits(gaussian(40), rowsOfAPatient), count: 1 }));
+    expect(more.balance(patients.splitId)!.epsilonTraining).toBe(epsilonOf(once(20), { mechanism: forSeveralUnits(gaussian(30), asParts), count: 1 }, { mechanism: forSeveralUnits(gaussian(40), asParts), count: 1 }));
     // And an encounter may be of any patient of hers: one that trains there.
-    expect(more.balance(encounters.splitId)!.epsilonHeldOut).toBe(epsilonOf(once(30), { mechanism: forSeveralUnits(gaussian(20), encounters.events[1].maximumRowsPerPerson!), count: 1 }));
+    expect(more.balance(encounters.splitId)!.epsilonHeldOut).toBe(epsilonOf(once(30), { mechanism: forSeveralUnits(gaussian(20), 2 * encounters.events[1].maximumRowsPerPerson!), count: 1 }));
   });
 
   it('refuses the charge under the one naming that the other has no room for', () => {
@@ -130,8 +133,9 @@ describe('one file whose person column is switched', () => {
     const spent = (sets: readonly DataSet[], charged: DataSet) => stateOf(sets, [charge(charged, 'training', gaussian(30))]).balance(sets[0]!.splitId)!.epsilonSpent;
     expect(spent([byRow!], byRow!)).toBe(epsilonOf(once(30)));
     expect(spent([byRow!, other!], other!)).toBe(epsilonOf(once(30)));
-    expect(spent([byRow!, persons], persons)).toBe(epsilonOf(once(10)));
-    expect(spent([other!, persons], persons)).toBe(epsilonOf(once(10)));
+    // Three persons, of whom nobody knows that they have no other rows: a text shared by several makes its persons' rows count as two.
+    expect(spent([byRow!, persons], persons)).toBe(epsilonOf(once(5)));
+    expect(spent([other!, persons], persons)).toBe(epsilonOf(once(5)));
   });
 
   it('adds the parts for a text that two persons bring into both of them', () => {
@@ -193,13 +197,15 @@ const world = fc.record({
   charges: fc.array(fc.record({ deal: fc.nat(), part: fc.constantFrom<DataPart>('training', 'held-out'), mechanism: mechanisms }), { maxLength: 6 }),
 });
 
-/** What was charged to one unit: to every cohort as often as the unit is units of that cohort. Known here, where every column is. */
+/** What was charged to one unit: to every cohort once for each of its units that the unit takes along whole, twice for each that it is a part of. Known here, where every column is. */
 function truth(own: Deal, unit: string, notes: readonly Truth[], all: readonly Deal[], charges: readonly { readonly deal: Deal; readonly part: DataPart; readonly mechanism: Mechanism }[]): Charge[] {
   const unitOf = (deal: Deal, note: Truth) => (deal.unit === 'row' ? note.text : personOf(deal, note)!);
   const mine = notes.filter((note) => unitOf(own, note) === unit);
   return charges.flatMap(({ deal, part, mechanism }) => {
-    const there = new Set(mine.filter((note) => isHeldOut(dealtBy(deal, note), deal.share) === (part === 'held-out')).map((note) => unitOf(deal, note)));
-    return all.includes(deal) && there.size > 0 ? [{ mechanism: forSeveralUnits(mechanism, there.size), count: 1 }] : [];
+    const inPart = notes.filter((note) => isHeldOut(dealtBy(deal, note), deal.share) === (part === 'held-out'));
+    const there = new Set(mine.filter((note) => inPart.includes(note)).map((note) => unitOf(deal, note)));
+    const weight = [...there].reduce((sum, name) => sum + (inPart.every((note) => unitOf(deal, note) !== name || mine.includes(note)) ? 1 : 2), 0);
+    return all.includes(deal) && weight > 0 ? [{ mechanism: forSeveralUnits(mechanism, weight), count: 1 }] : [];
   });
 }
 
@@ -248,6 +254,42 @@ describe('a balance', () => {
       expect(sets.map(({ splitId }) => continued.balance(splitId))).toEqual(sets.map(({ splitId }) => whole.balance(splitId)));
       expect(sets.map(({ splitId }) => half.balance(splitId))).toEqual(before);
     }), { numRuns: 60 });
+  });
+});
+
+describe('a unit that is only a part of another data set\'s', () => {
+  const persons = Array.from({ length: 6 }, (_, p) => [0, 1].map((n) => ({ row: hash(`row ${p} ${n}`), person: hash(`person ${p}`) }))).flat();
+  const set = (unit: PrivacyUnit, rows: readonly HashedRow[], naming: string | null) => cohortsOf({ unit, keyId: 'key', training: rows, heldOut: [], declarationId: null, personNaming: naming === null ? null : hash(naming) });
+  const spentBy = (own: DataSet, other: DataSet) => stateOf([own, other], [charge(other, 'training', gaussian(30))]).balance(own.splitId)!.epsilonSpent;
+  const twice = epsilonOf(once(15));
+
+  it('moves the clipped sum by two clip norms, not one', () => {
+    const sumOf = (rows: readonly (readonly number[])[]) => {
+      const sum = createGradientAccumulator({ length: 2, clipNorm: 1 });
+      sum.addUnit(Float64Array.from(rows.flat()), 0, rows.length);
+      return sum.result();
+    };
+    const [whole, rest] = [sumOf([[10, 0], [-20, 0]]), sumOf([[10, 0], [0, 0]])];
+    expect(Math.hypot(...whole.sum.map((value, i) => value - rest.sum[i]!)) / whole.sensitivity).toBeCloseTo(2, 5);
+  });
+
+  it('pays twice: a row of a person', () => {
+    expect(spentBy(set('row', persons, 'patient'), set('person', persons, 'patient'))).toBe(twice);
+    // Whoever is a single row goes whole.
+    const single = persons.filter((_, index) => index % 2 === 0);
+    expect(spentBy(set('row', single, 'patient'), set('person', single, 'patient'))).toBe(epsilonOf(once(30)));
+  });
+
+  it('pays twice: a patient of a ward', () => {
+    const patients = persons.filter((_, index) => index % 2 === 0);
+    const wards = patients.map(({ row }, index) => ({ row, person: hash(`ward ${index % 2}`) }));
+    expect(spentBy(set('person', patients, 'patient'), set('person', wards, 'ward'))).toBe(twice);
+  });
+
+  it('pays twice: a person whose text is another one\'s too', () => {
+    const one = [{ row: hash('row x'), person: hash('person a') }];
+    const both = [0, 1].map(() => ({ row: hash('row x'), person: null }));
+    expect(spentBy(set('person', one, 'patient'), set('row', both, null))).toBe(twice);
   });
 });
 

@@ -37,7 +37,7 @@ export interface Split {
   readonly cohorts: readonly Cohort[];
 }
 
-/** A cohort that a unit may be in, as how many of that cohort's own units. */
+/** A cohort that a unit may be in, and how many of that cohort's own units it weighs there: `unitsIn`. */
 export interface Stop {
   readonly cohort: Cohort;
   readonly count: number;
@@ -198,16 +198,27 @@ function mayStraddle(cohort: Cohort, split: Split, other: Split): boolean {
   return twice.rows.size > 0 && ((cohort.unit === 'person' && other.unit === 'row') || sharesUnit(twice, cohort.units));
 }
 
-/** How many units of a cohort elsewhere one unit of `own` may be: the rows of a person, or the persons there that are one person here. */
+/**
+ * By how many clip norms, at most, a release from a cohort elsewhere moves with one unit of `own`: one for each of that cohort's units that goes with it
+ * whole, two for each that it is only a part of (a row of a person's, a patient of a ward's), for what is left of that one is clipped anew.
+ */
 function unitsIn(cohort: Cohort, other: Split, split: Split, own: Cohort): number {
+  // Where a row names nobody, all rows of its text are one unit, among persons too.
+  const ofText = cohort.maximumRowsPerText === 1 ? 1 : 2;
+  const ofPerson = cohort.maximumRowsPerPerson === 1 ? 1 : 2;
+  const apiece = cohort.unit === 'row' ? ofText : cohort.hasUnnamedRows ? Math.max(ofText, ofPerson) : ofPerson;
   // A text is one unit among rows; where it stands in several rows, these may be of as many persons.
   const ofOneText = Math.max(own.maximumRowsPerText, cohort.maximumRowsPerText);
-  if (own.unit === 'row') return cohort.unit === 'row' ? 1 : ofOneText;
+  if (own.unit === 'row') return cohort.unit === 'row' ? 1 : ofOneText * apiece;
   // Where nobody knows, those of a person are taken to be as many as the person's rows in the unit's own data set.
   const rowsHere = Math.max(own.maximumRowsPerPerson ?? 1, own.hasUnnamedRows ? ofOneText : 1);
-  // A row that names nobody is a unit of its own there, whose person may be one that other rows name.
-  if (hasOneNaming(split, other) && !cohort.hasUnnamedRows) return cohort.unit === 'row' ? (cohort.maximumRowsPerPerson ?? rowsHere) : 1;
-  return Math.max(rowsHere, cohort.unit === 'row' || cohort.hasUnnamedRows ? (cohort.maximumRowsPerPerson ?? 1) : 1);
+  if (hasOneNaming(split, other)) {
+    // Its rows of a person were counted with what texts of several persons weigh.
+    if (cohort.unit === 'row' && !cohort.hasUnnamedRows) return cohort.maximumRowsPerPerson ?? rowsHere * apiece;
+    // The person goes with all rows that name her there; and with every row that names nobody and may be hers.
+    if (cohort.unit === 'person' && !own.hasUnnamedRows) return cohort.hasUnnamedRows ? Math.max(rowsHere * ofText, cohort.maximumRowsPerPerson ?? 1) : 1;
+  }
+  return Math.max(rowsHere * apiece, cohort.unit === 'row' || cohort.hasUnnamedRows ? (cohort.maximumRowsPerPerson ?? 1) : 1);
 }
 
 /** Whether two data sets mean the same by a person: they name persons by one column, and no row that is in both speaks against it. */
