@@ -1,0 +1,89 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { describe, expect, it } from 'vitest';
+import { bytesToHex } from '../ground/bytes.ts';
+import { nanoShape } from '../engine/model/nano.ts';
+import type { Note } from '../data/table.ts';
+import { evaluateHeldOut } from '../training/evaluate.ts';
+import type { FullBatchHeadPlan } from '../training/plan.ts';
+import { statementOf } from '../training/statement.ts';
+import type { TrainedModel } from '../training/trained-model.ts';
+import type { RunResults } from './bedside.service.ts';
+import { exportedModel } from './exported-model.ts';
+import { summaryOfRun } from './project-summary.ts';
+import type { ProjectRecord, RunRecord } from './records.ts';
+
+const labels = ['heart', 'lung'];
+const plan: FullBatchHeadPlan = {
+  kind: 'full-batch-head', maximumLength: 64, unit: 'person', heldOutShare: 0.2, seed: 1, epsilon: 3, delta: 1e-5, steps: 9, clipNorm: 0.3, meanShare: 0.03, labelScale: 12, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5,
+  featureLayers: [nanoShape.layers], featureWeights: [1], validationEpsilon: 1,
+};
+const score = { count: 3, total: 4, value: 0.75, low: 0.3, high: 0.95 };
+const notes: Note[] = ['heart', 'lung', 'lung', 'heart'].map((label, row) => ({ id: row, row, text: `note ${row}`, label, person: `p${row}`, groups: { sex: row % 2 === 0 ? 'm' : 'f' } }));
+
+function things() {
+  const model: TrainedModel = { kind: 'head', labels, maximumLength: 64, features: { layers: [nanoShape.layers], weights: [1], isUnitLength: true }, mean: null, biasInput: 0.3, weights: new Float32Array(2 * (nanoShape.width + 1)) };
+  const run: RunRecord = {
+    id: 'r', projectId: 'p', number: 12, state: 'finished', plan, facts: { trainingRows: 41, trainingUnits: 17, heldOutUnits: 5, labels, isSynthetic: false, codeVersion: '0.0.7' }, startedAtMs: 1, seconds: 3, stepsDone: 9, steps: 9, epsilonRun: 3,
+    energyWh: { low: 1, central: 2, high: 3 }, carbonGrams: { low: 1, central: 2, high: 3 }, accuracy: score, macroF1: 0.5, device: 'a device', savedAtMs: 5,
+    points: [{ step: 9, elapsedSeconds: 3, accuracy: score, heldOutLossNats: 0.7, energyWh: { low: 1, central: 2, high: 3 }, carbonGrams: { low: 1, central: 2, high: 3 }, epsilonSpent: 3 }],
+  };
+  const project: ProjectRecord = { id: 'p', name: 'Hillside', fileName: 'hillside.csv', isSynthetic: false, createdAtMs: 1, openedAtMs: 2, rowCount: 99, noteCount: 88, columnRoles: { note: 'text' }, sentences: { heart: 'the heart' }, epsilonLimit: 4, runsStarted: 12 };
+  const results: RunResults = {
+    run: summaryOfRun(run), labels, ...evaluateHeldOut(Float32Array.of(2, 1, 0, 1, 3, 1, 1, 0), notes, labels, ['sex'], 1).value,
+    releasedAccuracy: { value: 0.7, low: 0.4, high: 0.9, epsilon: 1 }, statement: statementOf(plan, { unit: 'person', trainingUnits: 17, classes: 2 }), energyWh: run.energyWh, carbonGrams: run.carbonGrams,
+  };
+  // Copies: they share labels and plan, and each is spoilt alone.
+  return { project: structuredClone(project), run: structuredClone(run), model: structuredClone(model), results: structuredClone(results) };
+}
+
+/** The file in one word. */
+async function fileOf({ project, run, model, results }: ReturnType<typeof things>): Promise<string> {
+  const encoder = { shape: nanoShape, report: { name: 'nano', sizeBytes: 0, sha256: 'abc', license: 'Apache-2.0', layers: nanoShape.layers, width: nanoShape.width, parameters: 1 } };
+  return bytesToHex(sha256(new Uint8Array(await exportedModel(project, run, model, results, encoder).arrayBuffer())));
+}
+
+/** Every number, word and switch in a thing, by path. */
+function* leaves(value: unknown, path: readonly string[]): Generator<readonly string[]> {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) yield path;
+  else for (const [name, item] of Object.entries(value)) yield* leaves(item, [...path, name]);
+}
+
+/** Replaces what stands at a path by something else of its kind. */
+function spoil(thing: object, path: readonly string[]): void {
+  const parent = path.slice(0, -1).reduce<object>((at, name) => {
+    const next: unknown = Reflect.get(at, name);
+    if (typeof next !== 'object' || next === null) throw new Error(path.join(' '));
+    return next;
+  }, thing);
+  const name = path.at(-1)!;
+  const value: unknown = Reflect.get(parent, name);
+  Reflect.set(parent, name, typeof value === 'number' ? value + 1000.5 : typeof value === 'string' ? `${value} SPOILT` : typeof value === 'boolean' ? !value : 1234.5);
+}
+
+/** What may have a say in the file: charged, or on the public list. All else is for the owner's eyes. */
+const mayLeave = [/^run plan /, /^run facts /, /^run stepsDone$/, /^run energyWh /, /^results statement /, /^results releasedAccuracy /, /^model /];
+const paths = [...leaves(things(), [])].map((path) => ({ path, name: path.join(' ') }));
+const ownersEyes = paths.filter(({ name }) => !mayLeave.some((pattern) => pattern.test(name)));
+
+describe(`an exported model, and the ${ownersEyes.length} fields beside it that are for the owner's eyes`, () => {
+  it('has among them every exact score', () => {
+    const names = ownersEyes.map(({ name }) => name);
+    for (const part of ['run accuracy value', 'run macroF1', 'run points 0 heldOutLossNats', 'run seconds', 'results temperature', 'project name', 'project rowCount']) expect(names).toContain(part);
+    for (const part of ['results classification', 'results calibration', 'results groups']) expect(names.filter((name) => name.startsWith(part)).length).toBeGreaterThan(3);
+    expect(ownersEyes.length).toBeGreaterThan(80);
+  });
+
+  it.each(ownersEyes)('is the same file whatever stands at $name', async ({ path }) => {
+    const changed = things();
+    spoil(changed, path);
+    expect(await fileOf(changed)).toEqual(await fileOf(things()));
+  });
+
+  it('is another file where a charged score or a public fact is another', async () => {
+    for (const name of ['results releasedAccuracy value', 'run stepsDone', 'run facts trainingRows', 'results statement epsilon']) {
+      const changed = things();
+      spoil(changed, name.split(' '));
+      expect(await fileOf(changed), name).not.toEqual(await fileOf(things()));
+    }
+  });
+});
