@@ -40,6 +40,7 @@ export class SessionRun {
   #startedAtMs: number;
   #stepEndsMs: number[] = [];
   #pause: Promise<void> | null = null;
+  #hasFailed = false;
   #savedAtMs: number;
   #step: number;
 
@@ -70,9 +71,14 @@ export class SessionRun {
     return this.#earlierSeconds + (this.input.clock() - this.#startedAtMs) / 1000;
   }
 
-  /** Asks every trainer at once. */
-  onAll<T>(ask: (trainer: Trainer, index: number) => Promise<T>): Promise<T[]> {
-    return Promise.all(this.input.trainers.map(ask));
+  /** Asks every trainer at once. Where one fails the others read no more notes: a run that is resumed would wait for them. */
+  async onAll<T>(ask: (trainer: Trainer, index: number) => Promise<T>): Promise<T[]> {
+    try {
+      return await Promise.all(this.input.trainers.map(ask));
+    } catch (error) {
+      this.#hasFailed = true;
+      throw error;
+    }
   }
 
   /**
@@ -108,7 +114,7 @@ export class SessionRun {
     // Several trainers may come upon one pause.
     if (this.input.control.isPaused) await (this.#pause ??= this.#waitOutPause());
     if (this.#isSampled && this.#stepEndsMs.length === 0 && this.#step % drawsTold === 0) this.#stepEndsMs = [this.input.clock()];
-    return !this.input.control.isStopping;
+    return !this.input.control.isStopping && !this.#hasFailed;
   }
 
   async #waitOutPause(): Promise<void> {

@@ -47,6 +47,21 @@ describe('a private full-batch session', () => {
     expect(models[2]).toEqual(models[0]);
   });
 
+  it('lets the other trainers read no further where one has failed', async () => {
+    const base = nanoSession(nanoPlans.fullBatch(96), { trainerCount: 2, training: nanoUnits(96, 3, 1) });
+    const [first, second] = base.input.trainers;
+    const lost = new BedsideError('device/worker-died', 'device', 'The trainer is gone.', 'Resume.');
+    let reading: Promise<unknown> = Promise.resolve();
+    let checks = 1;
+    const trainers: Trainer[] = [
+      { ...first!, prepareFeatures: (...args) => (reading = first!.prepareFeatures(...args)) },
+      { ...second!, prepareFeatures: (...args) => (checks-- > 0 ? second!.prepareFeatures(...args) : Promise.reject(lost)) },
+    ];
+    await expect(runSession({ ...base.input, trainers })).rejects.toBe(lost);
+    // Three batches of its own: it gives up after one of them.
+    await expect(reading).rejects.toMatchObject({ code: 'training/stopped-early' });
+  });
+
   it('learns where noise is small', async () => {
     const { input, progress } = nanoSession(nanoPlans.fullBatch(48, { epsilon: 1e4, steps: 50 }));
     await runSession(input);
