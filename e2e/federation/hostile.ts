@@ -1,5 +1,4 @@
 /** A node that lies. It joins, and answers every instruction with one kind of badness, made from the wire format alone. */
-import { webcrypto } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toNpy } from '../../src/federation/arrays.ts';
 import { endpoints } from '../../src/federation/endpoints.ts';
@@ -9,8 +8,7 @@ import { buildReply, type Reply, type ReplyBody } from '../../src/federation/rep
 import { publicKeyPem } from '../../src/federation/signing.ts';
 import { fetchTransport } from '../../src/federation/transport.ts';
 import { utf8ToBytes } from '../../src/ground/bytes.ts';
-import { webCryptoKey } from '../../src/shell/federation-store.ts';
-import { sha256 } from './participant.ts';
+import { makeKey, sha256 } from './participant.ts';
 
 interface Spoiled {
   readonly name?: string;
@@ -74,7 +72,7 @@ export interface Hostile {
 }
 
 export async function joinHostile(origin: string, kind: Badness, coordinates: number): Promise<Hostile> {
-  const key = await webCryptoKey(await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign', 'verify']));
+  const key = await makeKey();
   const fleet = new FleetClient({ transport: fetchTransport(origin), key, clock: { nowMs: () => Date.now() }, sha256, onExchange: () => undefined });
   const publicKey = publicKeyPem(key.publicKeySpki);
   const { nodeId } = await fleet.call(endpoints.register, { publicKey });

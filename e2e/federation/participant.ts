@@ -6,7 +6,7 @@ import { endpoints } from '../../src/federation/endpoints.ts';
 import { FleetClient } from '../../src/federation/fleet-client.ts';
 import { FederationNode } from '../../src/federation/node.ts';
 import type { NodeRecord, NodeStore } from '../../src/federation/node-record.ts';
-import type { Sha256 } from '../../src/federation/signing.ts';
+import type { Sha256, SigningKey } from '../../src/federation/signing.ts';
 import type { Task } from '../../src/federation/task.ts';
 import { fetchTransport, type Fetch } from '../../src/federation/transport.ts';
 import type { RoundRequest } from '../../src/federation/update-source.ts';
@@ -40,8 +40,13 @@ export interface Participant {
   readonly traffic: { sentBytes: number; receivedBytes: number; calls: number };
 }
 
-export async function join(origin: string, task: Task, taskHash: string, update: (round: number) => Float32Array): Promise<Participant> {
-  const key = await webCryptoKey(await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign', 'verify']));
+export async function makeKey(): Promise<SigningKey> {
+  return webCryptoKey(await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign', 'verify']));
+}
+
+/** `key`: one that holds a seat, where the server wants that. */
+export async function join(origin: string, task: Task, taskHash: string, update: (round: number) => Float32Array, { key: given, send = fetch }: { readonly key?: SigningKey; readonly send?: Fetch } = {}): Promise<Participant> {
+  const key = given ?? (await makeKey());
   const sentArrays: Uint8Array[] = [];
   const requests: RoundRequest[] = [];
   const traffic = { sentBytes: 0, receivedBytes: 0, calls: 0 };
@@ -51,7 +56,7 @@ export async function join(origin: string, task: Task, taskHash: string, update:
       const { content } = decode(endpoints.pushObject.request, init.body, endpoints.pushObject.maximumRequestBytes);
       if (content[5] === 'C'.charCodeAt(0) && content[0] === 'A'.charCodeAt(0)) sentArrays.push(content.slice(content.indexOf(0) + 1));
     }
-    return fetch(url, init);
+    return send(url, init);
   };
   const fleet = new FleetClient({
     transport: fetchTransport(origin, listening),

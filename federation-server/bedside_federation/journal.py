@@ -22,7 +22,11 @@ class Journal:
         self._model_hash = ""
 
     def read(self) -> tuple[np.ndarray, list[dict]] | None:
-        """Model and history of an earlier run of this task; None where there is none."""
+        """Model and history of an earlier run of this task; None where there is none.
+
+        A round that was cut off counts as skipped: its nodes have paid for it, and the replies are gone. They would decline to train the same
+        model a second time, so the model goes on as another version, one unit in the last place away.
+        """
         try:
             kept = json.loads((self._folder / HISTORY).read_text())
             content = (self._folder / model_name(kept["model"])).read_bytes()
@@ -32,7 +36,11 @@ class Journal:
             return None
         if hashlib.sha256(content).hexdigest() != kept["model"]:
             raise ValueError(f"{self._folder} holds a model that is not the one of its history; move the folder away to begin anew.")
-        return np.load(io.BytesIO(content), allow_pickle=False), kept["rounds"]
+        model, rounds = np.load(io.BytesIO(content), allow_pickle=False), kept["rounds"]
+        if kept["begun"] is not None:
+            rounds = [*rounds, {"round": kept["begun"], "isCounted": False, "accepted": {}, "dropped": {}}]
+            model[0] = np.nextafter(model[0], np.float32(np.inf))
+        return model, rounds
 
     def write(self, state: str, model: np.ndarray, history: list[dict], server_round: int | None = None, nodes: int = 0) -> None:
         """`state`: waiting (for nodes), training (in `server_round`, asked of `nodes`) or finished."""
@@ -44,7 +52,7 @@ class Journal:
             # Beside the last one, and named by its hash: a crash between two writes leaves a pair that fits.
             self._replace(model_name(model_hash), content)
             self._replace(MODEL, content)
-        self._replace(HISTORY, json.dumps({"task": self._task_hash, "model": model_hash, "rounds": history}, indent=2).encode() + b"\n")
+        self._replace(HISTORY, json.dumps({"task": self._task_hash, "model": model_hash, "begun": server_round, "rounds": history}, indent=2).encode() + b"\n")
         status = {
             "state": state,
             "round": server_round,

@@ -21,6 +21,16 @@ def test_a_run_goes_on_from_what_it_wrote(tmp_path):
     assert np.array_equal(kept, model) and kept.dtype == np.float32 and history == [FIRST]
 
 
+def test_a_round_that_was_cut_off_is_skipped_and_its_model_is_another_version(tmp_path):
+    model = np.arange(4, dtype=np.float32)
+    Journal(tmp_path, TASK).write("training", model, [FIRST], 2, 3)
+    kept, history = Journal(tmp_path, TASK).read()
+    assert [(entry["round"], entry["isCounted"]) for entry in history] == [(1, True), (2, False)]
+    assert np.array_equal(kept[1:], model[1:]) and 0 < kept[0] <= np.finfo(np.float32).smallest_subnormal
+    # Read twice, skipped once.
+    assert len(Journal(tmp_path, TASK).read()[1]) == 2
+
+
 def test_nothing_and_another_task_are_begun_anew(tmp_path):
     assert Journal(tmp_path, TASK).read() is None
     Journal(tmp_path, TASK).write("waiting", np.zeros(4, np.float32), [FIRST])
