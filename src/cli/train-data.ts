@@ -16,7 +16,7 @@ export interface TrainData {
   /** Labels of both parts, in code-unit order. */
   readonly labels: readonly string[];
   readonly isSynthetic: boolean;
-  /** No unit lies in both parts, so that what is charged to them composes in parallel. By the split's rule always; by a `--test` file perhaps not. */
+  /** No unit lies in both parts, so that what is charged to them composes in parallel. A `--test` file may hold units that train; and a text of two persons, which is one unit where rows are, may be dealt with either. */
   readonly isDisjoint: boolean;
 }
 
@@ -63,6 +63,6 @@ export async function readTrainData(options: TrainOptions): Promise<TrainData> {
   }
   if (labels.length < 2) throw fileError('one-label', `Training needs at least 2 labels, found ${labels.length}.`, 'Choose another --label column.');
   if (split.training.length === 0 || split.heldOut.length === 0) throw fileError('too-few', `${data.notes.length} usable rows are too few to train on some and hold some out.`, 'Add rows, or give a --test file.');
-  return { split, labels, isSynthetic: data.isSynthetic, isDisjoint: options.test === null || partsAreDisjoint(split, options.unit) };
+  return { split, labels, isSynthetic: data.isSynthetic, isDisjoint: partsAreDisjoint(split, options.unit) };
 }
 

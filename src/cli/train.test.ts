@@ -129,7 +129,7 @@ describe('npm run train', () => {
     ]);
     expect(persons, persons.stderr).toMatchObject({ code: 0 });
     expect(json(persons.stdout)['released_accuracy']).toBeNull();
-    expect(persons.stderr).toContain('Some persons are in both files');
+    expect(persons.stderr).toContain('Some persons are in both parts');
     expect(readFileSync(at('both.jsonl'), 'utf8')).not.toContain('"charged-validation"');
     expect(readFileSync(join(at('both'), 'README.md'), 'utf8')).toContain('No score was charged');
     expect(json(notes.stdout)['released_accuracy']).not.toBeNull();

@@ -66,7 +66,7 @@ async function train(options: TrainOptions): Promise<void> {
   say(`${split.training.length} notes train, ${split.heldOut.length} are held out; ${labels.length} labels; ${lengths.cutNotes} notes are cut at ${maximumLength} tokens; ${engine.device}.`);
   if (isPrivate(plan)) {
     const proposal = proposePlan(facts, lengths);
-    if (!isDisjoint) say(`Some ${options.unit === 'person' ? 'persons' : 'notes'} are in both files: no score is charged, so none may leave, and the exact ones flatter.`);
+    if (!isDisjoint) say(`Some ${options.unit === 'person' ? 'persons' : 'notes'} are in both parts: no score is charged, so none may leave, and the exact ones flatter.`);
     if (proposal.isTooFewRows) say(`These are too few ${options.unit === 'person' ? 'persons' : 'notes'} for a private model to learn from (x = ${proposal.signal.toPrecision(2)}, below 2): --method sentences does as well and costs no privacy.`);
   } else if (plan.kind !== 'label-sentences') say('This run is NOT private: treat the model like the notes.');
 

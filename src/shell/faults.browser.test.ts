@@ -48,6 +48,21 @@ describe('what dies during a run', () => {
     return { id, run, runId };
   }
 
+  it('a trainer, and the encoder is another one when the run is resumed: it is refused before a step is charged', async () => {
+    const { id, run, runId } = await startedRun(60);
+    kill('trainer');
+    await run.end;
+    const database = await openDB('bedside');
+    await database.put('runs', { ...(await database.get('runs', runId)), encoderSha256: 'of another' });
+    database.close();
+    const charged = await chargedSteps(service, runId);
+    const again = listen();
+    await service.resumeRun(id, runId, again.onMessage);
+    expect(await again.end).toMatchObject({ kind: 'failed', code: 'model/other-encoder' });
+    expect(await chargedSteps(service, runId)).toBe(charged);
+    expect((await service.openProject(id)).runs[0]).toMatchObject({ state: 'interrupted' });
+  });
+
   it('a trainer: the run is interrupted with words, nothing released is uncharged, and it goes on from its checkpoint', async () => {
     const { id, run, runId } = await startedRun(60);
     kill('trainer');

@@ -11,6 +11,7 @@ import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import type { BedsideDatabase } from './database.ts';
 import { encoderReport, loadEncoder, type EncoderFacts } from './encoder.ts';
 import type { EncoderSource } from './encoder-source.ts';
+import { otherEncoder } from './model-errors.ts';
 import { EnergyMeter, RunEnergy } from './energy-meter.ts';
 import { energyReportOf, keepEnergySettings, readEnergySettings } from './energy-settings.ts';
 import { exportedModel } from './exported-model.ts';
@@ -36,15 +37,12 @@ function cannotResume(): BedsideError {
   return new BedsideError('training/not-interrupted', 'input', 'This run was not interrupted, so there is nothing to resume.', 'Start a new run.');
 }
 
-function otherEncoder(): BedsideError {
-  return new BedsideError('model/other-encoder', 'model', 'This model was trained on another encoder than the one that is loaded.', 'Put the encoder it was trained on back into models/, or train again.');
-}
-
 /** One reading of a project's notes, dealt. */
 interface RunDataset {
   readonly project: ProjectRecord;
   readonly dataset: Dataset;
   readonly split: Split;
+  readonly isDisjoint: boolean;
   readonly facts: RunFacts;
 }
 
@@ -128,7 +126,9 @@ export class Guard {
       if (isPrivate(plan)) await this.#ledger.checkAllowance(project, plan);
       await this.#planner.checkMemory(id, plan);
       const data = await this.#dataOf(project, plan);
-      return this.#begin(await createRun(this.#database, id, plan, data.facts, plannedSteps(plan, data.split.training.length)), data, onMessage, 'started');
+      // Where a unit lies in both parts, a score would not compose in parallel with the training.
+      const used = isPrivate(plan) && !data.isDisjoint ? { ...plan, validationEpsilon: null } : plan;
+      return this.#begin(await createRun(this.#database, id, used, data.facts, plannedSteps(plan, data.split.training.length)), data, onMessage, 'started');
     });
   }
 
@@ -164,7 +164,7 @@ export class Guard {
   async #dataOf(project: ProjectRecord, plan: Plan): Promise<RunDataset> {
     const dataset = await readDataset(this.#database, project.id);
     const subject = await this.#ledger.subject(project, plan, dataset);
-    return { project, dataset, split: subject.split, facts: factsOf(dataset, subject) };
+    return { project, dataset, split: subject.split, isDisjoint: subject.isDisjoint, facts: factsOf(dataset, subject) };
   }
 
   async #begin(run: RunRecord, { project, dataset, split }: RunDataset, onMessage: (message: RunMessage) => void, how: 'started' | 'resumed'): Promise<{ readonly run: GuardedRun; readonly isOver: Promise<void> }> {

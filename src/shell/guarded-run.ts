@@ -11,6 +11,7 @@ import type { Split } from '../training/split.ts';
 import type { Progress } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
+import { otherEncoder } from './model-errors.ts';
 import type { FeatureGrant } from './feature-cache.ts';
 import { featureUseOf, grantFeatures } from './feature-store.ts';
 import { createKeyStream } from './key-stream.ts';
@@ -88,8 +89,11 @@ export class GuardedRun {
 
   async #prepare(): Promise<{ encoder: EncoderFacts; data: RunData }> {
     const { dataset, split, project, crew, loadEncoder } = this.#parts;
-    const { plan } = this.#keeper.run;
+    const { plan, encoderSha256 } = this.#keeper.run;
     const encoder = await loadEncoder((progress) => this.#keeper.reportPhase('loading-model', progress));
+    // Features of another encoder mean something else: the steps that were paid for would be lost.
+    if (encoderSha256 !== undefined && encoderSha256 !== encoder.report.sha256) throw otherEncoder();
+    this.#keeper.change({ encoderSha256: encoder.report.sha256 });
     const data = await prepareRunData(dataset, split, plan, project.sentences, encoder.tokenizer, async (progress) => {
       this.#keeper.reportPhase('tokenizing', progress);
       await this.#control.whenRunning();

@@ -73,6 +73,8 @@ export interface LedgerSubject {
   readonly cohorts: readonly [CohortEvent, CohortEvent];
   readonly units: number;
   readonly trainingUnits: number;
+  /** No unit lies in both parts. Else a text of two persons does, and a score of the held-out part would cost it more than the parallel parts say. */
+  readonly isDisjoint: boolean;
   readonly classes: number;
 }
 
@@ -110,8 +112,8 @@ export class LedgerKeeper {
     const unit = plan?.unit ?? (dataset.personColumn === null ? 'row' : 'person');
     const rows = await hashedRows(this.#database, project.id, dataset, key, follower);
     const declared = declarationId === null ? declarationOf(project, rows) : { id: declarationId, before: null };
-    const { split, splitId, events, units, trainingUnits } = dealtNotes(dataset, rows, key, { unit, heldOutShare: plan?.heldOutShare ?? defaultHeldOutShare, declarationId: declared?.id ?? null, declaredBefore: declared?.before ?? null });
-    return { project, split, splitId, cohorts: events, units, trainingUnits, classes: dataset.labels.length };
+    const { split, splitId, events, units, trainingUnits, isDisjoint } = dealtNotes(dataset, rows, key, { unit, heldOutShare: plan?.heldOutShare ?? defaultHeldOutShare, declarationId: declared?.id ?? null, declaredBefore: declared?.before ?? null });
+    return { project, split, splitId, cohorts: events, units, trainingUnits, isDisjoint, classes: dataset.labels.length };
   }
 
   async budgetOf(project: ProjectRecord): Promise<BudgetReport> {

@@ -79,6 +79,8 @@ export interface RunRecord {
   readonly plan: Plan;
   /** The data as it was when the run began; absent from runs of older versions. */
   readonly facts?: RunFacts;
+  /** Of the encoder that its features are from; absent until it was loaded, and from runs of older versions. */
+  readonly encoderSha256?: string;
   readonly startedAtMs: number;
   readonly seconds: number;
   readonly stepsDone: number;

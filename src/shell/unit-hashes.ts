@@ -89,7 +89,7 @@ export function splitByHash(dataset: Pick<Dataset, 'notes'>, rows: readonly Hash
 }
 
 /** A data set dealt under one unit and one share, what the ledger calls its parts, and its units: all of them, and those of the training part. */
-export type DealtNotes = ReturnType<typeof cohortsOf> & { readonly split: Split; readonly units: number; readonly trainingUnits: number };
+export type DealtNotes = ReturnType<typeof cohortsOf> & { readonly split: Split; readonly units: number; readonly trainingUnits: number; /** No unit lies in both parts. */ readonly isDisjoint: boolean };
 
 export interface Deal {
   readonly unit: PrivacyUnit;
@@ -119,7 +119,7 @@ export function dealtNotes(dataset: Pick<Dataset, 'notes' | 'personColumn' | 'is
     const trainingUnits = countHashedUnits(training, unit);
     // Somebody may try one share after the other.
     if (known.size >= mostDeals) known.clear();
-    known.set(name, (dealt = { split, units: trainingUnits + countHashedUnits(heldOut, unit), trainingUnits, ...cohortsOf({ unit, keyId, training, heldOut, declarationId, declaredBefore, isAboutNobody: dataset.isSynthetic, personNaming: namingOf(dataset, key) }) }));
+    known.set(name, (dealt = { split, units: trainingUnits + countHashedUnits(heldOut, unit), trainingUnits, isDisjoint: countHashedUnits([...training, ...heldOut], unit) === trainingUnits + countHashedUnits(heldOut, unit), ...cohortsOf({ unit, keyId, training, heldOut, declarationId, declaredBefore, isAboutNobody: dataset.isSynthetic, personNaming: namingOf(dataset, key) }) }));
   }
   return dealt;
 }

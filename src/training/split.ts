@@ -10,7 +10,8 @@ export type HeldOutRule = (kind: 'row' | 'person', id: string, index: number) =>
 
 /**
  * Sets the held-out part aside by the keyed hash of the person, or of the row's text where there is no person, before anything is looked at.
- * A person's notes never straddle the parts, whatever the unit of privacy; the same text always falls on the same side. No stratification, no second deal.
+ * A person's notes never straddle the parts, whatever the unit of privacy; a text may, that two persons have in common. Rows that name nobody fall by their
+ * text. No stratification, no second deal.
  */
 export function splitNotes(notes: readonly Note[], isHeldOut: HeldOutRule): Split {
   const training: Note[] = [];

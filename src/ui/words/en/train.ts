@@ -127,7 +127,7 @@ export const train = {
       'label-sentences': 'Compares each note with your label sentences. Nothing is trained.',
     },
     unit: { row: 'Each note is protected on its own.', person: 'Each person is protected: all their notes count as one.' },
-    facts: { epsilon: 'Privacy', epsilonValue: (epsilon: number, delta: number) => `ε ${f.epsilon(epsilon)}, δ ${f.delta(delta)}`, none: 'none', free: 'costs none', length: 'Reads of a note', lengthValue: (tokens: number) => `the first ${f.count(tokens)} word pieces`, heldOut: 'Held out', score: 'Score that may leave', scoreOn: (epsilon: number) => `charged, ε ${f.epsilon(epsilon)} of the held-out part`, scoreNone: 'none: the held-out part has no budget left', scoreOff: 'none', unit: 'Protects', unitValue: { row: 'each note', person: 'each person' } },
+    facts: { epsilon: 'Privacy', epsilonValue: (epsilon: number, delta: number) => `ε ${f.epsilon(epsilon)}, δ ${f.delta(delta)}`, none: 'none', free: 'costs none', length: 'Reads of a note', lengthValue: (tokens: number) => `the first ${f.count(tokens)} word pieces`, heldOut: 'Held out', score: 'Score that may leave', scoreOn: (epsilon: number) => `charged, ε ${f.epsilon(epsilon)} of the held-out part`, scoreNone: 'none: the held-out part has no budget left, or notes of it also train', scoreOff: 'none', unit: 'Protects', unitValue: { row: 'each note', person: 'each person' } },
     groups: { promise: 'Privacy', training: 'Training', adapters: 'Adapters', reading: 'Reading and chance' },
     fields: {
       epsilon: 'Target ε of this run', delta: 'δ', unit: 'Unit of privacy', validation: 'Charge a score that may leave with the model', validationEpsilon: 'ε of that score',

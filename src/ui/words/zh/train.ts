@@ -127,7 +127,7 @@ export const train: Words['train'] = {
       'label-sentences': '将每份病历与您的标签描述比较。不训练任何内容。',
     },
     unit: { row: '每份病历单独受到保护。', person: '每个人受到保护：其所有病历算作一份。' },
-    facts: { epsilon: '隐私', epsilonValue: (epsilon, delta) => `ε ${f.epsilon(epsilon)}，δ ${f.delta(delta)}`, none: '无', free: '不消耗', length: '每份读取', lengthValue: (tokens) => `前 ${f.count(tokens)} 个词片`, heldOut: '留出', score: '可带出的分数', scoreOn: (epsilon) => `已记账，留出部分 ε ${f.epsilon(epsilon)}`, scoreNone: '无：留出部分已无预算', scoreOff: '无', unit: '保护对象', unitValue: { row: '每份病历', person: '每个人' } },
+    facts: { epsilon: '隐私', epsilonValue: (epsilon, delta) => `ε ${f.epsilon(epsilon)}，δ ${f.delta(delta)}`, none: '无', free: '不消耗', length: '每份读取', lengthValue: (tokens) => `前 ${f.count(tokens)} 个词片`, heldOut: '留出', score: '可带出的分数', scoreOn: (epsilon) => `已记账，留出部分 ε ${f.epsilon(epsilon)}`, scoreNone: '无：留出部分已无预算，或其中有病历也用于训练', scoreOff: '无', unit: '保护对象', unitValue: { row: '每份病历', person: '每个人' } },
     groups: { promise: '隐私', training: '训练', adapters: '适配器', reading: '读取与随机' },
     fields: {
       epsilon: '本次运行的目标 ε', delta: 'δ', unit: '隐私单位', validation: '为可随模型带出的分数记账', validationEpsilon: '该分数的 ε',
