@@ -24,6 +24,7 @@ import { completeTask, costSentence, type CompleteTask } from './task-draft.ts';
 const root = join(import.meta.dirname, '..', '..');
 const dist = join(root, 'dist');
 const COMPLETED = 'finished:completed';
+const MOST_RUNS = 4;
 
 await runCommand(usage, async () => {
   const options = readOptions(process.argv.slice(2));
@@ -101,7 +102,7 @@ async function serve(options: Options, complete: CompleteTask, bin: string): Pro
     supervised = 'failed';
     say(`The SuperLink ended by itself. What it said is in ${folder.log}. Stop with Ctrl+C and start again: it goes on from the last model.`);
   });
-  const status = await superlink.run({
+  const status = await runToTheEnd(superlink, stop, {
     task: taskPath, out: folder.out, initial, resume: true, 'min-nodes': options.minClients, 'min-replies': options.minReplies, trim: options.trim,
     'server-rate': options.serverRate ?? complete.serverRate, 'timeout-s': options.timeoutSeconds,
   });
@@ -110,6 +111,16 @@ async function serve(options: Options, complete: CompleteTask, bin: string): Pro
   say(status === COMPLETED
     ? `All rounds are done. The model is ${join(folder.out, 'model.npy')}; participants can fetch it until you stop with Ctrl+C.`
     : `The run did not end well (${status || 'no status'}). What it said is in ${folder.log}. Stop with Ctrl+C and start again: it goes on from the last model.`);
+}
+
+/** A run that is cut off goes on as a new one, from what the ServerApp wrote last. Resolves to the status of the last. */
+async function runToTheEnd(superlink: SuperLink, stop: Stopper, settings: Parameters<SuperLink['run']>[0]): Promise<string> {
+  let status = await superlink.run(settings);
+  for (let tries = 1; tries < MOST_RUNS && status !== COMPLETED && !stop.isStopping(); tries++) {
+    say(`The run was cut off (${status || 'no status'}); it goes on from the last model.`);
+    status = await superlink.run(settings);
+  }
+  return status;
 }
 
 interface Stopper {

@@ -11,6 +11,9 @@ const LIST_TRIES = 300;
 /** What is kept of the output, to be shown where something fails. */
 const LOG_CHUNKS = 400;
 const ANSWER_CHUNKS = 100;
+/** Times that a SuperLink which ended by itself is started again. */
+const MOST_RESTARTS = 5;
+const RESTART_MS = 1000;
 
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -26,7 +29,7 @@ export function freePort(): Promise<number> {
 export interface SuperLink {
   readonly port: number;
   readonly origin: string;
-  /** Ends when the SuperLink does. */
+  /** Resolves once the SuperLink has ended for good. */
   readonly ended: Promise<number | null>;
   /** Runs the ServerApp to its end; resolves to flwr's status of the run, `finished:completed` where all went well. */
   run(settings: Readonly<Record<string, string | number | boolean>>): Promise<string>;
@@ -57,12 +60,23 @@ export async function startSuperLink(bin: string, folder: string, onOutput: (tex
   const start = (command: string, args: readonly string[], onAnswer: (text: string) => unknown): Child =>
     startChild(join(bin, command), args, { cwd: folder, environment, onOutput: heard, onAnswer });
 
-  const superlink = start('flower-superlink', ['--insecure', '--host', '127.0.0.1', '--port', String(port), '--database', join(folder, 'link.db'), '--disable-runtime-dependency-installation'], () => undefined);
+  const launch = (): Child => start('flower-superlink', ['--insecure', '--host', '127.0.0.1', '--port', String(port), '--database', join(folder, 'link.db'), '--disable-runtime-dependency-installation'], () => undefined);
+  let superlink = launch();
   const origin = `http://127.0.0.1:${port}`;
   const log = (): string => chunks.join('');
   await untilHealthy(origin, superlink, log);
-  const running = new Set<Child>();
   let isStopping = false;
+  /** On the same port and database: nodes and their messages are kept, and a ServerApp that is running finds it again. */
+  const ended = (async (): Promise<number | null> => {
+    for (let restarts = 0; ; restarts++) {
+      const code = await superlink.ended;
+      if (!isStopping && restarts < MOST_RESTARTS) await sleep(RESTART_MS);
+      if (isStopping || restarts >= MOST_RESTARTS) return code;
+      heard(`The SuperLink ended by itself (${code ?? 'by a signal'}); starting it again.\n`);
+      superlink = launch();
+    }
+  })();
+  const running = new Set<Child>();
   const ran = async (command: string, args: readonly string[]): Promise<string> => {
     const answer: string[] = [];
     // What is asked for stands at the beginning; a stream of days is not kept.
@@ -80,7 +94,7 @@ export async function startSuperLink(bin: string, folder: string, onOutput: (tex
   return {
     port,
     origin,
-    ended: superlink.ended,
+    ended,
     async run(settings) {
       const said = await ran('flwr', ['run', app, 'local', '--stream', '-c', configText({ ...settings, 'owner-pid': process.pid })]);
       const runId = /Successfully started run (\d+)/.exec(said)?.[1];
@@ -98,6 +112,7 @@ export async function startSuperLink(bin: string, folder: string, onOutput: (tex
       isStopping = true;
       await Promise.all([...running].map((child) => child.stop()));
       await superlink.stop();
+      await ended;
     },
   };
 }
