@@ -157,30 +157,35 @@ export class Ledger {
    * An allowance is taken up unless one that is held covers the same units and has as much left: what was given twice would else be lost.
    */
   merge(events: readonly LedgerEvent[]): Promise<void> {
-    return this.#inTurn(() =>
-      this.#write(() => {
-        if (!this.#isChainIntact) throw ledgerBroken();
-        const seen = new Set<string>();
-        const incoming = events.map((event) => {
-          if (event.kind === 'charge') return { ...event, isFromFile: true as const };
-          if (event.kind !== 'cohort') return event;
-          const isHeardByAll = this.#state.cohortIds.every((id) => seen.has(id));
-          seen.add(event.cohortId);
-          return event.isDeclaredDisjoint && (!isHeardByAll || event.declaredBefore !== undefined) ? { ...event, isDeclaredDisjoint: false } : event;
-        });
-        for (const event of incoming) {
-          const known = this.#state.event(event.id);
-          if (known && comparable(known) !== comparable(event)) throw importConflict(event.id);
-        }
-        this.#check(this.#unknown(incoming));
-        const news = withoutKnownLimits(this.#state, incoming).flatMap((event) => (event.kind === 'cohort' && this.#state.event(event.id) ? (newHashesOf(this.#state, event) ?? []) : [event]));
-        const fresh = this.#unknown(news);
-        this.#check(fresh);
-        if (!fresh.some(({ kind }) => kind === 'allowance')) return fresh;
-        const state = this.preview(fresh.filter(({ kind }) => kind !== 'allowance'));
-        return fresh.filter((event) => event.kind !== 'allowance' || !state.holdsAsMuchAs(event));
-      }),
-    );
+    return this.#inTurn(() => this.#write(() => this.#merged(events)));
+  }
+
+  /** The ledger as `merge` would leave it; nothing is written. @throws as `merge` does. */
+  previewMerge(events: readonly LedgerEvent[]): LedgerState {
+    return this.preview(this.#merged(events));
+  }
+
+  #merged(events: readonly LedgerEvent[]): readonly LedgerEvent[] {
+    if (!this.#isChainIntact) throw ledgerBroken();
+    const seen = new Set<string>();
+    const incoming = events.map((event) => {
+      if (event.kind === 'charge') return { ...event, isFromFile: true as const };
+      if (event.kind !== 'cohort') return event;
+      const isHeardByAll = this.#state.cohortIds.every((id) => seen.has(id));
+      seen.add(event.cohortId);
+      return event.isDeclaredDisjoint && (!isHeardByAll || event.declaredBefore !== undefined) ? { ...event, isDeclaredDisjoint: false } : event;
+    });
+    for (const event of incoming) {
+      const known = this.#state.event(event.id);
+      if (known && comparable(known) !== comparable(event)) throw importConflict(event.id);
+    }
+    this.#check(this.#unknown(incoming));
+    const news = withoutKnownLimits(this.#state, incoming).flatMap((event) => (event.kind === 'cohort' && this.#state.event(event.id) ? (newHashesOf(this.#state, event) ?? []) : [event]));
+    const fresh = this.#unknown(news);
+    this.#check(fresh);
+    if (!fresh.some(({ kind }) => kind === 'allowance')) return fresh;
+    const state = this.preview(fresh.filter(({ kind }) => kind !== 'allowance'));
+    return fresh.filter((event) => event.kind !== 'allowance' || !state.holdsAsMuchAs(event));
   }
 
   #decided(events: EventsToAppend): readonly LedgerEvent[] {

@@ -328,7 +328,8 @@ export interface BedsideService {
   shareable(id: string): Promise<Shareable | null>;
   /** The project as a file. `epsilon` of the budget goes along and is lost here before the file is made; 0 unless given. */
   exportProject(id: string, epsilon?: number): Promise<Blob>;
-  importProject(file: Blob): Promise<ProjectSummary>;
+  /** Rejects with `project/exhausts-others` where what the file says was spent would bring a data set of this device past its limit, unless it may. */
+  importProject(file: Blob, mayExhaust?: boolean): Promise<ProjectSummary>;
 
   /** Parses in a worker; rejects on a file that is no table. */
   readFile(file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<ProjectSummary>;

@@ -178,7 +178,7 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     },
     shareable: (id) => guard((remote) => remote.shareable(id)),
     exportProject: (id, epsilon = 0) => guard((remote) => remote.exportProject(id, epsilon)),
-    importProject: async (file) => summaryById(await guard((remote) => remote.importProject(file))),
+    importProject: async (file, mayExhaust) => summaryById(await guard((remote) => remote.importProject(file, mayExhaust))),
 
     readFile: async (file, onProgress, signal) => {
       const id = await orCancelled(signal, table((remote) => remote.readFile(file, proxy(onProgress))), () => void table((remote) => remote.cancelRead()));

@@ -47,7 +47,7 @@ export interface GuardService extends Living {
   /** What of the budget could go along with a copy; null where no columns are confirmed. */
   shareable(id: string): Promise<Shareable | null>;
   exportProject(id: string, epsilon: number): Promise<Blob>;
-  importProject(file: Blob): Promise<string>;
+  importProject(file: Blob, mayExhaust?: boolean): Promise<string>;
 
   ledger(): ReturnType<BedsideService['ledger']>;
   eraseLedger(): Promise<void>;

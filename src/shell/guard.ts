@@ -263,8 +263,8 @@ export class Guard {
     this.#planner.forget(id);
   }
 
-  importProject(file: Blob): Promise<string> {
-    return importProject(this.#database, this.#ledger, file);
+  importProject(file: Blob, mayExhaust = false): Promise<string> {
+    return importProject(this.#database, this.#ledger, file, mayExhaust);
   }
 
   ledger(): ReturnType<LedgerKeeper['entries']> {

@@ -2,7 +2,9 @@ import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { checkNonNegative } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { roundUp } from '../ground/rounding.ts';
+import { isWithin, type Balance } from '../privacy/balance.ts';
 import type { LedgerEvent } from '../privacy/events.ts';
+import type { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
@@ -95,11 +97,31 @@ function ofRowsAtHand(event: LedgerEvent): LedgerEvent {
   return event.kind === 'cohort' && event.isAboutNobody === true && (event.rowHashes ?? []).length > 0 ? event : ofSomebody(event);
 }
 
+/** Opening is asked for once more: what a file says was spent counts for good, and it may be damaged, or somebody's who means no good. */
+function exhaustsOthers(count: number, epsilonAfter: number, epsilonLimit: number): BedsideError {
+  const values = { count, after: roundUp(epsilonAfter, 3), limit: roundUp(epsilonLimit, 3) };
+  return new BedsideError('project/exhausts-others', 'budget', `By what this file says was spent, ${count === 1 ? 'a data set' : `${count} data sets`} of this device would be past the limit: epsilon ${values.after} of ${values.limit} at worst. Nothing was opened.`, 'Open it only if you trust where it came from: what is taken in counts for good, and only erasing the whole ledger undoes it.', values);
+}
+
+/** Of the data sets that are within their limits here, those that would not be any more. */
+function exhaustedBy(ledger: Ledger, events: readonly LedgerEvent[]): readonly Balance[] {
+  return ledger.bounds.tightly(() => {
+    const [now, then] = [ledger.preview([]), ledger.previewMerge(events)];
+    const isOver = ({ epsilonSpent, epsilonLimit }: Balance) => !isWithin(epsilonSpent, epsilonLimit);
+    const splits = new Set(now.cohortIds.flatMap((id) => now.splitOf(id) ?? []));
+    return [...splits].flatMap((id) => {
+      const [before, after] = [now.balance(id), then.balance(id)];
+      return before && after && !isOver(before) && isOver(after) ? [after] : [];
+    });
+  });
+}
+
 /**
  * Takes a project in under new ids. The ledger comes first: if saving fails afterwards, more is counted as spent, never less.
  * Row hashes are computed anew under this installation's key, and events merge by id.
+ * @throws project/exhausts-others, taking nothing in, where a data set of this device would be past its limit and `mayExhaust` does not say that it may.
  */
-export async function importProject(database: BedsideDatabase, ledger: LedgerKeeper, file: Blob): Promise<string> {
+export async function importProject(database: BedsideDatabase, ledger: LedgerKeeper, file: Blob, mayExhaust = false): Promise<string> {
   const { project, table, runs, models, results, ledger: shared } = readProjectFile(await unzip(file));
   const dataset = datasetOf(table, project.columnRoles);
   if (dataset) {
@@ -107,7 +129,13 @@ export async function importProject(database: BedsideDatabase, ledger: LedgerKee
     const held = await ledger.ledger();
     const known = held.preview([]);
     const events = eventsOfShare(shared, await hashesOfNotes(dataset, key), keyIdOf(key), namingOf(dataset, key), (id) => known.event(id) !== undefined);
-    await held.merge(events.map(dataset.isSynthetic ? ofRowsAtHand : ofSomebody));
+    const incoming = events.map(dataset.isSynthetic ? ofRowsAtHand : ofSomebody);
+    if (!mayExhaust) {
+      const exhausted = exhaustedBy(held, incoming);
+      const [worst] = [...exhausted].sort((a, b) => b.epsilonSpent - a.epsilonSpent);
+      if (worst) throw exhaustsOthers(exhausted.length, worst.epsilonSpent, worst.epsilonLimit);
+    }
+    await held.merge(incoming);
   }
   const now = Date.now();
   const { name, fileName, isSynthetic, columnRoles, sentences, epsilonLimit, runsStarted } = project;

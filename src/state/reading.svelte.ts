@@ -31,8 +31,8 @@ export class ReadingState {
     return this.#run('', () => this.#service.openSample());
   }
 
-  importProject(file: File): Promise<ProjectSummary | null> {
-    return this.#run(file.name, () => this.#service.importProject(file));
+  importProject(file: File, mayExhaust = false): Promise<ProjectSummary | null> {
+    return this.#run(file.name, () => this.#service.importProject(file, mayExhaust));
   }
 
   cancel(): void {

@@ -39,6 +39,7 @@ export const start = {
     title: 'Saved on this device',
     hint: 'Only this browser can open them.',
     importIt: 'Open a project file',
+    importAnyway: 'Open it all the same',
     imported: (name: string) => `${name} opened from its file. What it spent counts here too.`,
     importedShare: (epsilon: number) => `It brought ε ${f.epsilonLeft(epsilon)} of the privacy budget with it.`,
     importedNothing: 'It brought no privacy budget with it: it can be used, and not trained privately here.',

@@ -40,6 +40,7 @@ export const start: Words['start'] = {
     title: '已保存在本设备',
     hint: '仅此浏览器可打开。',
     importIt: '打开项目文件',
+    importAnyway: '仍要打开',
     imported: (name) => `已从文件打开 ${name}。它已用的隐私在这里同样计入。`,
     importedShare: (epsilon) => `它带来了 ε ${f.epsilonLeft(epsilon)} 的隐私预算。`,
     importedNothing: '它没有带来隐私预算：可以使用，但不能在这里私密训练。',
