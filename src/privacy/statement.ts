@@ -1,7 +1,6 @@
 import { checkInteger, checkNonNegative, checkPositive } from '../ground/check.ts';
 import { composedEpsilon, type Charge, type ComposedEpsilon } from './composition.ts';
 import type { DataPart, PrivacyUnit } from './events.ts';
-import { gaussianEpsilon } from './gaussian.ts';
 import { samplerDelta } from './noise.ts';
 import { pldEpsilon, type PldEpsilon } from './pld/pld.ts';
 import { defaultOrders } from './rdp.ts';
@@ -72,22 +71,11 @@ export function guessingBound(epsilon: number): number {
 }
 
 /**
- * Epsilon where a neighbouring data set holds another unit in place of one, instead of nothing.
- * Full batch: the sensitivity doubles, exactly. With Poisson sampling a replacement is two steps, out and in: (2 epsilon(d), (1 + e^epsilon(d)) d)
- * for any d (Dwork & Roth 2014, section 2.3, in its approximate form), here the largest d on a grid that stays within delta; or the doubled Gaussian
- * without the sampling, if that is less.
+ * Epsilon where a neighbouring data set holds another unit in place of one, instead of nothing. Full batch: the sensitivity doubles, exactly. With Poisson
+ * samples: the dominating pair of `pld/gaussian-lines.ts`, or the doubled Gaussian without the sampling, if that is less.
  */
 export function replaceOneEpsilon(charges: readonly Charge[], delta: number): number {
-  const composed = composedEpsilon(charges, delta);
-  if (composed.mu !== null) return gaussianEpsilon(2 * composed.mu, delta);
-  const unsampled = composedEpsilon(charges.map(({ mechanism, count }) => ({ mechanism: { kind: 'gaussian', noiseMultiplier: mechanism.noiseMultiplier }, count })), delta);
-  const bound = unsampled.mu === null ? Infinity : gaussianEpsilon(2 * unsampled.mu, delta);
-  for (let inner = delta / 2; inner > 1e-300; inner /= 1.05) {
-    const { epsilon } = composedEpsilon(charges, inner);
-    if (2 * epsilon >= bound) return bound;
-    if (inner * (1 + Math.exp(epsilon)) <= delta) return 2 * epsilon;
-  }
-  return bound;
+  return pldEpsilon(charges, delta, { adjacency: 'replace-one' }).epsilon;
 }
 
 /** The statement of a private run. Epsilon is computed from the charges, never passed in. */
