@@ -121,6 +121,23 @@ describe('group reports', () => {
     expect(report.classes[0]!.demographicParityDifference.value).toBeNull();
   });
 
+  test('columns side by side share the confidence: the widest gap of many is not more than chance by being looked for', () => {
+    const rows = [...rowsOf('a', [[1, 1, 27], [1, 0, 3]]), ...rowsOf('b', [[1, 1, 20], [1, 0, 10]])];
+    const [truth, predicted] = [rows.map((row) => row.truth), rows.map((row) => row.predicted)];
+    const sex = { column: 'sex', values: rows.map((row) => row.group) };
+    // At 95 % the interval leaves 0 out; shared among one pair and the ten of five wards it holds 0.
+    const alone = groupReports(truth, predicted, ['no', 'yes'], [sex])[0]!.accuracyGap;
+    expect(alone.comparisons).toBe(1);
+    expect(alone.low!).toBeGreaterThan(0);
+    const five = { column: 'ward', values: rows.map((_, row) => `w${row % 5}`) };
+    const beside = groupReports(truth, predicted, ['no', 'yes'], [sex, five]);
+    expect(beside.map(({ accuracyGap }) => accuracyGap.comparisons)).toEqual([11, 11]);
+    expect(beside[0]!.accuracyGap.value).toBe(alone.value);
+    expect(beside[0]!.accuracyGap.low!).toBeLessThan(0);
+    expect(beside[0]!.classes[1]!.demographicParityDifference.comparisons).toBe(11);
+    expect(hideForExport(beside[0]!).accuracyGap).toEqual(beside[0]!.accuracyGap);
+  });
+
   test('equal rates: a gap of 0 whose interval holds 0', () => {
     const gap = reportOf([...rowsOf('a', [[1, 1, 10], [0, 0, 10]]), ...rowsOf('b', [[1, 1, 10], [0, 0, 10]])]).accuracyGap;
     expect(gap.value).toBe(0);

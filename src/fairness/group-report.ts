@@ -19,6 +19,8 @@ export interface GroupGap {
   readonly high: number | null;
   readonly method: 'newcombe' | 'bootstrap';
   readonly between: readonly [string, string] | null;
+  /** Pairs that could have been the widest, among which the interval's confidence is shared; absent from reports of earlier versions, which counted those of the one column. */
+  readonly comparisons?: number;
 }
 
 export interface ClassFairness {

@@ -31,7 +31,7 @@ function gapAmong(rates: readonly GroupRate[], comparisons: number): GroupGap {
   // All equal: any two groups are the pair.
   const other = least === most ? defined.find((one) => one !== most)! : least;
   const { difference, low, high } = newcombeInterval(most.hits, most.total, other.hits, other.total, 1 - 0.05 / comparisons);
-  return { value: difference, low, high, method: 'newcombe', between: [most.group, other.group] };
+  return { value: difference, low, high, method: 'newcombe', between: [most.group, other.group], comparisons };
 }
 
 function pairs(rates: readonly GroupRate[]): number {
@@ -39,26 +39,46 @@ function pairs(rates: readonly GroupRate[]): number {
   return (defined * (defined - 1)) / 2;
 }
 
-function differenceGap(rates: readonly GroupRate[]): GroupGap {
-  return gapAmong(rates, Math.max(1, pairs(rates)));
+function differenceGap(rates: readonly GroupRate[], atLeast = 1): GroupGap {
+  return gapAmong(rates, Math.max(atLeast, pairs(rates)));
 }
 
-function equalizedOddsGap(truePositiveRates: readonly GroupRate[], falsePositiveRates: readonly GroupRate[]): GroupGap {
-  const comparisons = Math.max(1, pairs(truePositiveRates) + pairs(falsePositiveRates));
+function equalizedOddsGap(truePositiveRates: readonly GroupRate[], falsePositiveRates: readonly GroupRate[], atLeast = 1): GroupGap {
+  const comparisons = Math.max(atLeast, pairs(truePositiveRates) + pairs(falsePositiveRates));
   const truePositive = gapAmong(truePositiveRates, comparisons);
   const falsePositive = gapAmong(falsePositiveRates, comparisons);
   if (truePositive.value === null || falsePositive.value === null) return noGap;
   return truePositive.value >= falsePositive.value ? truePositive : falsePositive;
 }
 
+/** Pairs compared elsewhere too, from which a gap was chosen: at least so many share its confidence. */
+interface ClassComparisons {
+  readonly selection?: number | undefined;
+  readonly odds?: number | undefined;
+}
+
 /** A class's fairness from its rates; the gaps are those between the rates that are shown. */
-export function classFairness(label: string, rates: Pick<ClassFairness, 'selectionRate' | 'truePositiveRate' | 'falsePositiveRate'>): ClassFairness {
-  return { label, ...rates, demographicParityDifference: differenceGap(rates.selectionRate), equalizedOddsDifference: equalizedOddsGap(rates.truePositiveRate, rates.falsePositiveRate) };
+export function classFairness(label: string, rates: Pick<ClassFairness, 'selectionRate' | 'truePositiveRate' | 'falsePositiveRate'>, { selection, odds }: ClassComparisons = {}): ClassFairness {
+  return { label, ...rates, demographicParityDifference: differenceGap(rates.selectionRate, selection), equalizedOddsDifference: equalizedOddsGap(rates.truePositiveRate, rates.falsePositiveRate, odds) };
 }
 
 /** A column's report from its rates and classes; the accuracy gap is that between the accuracies that are shown. */
-export function columnReport(column: string, accuracy: readonly GroupRate[], classes: readonly ClassFairness[]): GroupReport {
-  return { column, accuracy, accuracyGap: differenceGap(accuracy), classes };
+export function columnReport(column: string, accuracy: readonly GroupRate[], classes: readonly ClassFairness[], comparisons?: number): GroupReport {
+  return { column, accuracy, accuracyGap: differenceGap(accuracy, comparisons), classes };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, value) => all + value, 0);
+}
+
+/** The gaps of several columns stand side by side and the widest is looked at first: they share their confidence over all columns. */
+function shareAmongColumns(reports: readonly GroupReport[]): GroupReport[] {
+  if (reports.length < 2) return [...reports];
+  const accuracy = sum(reports.map((report) => pairs(report.accuracy)));
+  return reports.map((report) => columnReport(report.column, report.accuracy, report.classes.map((own, index) => classFairness(own.label, own, {
+    selection: sum(reports.map(({ classes }) => pairs(classes[index]!.selectionRate))),
+    odds: sum(reports.map(({ classes }) => pairs(classes[index]!.truePositiveRate) + pairs(classes[index]!.falsePositiveRate))),
+  })), accuracy));
 }
 
 function ratesOfClass(label: string, groups: readonly GroupCounts[]): ClassFairness {
@@ -77,7 +97,7 @@ export interface GroupColumn {
 
 /**
  * Accuracy, and for each class against the rest selection, true-positive and false-positive rate, by group, with Wilson
- * 95 % intervals and the widest gaps with Newcombe's. Undefined rates (0 / 0) are null; groups below ten rows, and true-
+ * 95 % intervals and the widest gaps with Newcombe's, at a confidence shared by all pairs of all columns. Undefined rates (0 / 0) are null; groups below ten rows, and true-
  * (false-) positive rates over fewer than five rows, are suppressed: null, their hits and total given as 0.
  * Exact, and so for the owner's eyes; `hideForExport` before it leaves.
  * @param trueIndex label of each row as index into `labels`; `predictedIndex` likewise
@@ -86,10 +106,10 @@ export function groupReports(trueIndex: ArrayLike<number>, predictedIndex: Array
   const truth = Array.from(trueIndex);
   const predicted = Array.from(predictedIndex);
   const isCorrect = truth.map((label, row) => label === predicted[row]);
-  return columns.map(({ column, values }) => {
+  return shareAmongColumns(columns.map(({ column, values }) => {
     const correct = countGroups(truth.map(() => true), isCorrect, values);
     const accuracy = correct.map((own) => rate(own.group, own.count, own.truePositives, own.count, smallestGroup));
     const classes = labels.map((label, index) => ratesOfClass(label, countGroups(truth.map((one) => one === index), predicted.map((one) => one === index), values)));
     return columnReport(column, accuracy, classes);
-  });
+  }));
 }

@@ -34,6 +34,6 @@ export function hideForExport(report: GroupReport): GroupReport {
     selectionRate: hide(one.selectionRate, small, small),
     truePositiveRate: hide(one.truePositiveRate, hidden, small),
     falsePositiveRate: hide(one.falsePositiveRate, hidden, small),
-  }));
-  return columnReport(report.column, hide(report.accuracy, hidden, small), classes);
+  }, { selection: one.demographicParityDifference.comparisons, odds: one.equalizedOddsDifference.comparisons }));
+  return columnReport(report.column, hide(report.accuracy, hidden, small), classes, report.accuracyGap.comparisons);
 }

@@ -29,9 +29,9 @@ function score(index: number): ClassScore {
 
 const rate = (group: string, hits: number, total: number, count = total): GroupRate => {
   const { value, low, high } = proportion(hits, total);
-  return { group, count, total, hits, value, low, high, isSuppressed: count < 10 };
+  return { group, count, total, hits, value, low, high, isSuppressed: count < 10 || (total > 0 && total < 5) };
 };
-const gap = (value: number | null, low: number | null, high: number | null, between: readonly [string, string] | null): GroupGap => ({ value, low, high, method: 'newcombe', between });
+const gap = (value: number | null, low: number | null, high: number | null, between: readonly [string, string] | null): GroupGap => ({ value, low, high, method: 'newcombe', between, comparisons: 8 });
 
 function group(column: string, rows: readonly (readonly [name: string, hits: number, total: number])[], difference: GroupGap): GroupReport {
   const accuracy = rows.map(([name, hits, total]) => rate(name, hits, total));
