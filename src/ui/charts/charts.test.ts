@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { placeLabels } from './label-layout.ts';
-import { linear, longestWordWidth, path, stepTicks, textWidth, ticksTo } from './scale.ts';
+import { linear, longestWordWidth, matrixShade, path, stepTicks, textWidth, tickStep, ticksTo } from './scale.ts';
 
 it('ticks are round and reach the maximum', () => {
   expect(ticksTo(4, 4)).toEqual([0, 1, 2, 3, 4]);
@@ -41,4 +41,16 @@ it('scales map ends to ends and survive an empty span', () => {
   expect(linear(0, 4, 10, 110)(2)).toBe(60);
   expect(linear(1, 1, 0, 100)(1)).toBe(0);
   expect(path([[0, 1], [2.04, 3]])).toBe('M0.0 1.0L2.0 3.0');
+});
+
+it('numbers on an axis leave room for each other', () => {
+  expect(tickStep(20, 18, 18)).toBe(1);
+  expect(tickStep(20, 17, 18)).toBe(2);
+  expect(tickStep(200, 2, 18)).toBe(10);
+  // Nothing fits: the last one alone.
+  expect(tickStep(3, 1, 18)).toBe(3);
+});
+
+it('a shade grows with the share, and a rare mix-up is not lost', () => {
+  expect([0, 0.01, 0.25, 1].map(matrixShade)).toEqual([0, 10, 48, 95]);
 });

@@ -39,3 +39,17 @@ export function longestWordWidth(text: string, size = 13): number {
 export function path(points: readonly (readonly [x: number, y: number])[]): string {
   return points.map(([x, y], index) => `${index === 0 ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
 }
+
+/** Strength, in percent, of a cell's shade for the share of its row: the square root, so that rare mix-ups can be seen. */
+export function matrixShade(share: number): number {
+  return Math.round(Math.sqrt(share) * 95);
+}
+
+/** Every how many of `count` items, each `pitch` pixels wide, one can carry a number that takes `room` pixels: 1, 2, 5, 10, ... */
+export function tickStep(count: number, pitch: number, room: number): number {
+  for (let power = 1; power < count; power *= 10) {
+    const step = [1, 2, 5].map((factor) => factor * power).find((candidate) => candidate * pitch >= room);
+    if (step !== undefined) return step;
+  }
+  return Math.max(1, count);
+}
