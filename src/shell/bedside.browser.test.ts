@@ -98,6 +98,7 @@ describe('the service, over real workers and the nano model', () => {
     const spent = (await service.budget(id)).epsilonSpent;
     const file = await service.exportProject(id);
     const again = await service.importProject(file);
+    expect((await service.openProject(again.id)).runs.map(({ isFromFile }) => isFromFile)).toEqual([true]);
     expect((await service.budget(again.id)).epsilonSpent).toBeCloseTo(spent, 9);
 
     // Erased, this browser is another installation: new key, empty ledger.

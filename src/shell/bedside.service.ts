@@ -247,6 +247,8 @@ export interface RunSummary {
   readonly accuracy: Proportion | null;
   readonly macroF1: number | null;
   readonly hasModel: boolean;
+  /** It came with a project file, and was measured on other held-out notes than a run that is made here. */
+  readonly isFromFile?: boolean;
   /** For an interrupted run: epsilon that charging again the step that was cut off adds; 0 where nothing is charged again. */
   readonly resumeEpsilon?: number | null;
 }

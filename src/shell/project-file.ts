@@ -152,7 +152,7 @@ export async function importProject(database: BedsideDatabase, ledger: LedgerKee
       transaction.objectStore('projects').add(record),
       transaction.objectStore('tables').add({ projectId: record.id, table }),
       ...(dataset ? [transaction.objectStore('datasets').add({ projectId: record.id, dataset })] : []),
-      ...runs.map((run): Promise<unknown> => runStore.add({ ...run, id: newId.get(run.id)!, projectId: record.id } satisfies RunRecord)),
+      ...runs.map((run): Promise<unknown> => runStore.add({ ...run, id: newId.get(run.id)!, projectId: record.id, isFromFile: true } satisfies RunRecord)),
       ...models.flatMap((model) => (newId.has(model.runId) ? [transaction.objectStore('models').add({ ...model, runId: newId.get(model.runId)!, projectId: record.id })] : [])),
       ...results.flatMap((result) => {
         const runId = newId.get(result.runId);

@@ -30,7 +30,7 @@ export function viewOfDataset(dataset: Dataset): DatasetView {
 
 export function summaryOfRun(run: RunRecord): RunSummary {
   const { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1 } = run;
-  return { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1, hasModel: state === 'finished' || state === 'stopped' };
+  return { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1, hasModel: state === 'finished' || state === 'stopped', ...(run.isFromFile ? { isFromFile: true } : {}) };
 }
 
 /** A project's line on the start page; the best recent run is the last one that was scored. */

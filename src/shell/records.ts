@@ -94,6 +94,8 @@ export interface RunRecord {
   readonly points: readonly PanelPoint[];
   readonly device: string;
   readonly savedAtMs: number | null;
+  /** It came with a project file: the notes were dealt otherwise there. */
+  readonly isFromFile?: true;
 }
 
 export interface CheckpointRecord {

@@ -27,6 +27,7 @@ export const runs = {
   chart: (value: number, low: number, high: number) => `${f.rate(value)}, interval ${f.interval(low, high)}`,
   csv: 'Save as CSV',
   csvSaved: 'Table of runs saved',
+  fromFile: { title: 'Scores from elsewhere', body: (runs: string) => `${runs} came with the project file and kept its scores. On this device the notes are dealt anew, so a run made here is measured on other held-out notes.` },
   compare: { title: 'More runs cost more', body: 'Trying settings on the same notes uses the same budget. Rehearse on the built-in sample: it is about nobody.' },
   ledger: {
     title: 'Budget ledger',

@@ -28,6 +28,7 @@ export const runs: Words['runs'] = {
   chart: (value, low, high) => `${f.rate(value)}，区间 ${f.interval(low, high)}`,
   csv: '导出 CSV',
   csvSaved: '运行记录已保存',
+  fromFile: { title: '来自别处的分数', body: (runs) => `${runs}随项目文件而来，保留原来的分数。在这台设备上病历会重新划分，因此在这里的运行用另一批留出的病历来衡量。` },
   compare: { title: '多跑一次，多付一次', body: '在同一批病历上调整设置也消耗同一份预算。请先在内置样本上演练：它不涉及任何人。' },
   ledger: {
     title: '预算账本',
