@@ -1,6 +1,6 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { chainEvents } from '../privacy/chain.ts';
 import type { RunEvent } from '../privacy/events.ts';
@@ -91,5 +91,38 @@ describe('the ledger file', () => {
     expect(key).toHaveLength(32);
     expect(await openNodeLedgerStore(path).installationKey()).toEqual(key);
     expect(statSync(`${path}.key`).mode & 0o077).toBe(0);
+  });
+
+  it('makes the key once, also where several commands are the first', async () => {
+    const keys = await Promise.all(Array.from({ length: 6 }, () => openNodeLedgerStore(path).installationKey()));
+    expect(new Set(keys.map((key) => Buffer.from(key).toString('hex'))).size).toBe(1);
+  });
+
+  it('makes an empty key anew where no entry depends on it, and puts another in place of none', async () => {
+    mkdirSync(dirname(path));
+    writeFileSync(`${path}.key`, '');
+    expect(await openNodeLedgerStore(path).installationKey()).toHaveLength(32);
+    await withEntries(1);
+    const stores = () => openNodeLedgerStore(path).installationKey();
+    for (const [text, message] of [['', /is empty; expected 64/], ['not a key\n', /holds no key; expected 64/], ['abcd', /holds no key/]] as const) {
+      writeFileSync(`${path}.key`, text);
+      await expect(stores()).rejects.toMatchObject({ code: 'storage/ledger-key', message: expect.stringMatching(message) });
+      expect(readFileSync(`${path}.key`, 'utf8')).toBe(text);
+    }
+  });
+
+  it('begins where a full disk left an empty head and no entry; an empty head beside entries is a disagreement', async () => {
+    mkdirSync(dirname(path));
+    writeFileSync(`${path}.head`, '');
+    await withEntries(2);
+    expect((await open()).entries).toHaveLength(2);
+    writeFileSync(`${path}.head`, '');
+    expect((await open()).isChainIntact).toBe(false);
+  });
+
+  it('says of a head that is no head what it is', async () => {
+    await withEntries(1);
+    writeFileSync(`${path}.head`, '{"count":');
+    await expect(openNodeLedgerStore(path).read()).rejects.toMatchObject({ code: 'storage/ledger-unreadable' });
   });
 });

@@ -1,4 +1,5 @@
 import { BedsideError } from '../ground/errors.ts';
+import { fileSystemError } from './system-errors.ts';
 
 /** Exit code of a command whose arguments or files cannot be used. */
 const exitCodeOfBadInput = 2;
@@ -22,7 +23,8 @@ export async function runCommand(usage: string, command: () => Promise<void>): P
   }
   try {
     await command();
-  } catch (error) {
+  } catch (thrown) {
+    const error = fileSystemError(thrown) ?? thrown;
     if (isArgumentError(error)) {
       process.stderr.write(`${error.message.split(/\. |\n/)[0]!.replace(/\.?$/, '.')} Usage: ${usage}\n`);
     } else if (error instanceof BedsideError && error.family !== 'internal') {

@@ -46,6 +46,8 @@ function overLimit(after: number, limit: number, spent: number): BedsideError {
  */
 export async function openTrainLedger(path: string, split: Split, plan: PrivatePlan, classes: number, trainingUnits: number, limit: number | null, personColumn: string | null): Promise<TrainLedger> {
   const store = openNodeLedgerStore(path);
+  // The ledger itself takes one that cannot be read for all spent; here is said why.
+  await store.read();
   const ledger = await Ledger.open(store, Date.now);
   const key = await store.installationKey();
   const hashed = (notes: readonly Note[]): HashedRow[] =>
