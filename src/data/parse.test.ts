@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BedsideError } from '../ground/errors.ts';
 import { utf8ToBytes } from '../ground/bytes.ts';
+import { detectEncoding } from './encoding.ts';
 import { parseTable, type ParseRequest } from './parse.ts';
 import type { RawTable } from './table.ts';
 
@@ -63,6 +64,51 @@ describe('encodings', () => {
     expect(result.encoding).toBe('utf-8');
     expect(result.rows).toHaveLength(40);
     expect(result.unreadable.map(({ row, code }) => [row, code])).toEqual([[22, 'undecodable']]);
+  });
+
+  test('a few accents of UTF-8 and one bad byte are UTF-8 as well', async () => {
+    const bytes = Uint8Array.from([...utf8ToBytes('note,label\ncafé au lait,skin\nnaïve,x\ncaf'), 0xe9, ...utf8ToBytes(',y\n')]);
+    const result = await parseBytes(bytes);
+    expect(result.encoding).toBe('utf-8');
+    expect(result.rows.map(({ cells }) => cells[0])).toEqual(['café au lait', 'naïve']);
+    expect(result.unreadable.map(({ row, code }) => [row, code])).toEqual([[4, 'undecodable']]);
+  });
+
+  test('GBK, the encoding of Chinese spreadsheets', async () => {
+    const bytes = Uint8Array.from([...utf8ToBytes('note,label\n'), 0xbf, 0xc8, 0xcb, 0xd4, 0xc8, 0xfd, 0xcc, 0xec, 0xa1, 0xa3, ...utf8ToBytes(','), 0xba, 0xf4, 0xce, 0xfc, 0xbf, 0xc6, ...utf8ToBytes('\n')]);
+    const result = await parseBytes(bytes);
+    expect(result.encoding).toBe('gb18030');
+    expect(result.rows[0]!.cells).toEqual(['咳嗽三天。', '呼吸科']);
+    expect(result.unreadable).toEqual([]);
+  });
+
+  const fromBase64 = (text: string) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  // Small tables written with Python's codecs of these names.
+  const gbk = fromBase64('sqHA+iy/xsrSCr/Iy9TI/czsoaOw6beiyMijrNK5vOS809bYLLr0zvy/xgrNt820sOm28dDExbvNwqOszt7N4snLyrcsyfG+rb/GCri5zbShori50LoyzOyjrMzlzsIzOC41oeajrNGq0bkxMjAvODAsz/u7r7/GCsy11tC0+NGqo6zQ2MPGxvi02aOsv7zCx9anxvi53MCp1cUsuvTO/L/GCg==');
+
+  test('GBK with digits, signs and ASCII among the Hanzi', async () => {
+    const result = await parseBytes(gbk);
+    expect(result.encoding).toBe('gb18030');
+    expect(result.header).toEqual(['病历', '科室']);
+    expect(result.rows[2]!.cells).toEqual(['腹痛、腹泻2天，体温38.5℃，血压120/80', '消化科']);
+  });
+
+  test('GBK with a byte of no character sets its row aside', async () => {
+    const bytes = Uint8Array.from([...gbk, 0xff, ...utf8ToBytes('a,b\n')]);
+    const result = await parseBytes(bytes);
+    expect(result.encoding).toBe('gb18030');
+    expect(result.rows).toHaveLength(4);
+    expect(result.unreadable.map(({ row, code }) => [row, code])).toEqual([[6, 'undecodable']]);
+  });
+
+  test.each([
+    ['Russian (Windows-1251)', '5+Ds5fLq4Czs5fLq4Arq4Pjl6/wg6CDy5ezv5fDg8vPw4CDy8Ogg5O3/LPLl8ODv6P8Kw+7r7uLt4P8g4e7r/Czt5eLw7uvu4+j/Cg=='],
+    ['Korean (EUC-KR)', 'uN648Cy60Lf5CrHixKew+iC537+twMwgu+fI6sKwILDovNO1yiwgyKPI7bHiCrXOxeuw+iCxuMXksKEgwNbAvSy9xbDmsPoK'],
+    ['Japanese (Shift JIS)', 'g4GDgiyVqpfeCopQgsaUrZRNgqqOT5P6kbGCooLEgqKC3IK3LIzEi3qK7Qo='],
+    ['Chinese of Taiwan (Big5)', 'r2a++iys7KvHCqt5ucKkVKTRtW+89iypSadsrOwK'],
+    ['French (Windows-1252)', 'bm90ZSxsYWJlbAqTTmHvdmWUIGNhZumX4CBj9HTpIGyS6XTpLHBlYXUKwCByZXZvaXI6IGZp6HZyZSDpbGV26WUgnGTobWUs6XTpCg=='],
+  ])('%s is not taken for GBK', (_, text) => {
+    expect(detectEncoding(fromBase64(text)).encoding).not.toBe('gb18030');
   });
 
   test('a byte that Windows-1252 lacks sets its row aside', async () => {

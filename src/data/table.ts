@@ -1,7 +1,7 @@
 /** What a column is used for. Group columns serve fairness checks alone and never reach the model. */
 export type ColumnRole = 'text' | 'label' | 'person' | 'group' | 'ignore';
 export type TableFormat = 'csv' | 'tsv' | 'jsonl';
-export type TextEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
+export type TextEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'gb18030' | 'windows-1252';
 
 /** A parsed table before any column has a meaning. `cells[i]` has one entry a header column. */
 export interface RawTable {

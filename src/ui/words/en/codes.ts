@@ -25,7 +25,7 @@ export const codes = {
     date: () => 'dates',
     other: () => 'nothing speaks for a use',
   } as Readonly<Record<string, (values: Values, distinct: number) => string>>,
-  encodings: { 'utf-8': 'UTF-8', 'utf-16le': 'UTF-16 (LE)', 'utf-16be': 'UTF-16 (BE)', 'windows-1252': 'Windows-1252' },
+  encodings: { 'utf-8': 'UTF-8', 'utf-16le': 'UTF-16 (LE)', 'utf-16be': 'UTF-16 (BE)', gb18030: 'GB18030 (GBK)', 'windows-1252': 'Windows-1252' },
   /** Builds that are no graphics chip's own name. */
   devices: {
     'WebAssembly, relaxed SIMD': 'WebAssembly, relaxed SIMD',

@@ -25,7 +25,7 @@ export const codes: Words['codes'] = {
     date: () => '日期',
     other: () => '看不出用途',
   },
-  encodings: { 'utf-8': 'UTF-8', 'utf-16le': 'UTF-16（LE）', 'utf-16be': 'UTF-16（BE）', 'windows-1252': 'Windows-1252' },
+  encodings: { 'utf-8': 'UTF-8', 'utf-16le': 'UTF-16（LE）', 'utf-16be': 'UTF-16（BE）', gb18030: 'GB18030（国标码，含 GBK）', 'windows-1252': 'Windows-1252' },
   devices: {
     'WebAssembly, relaxed SIMD': 'WebAssembly（宽松 SIMD）',
     'WebAssembly, SIMD': 'WebAssembly（标准 SIMD）',
