@@ -102,7 +102,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       quantized = null;
     },
 
-    encode: (wanted, by) => encodeRows(engine, wanted, by, null, () => undefined),
+    encode: (wanted, by, isLasting = false) => encodeRows(engine, wanted, by, isLasting ? (pooledCache ?? null) : null, () => undefined),
 
     async featureSum() {
       const accumulator = createGradientAccumulator({ length: featureLength(), clipNorm: 1 });
@@ -126,22 +126,23 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       const length = featureLength();
       const sum = new Float64Array(weights.length);
       const probabilities = new Float64Array(classes);
-      let rowCount = 0;
-      for (const unit of owned(wanted)) {
-        for (let row = unit.firstRow; row < unit.firstRow + unit.rows; row++) {
-          const x = features.subarray(row * length, (row + 1) * length);
-          softmaxRow(headLogits(x, 1, weights, classes, biasInput), 0, classes, probabilities);
-          probabilities[labels[row]!]! -= 1;
-          for (let c = 0; c < classes; c++) {
-            const residual = probabilities[c]!;
-            const at = c * (length + 1);
-            for (let i = 0; i < length; i++) sum[at + i]! += residual * x[i]!;
-            sum[at + length]! += residual * biasInput;
-          }
-          rowCount++;
+      const batch = owned(wanted).flatMap(({ firstRow, rows: count }) => Array.from({ length: count }, (_, i) => firstRow + i));
+      // Side by side, so that the weights are converted once a batch and not once a row.
+      const inputs = new Float32Array(batch.length * length);
+      batch.forEach((row, place) => inputs.set(features.subarray(row * length, (row + 1) * length), place * length));
+      const logits = headLogits(inputs, batch.length, weights, classes, biasInput);
+      batch.forEach((row, place) => {
+        const x = inputs.subarray(place * length, (place + 1) * length);
+        softmaxRow(logits, place, classes, probabilities);
+        probabilities[labels[row]!]! -= 1;
+        for (let c = 0; c < classes; c++) {
+          const residual = probabilities[c]!;
+          const at = c * (length + 1);
+          for (let i = 0; i < length; i++) sum[at + i]! += residual * x[i]!;
+          sum[at + length]! += residual * biasInput;
         }
-      }
-      return { sum, rowCount };
+      });
+      return { sum, rowCount: batch.length };
     },
 
     async scoreHead({ weights, classes, biasInput }) {

@@ -62,8 +62,8 @@ export interface Trainer {
    * With `isLasting` they are notes of a run, and may be read from and written to a cache that outlives it.
    */
   prepareFeatures(features: FeatureSettings, onRows: RowsListener, isLasting?: boolean): Promise<void>;
-  /** Features of any rows, not centred: [rows, D]. For the label sentences and for predictions. */
-  encode(rows: readonly Int32Array[], features: FeatureSettings): Promise<Float32Array>;
+  /** Features of any rows, not centred: [rows, D]. For the label sentences, predictions and audits. With `isLasting` they are notes, as in `prepareFeatures`. */
+  encode(rows: readonly Int32Array[], features: FeatureSettings, isLasting?: boolean): Promise<Float32Array>;
   /** Integer sum over units of the clipped feature (recipe R step 1), sensitivity 1 in feature units: [D]. */
   featureSum(): Promise<ClippedSum>;
   /** Subtracts the released mean from each kept feature and brings it back to unit length. Once after `prepareFeatures`. */

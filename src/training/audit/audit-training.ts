@@ -1,0 +1,58 @@
+/** One training whose model is thrown away: the real session over a table of features. */
+import type { KeyStream } from '../../privacy/key-stream.ts';
+import { createTrainer } from '../in-process-trainer.ts';
+import { isPrivate, type Plan } from '../plan.ts';
+import { SessionControl } from '../session-control.ts';
+import type { ChargePort } from '../session-input.ts';
+import { runSession } from '../session.ts';
+import type { TokenizedUnit, Trainer } from '../trainer.ts';
+import { tableEngine, type PooledTable } from './pooled-table.ts';
+
+/**
+ * Trains on some units of a table and scores others. Resolves with the logits of all rows of `scored` in order, [rows, C]; nothing else of the model is left.
+ * A unit without rows is there and contributes nothing: the neighbour of zero-out adjacency.
+ */
+export type AuditTraining = (plan: Plan, training: readonly TokenizedUnit[], scored: readonly TokenizedUnit[]) => Promise<Float32Array>;
+
+/** What audits need of the world. */
+export interface AuditWorld {
+  /** A stream under a fresh key for every training. */
+  readonly createKeys: () => Promise<KeyStream> | KeyStream;
+  /** Lets other work of the thread happen; what it throws ends the audit. */
+  readonly yields: () => Promise<void>;
+  readonly clock: () => number;
+}
+
+/**
+ * An audit charges nothing, because it releases nothing: its models are thrown away, and what it finds is for the owner's eyes, like an exact
+ * held-out score. The ledger's epsilon is a promise about what leaves that circle.
+ */
+const releasesNothing: ChargePort = { charge: () => Promise.resolve() };
+
+/** Lets a test put a faulty trainer in the real one's place. */
+export type WrapTrainer = (trainer: Trainer) => Trainer;
+
+export function auditTraining(table: PooledTable, labels: readonly string[], labelSentences: readonly Int32Array[], world: AuditWorld, wrap: WrapTrainer = (trainer) => trainer): AuditTraining {
+  const trainer = wrap(createTrainer(tableEngine(table)));
+  return async (plan, training, scored) => {
+    const numbered = training.map((unit, index) => ({ ...unit, unit: index }));
+    const { heldOutLogits } = await runSession({
+      runId: 'audit',
+      plan,
+      labels,
+      training: numbered,
+      heldOut: scored,
+      labelSentences,
+      trainers: [trainer],
+      charges: isPrivate(plan) ? releasesNothing : null,
+      keys: isPrivate(plan) ? await world.createKeys() : null,
+      checkpoints: { save: () => Promise.resolve() },
+      clock: world.clock,
+      yields: world.yields,
+      control: new SessionControl(),
+      onProgress: () => undefined,
+      resumeFrom: null,
+    });
+    return heldOutLogits.value;
+  };
+}
