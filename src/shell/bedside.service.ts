@@ -5,12 +5,14 @@
  */
 import type { BackendName } from '../engine/engine.ts';
 import type { OperationCheck } from '../engine/self-check.ts';
-import type { ColumnGuess, ColumnRole, Dataset, Note, RawTable, RowProblem, RowProblemCode } from '../data/table.ts';
+import type { ColumnGuess, ColumnRole, Dataset, Note, RawTable, RowProblem, RowProblemCode, TextEncoding } from '../data/table.ts';
 import type { EnergyRange } from '../energy/estimate.ts';
 import type { DeviceClass } from '../energy/power.ts';
 import type { Proportion } from '../metrics/classification.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
 import type { LedgerEntry } from '../privacy/events.ts';
+import type { AuditReport } from '../training/audit/audit-report.ts';
+import type { AuditProgress } from '../training/audit/audit-run.ts';
 import type { Plan } from '../training/plan.ts';
 import type { Failure } from '../state/failure.ts';
 import type { ReleasedAccuracy } from '../training/charged-validation.ts';
@@ -119,6 +121,16 @@ export interface DatasetView extends Omit<Dataset, 'notes' | 'problems'> {
   readonly problemCount: number;
   readonly problemCounts: readonly { readonly code: RowProblemCode; readonly count: number }[];
   readonly firstProblems: readonly RowProblem[];
+}
+
+/** The rows of a file that could not be read. */
+export interface UnreadableRows {
+  /** Problems; one that holds many rows, as an open quote does, counts once. */
+  readonly count: number;
+  /** Rows of the file that are in them. */
+  readonly rows: number;
+  /** The first ones, those that hold many rows before the others; without their cells. */
+  readonly first: readonly RowProblem[];
 }
 
 export interface Project {
@@ -281,6 +293,19 @@ export interface RunResults extends Evaluation {
   readonly carbonGrams: EnergyRange;
 }
 
+/** How a file to label was read, so that nothing is passed over in silence. */
+export interface FileReading {
+  readonly encoding: TextEncoding;
+  readonly textColumn: string;
+  /** False where the column of training was not in the file and another one was guessed. */
+  readonly isColumnAsTrained: boolean;
+  /** Rows that have no label because they could not be read or have no text, by reason; rows inside an open quote are all counted. */
+  readonly skipped: readonly { readonly code: RowProblemCode; readonly count: number }[];
+  /** Labelled notes of which the end was not read, and the most word pieces that are. */
+  readonly cutNotes: number;
+  readonly maximumLength: number;
+}
+
 /** A file that came back with its labels. */
 export interface LabelledFile {
   /** CSV with `predicted_label` and `confidence` added. Where it was cancelled: those rows alone that were labelled. */
@@ -288,6 +313,14 @@ export interface LabelledFile {
   /** Rows labelled, of those that have a text. */
   readonly done: number;
   readonly total: number;
+  readonly reading: FileReading;
+}
+
+// ---- attack lab -------------------------------------------------------------------------------
+
+export interface AuditOptions {
+  /** Of the private run that is attacked: what its plan would be proposed with. */
+  readonly epsilon: number;
 }
 
 // ---- storage ----------------------------------------------------------------------------------
@@ -337,7 +370,7 @@ export interface BedsideService {
   readFile(file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<ProjectSummary>;
   openSample(): Promise<ProjectSummary>;
   /** The parsed table of a project: header, first rows, and guesses, before columns are confirmed. */
-  preview(id: string): Promise<{ readonly table: Pick<RawTable, 'fileName' | 'format' | 'encoding' | 'header'>; readonly rowCount: number; readonly columns: readonly ColumnGuess[]; readonly firstRows: readonly (readonly string[])[] }>;
+  preview(id: string): Promise<{ readonly table: Pick<RawTable, 'fileName' | 'format' | 'encoding' | 'header'>; /** Rows that could be read. */ readonly rowCount: number; readonly columns: readonly ColumnGuess[]; readonly firstRows: readonly (readonly string[])[]; readonly unreadable: UnreadableRows }>;
   setColumns(id: string, roles: Readonly<Record<string, ColumnRole>>): Promise<DatasetView>;
   setSentences(id: string, sentences: Readonly<Record<string, string>>): Promise<void>;
   /** The set-aside rows as CSV with a reason column. */
@@ -355,6 +388,12 @@ export interface BedsideService {
   /** The interrupted run of a project, if there is one, and the same listening as `startRun`. */
   resumeRun(id: string, runId: string, onMessage: (message: RunMessage) => void): Promise<RunHandle>;
   results(id: string, runId: string): Promise<RunResults>;
+
+  /**
+   * Attacks the private head and its twin that is not private, trained anew on the project's own training part and thrown away. Charges nothing, keeps nothing:
+   * the report is for the owner's eyes. No run goes on meanwhile.
+   */
+  audit(id: string, options: AuditOptions, onProgress: (progress: AuditProgress) => void, signal: AbortSignal): Promise<AuditReport>;
 
   classify(id: string, runId: string, text: string): Promise<Prediction>;
   /** `signal` ends it after the rows in hand and gives the whole table, empty where a row is not labelled; rejects with `cancelled` where there are none. */
@@ -374,4 +413,4 @@ export interface BedsideService {
   trySending(): Promise<'refused' | 'sent'>;
 }
 
-export type { Prediction, RowProblem };
+export type { AuditProgress, AuditReport, Prediction, RowProblem };

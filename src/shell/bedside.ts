@@ -204,6 +204,15 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     resumeRun: (id, runId, onMessage) => run((remote, listen) => remote.resumeRun(id, runId, listen), onMessage),
     results: (id, runId) => guard((remote) => remote.results(id, runId)),
 
+    audit: async (id, options, onProgress, signal) => {
+      runsGoingOn++;
+      try {
+        return await cancellable(signal, (remote, callId) => remote.audit(id, options, callId, proxy((progress) => !signal.aborted && onProgress(progress))));
+      } finally {
+        runsGoingOn--;
+      }
+    },
+
     classify: (id, runId, text) => guard((remote) => remote.classify(id, runId, text)),
     classifyFile: async (id, runId, file, onProgress, signal) => {
       if (signal.aborted) throw cancelled();

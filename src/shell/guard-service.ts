@@ -1,5 +1,7 @@
-import type { BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { AuditOptions, BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
+import type { AuditReport } from '../training/audit/audit-report.ts';
+import type { AuditProgress } from '../training/audit/audit-run.ts';
 import type { Plan } from '../training/plan.ts';
 import type { EncoderSource } from './encoder-source.ts';
 import type { Living } from './remote.ts';
@@ -34,6 +36,8 @@ export interface GuardService extends Living {
   stop(runId: string): Promise<void>;
   /** What an interrupted run was charged, and what charging its interrupted step again adds, by run id. */
   resumeEpsilons(id: string): Promise<Readonly<Record<string, { readonly charged: number; readonly again: number }>>>;
+
+  audit(id: string, options: AuditOptions, callId: string, onProgress: (progress: AuditProgress) => void): Promise<AuditReport>;
 
   results(id: string, runId: string): Promise<RunResults>;
   classify(id: string, runId: string, text: string): Promise<Prediction>;

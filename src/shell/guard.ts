@@ -1,11 +1,15 @@
+import { checkPositive } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
 import type { Dataset } from '../data/table.ts';
 import { isPrivate, type Plan, type PrivatePlan } from '../training/plan.ts';
+import type { AuditReport } from '../training/audit/audit-report.ts';
+import type { AuditProgress } from '../training/audit/audit-run.ts';
 import { plannedSteps } from '../training/planned-charges.ts';
 import { isSameData, type RunFacts } from '../training/run-facts.ts';
 import type { Split } from '../training/split.ts';
-import type { BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { AuditOptions, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import { auditProject } from './audit.ts';
 import { chargedAgain } from './charged-again.ts';
 import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import type { BedsideDatabase } from './database.ts';
@@ -216,6 +220,21 @@ export class Guard {
     const [now, after] = [ledger.balanceAfter(splitId, {}), ledger.balanceAfter(splitId, lost)];
     if (!now || !after || !Number.isFinite(after.epsilonSpent)) return Infinity;
     return Math.max(after.epsilonTraining - now.epsilonTraining, after.epsilonHeldOut - now.epsilonHeldOut);
+  }
+
+  // ---- the attack lab ---------------------------------------------------------------------------
+
+  /** Attacks the private head of this epsilon and its twin on a project's own notes. While it lasts no run goes on, and the other way round. */
+  audit(id: string, { epsilon }: AuditOptions, onProgress: (progress: AuditProgress) => void, signal: AbortSignal): Promise<AuditReport> {
+    checkPositive('epsilon', epsilon);
+    return navigator.locks.request(trainingLockName, { ifAvailable: true }, async (lock) => {
+      if (!lock) throw otherTabTrains();
+      const { alternatives } = await this.#planner.propose(id, { onProgress: () => undefined, signal });
+      const plan = { ...alternatives['full-batch-head'], epsilon };
+      const [project, dataset, encoder] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#loadedEncoder(() => undefined)]);
+      const { split } = await this.#ledger.subject(project, plan, dataset);
+      return auditProject({ database: this.#database, crew: this.#crew, project, dataset, split, encoder, plan, twin: alternatives['plain-head'] }, onProgress, signal);
+    });
   }
 
   // ---- results and use --------------------------------------------------------------------------

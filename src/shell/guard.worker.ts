@@ -52,6 +52,7 @@ const service: GuardService = {
   resume: async (runId) => opened().active(runId).resume(),
   stop: async (runId) => opened().active(runId).stop(),
   resumeEpsilons: async (id) => opened().resumeEpsilons(id),
+  audit: async (id, options, callId, onProgress) => cancellable(callId, (signal) => opened().audit(id, options, onProgress, signal)),
   results: async (id, runId) => opened().results(id, runId),
   classify: async (id, runId, text) => opened().classify(id, runId, text),
   classifyFile: async (id, runId, file, callId, onProgress) => cancellable(callId, (signal) => opened().classifyFile(id, runId, file, onProgress, signal)),

@@ -44,7 +44,7 @@ export async function connectTrainer({ port, lockName }: TrainerPort): Promise<R
     assignHeldOut: (rows) => orDeath(remote.assignHeldOut(rows)),
     useFeatures: (grant) => orDeath(remote.useFeatures(grant)),
     prepareFeatures: (features, onRows, isLasting) => orDeath(remote.prepareFeatures(features, proxy(onRows), isLasting)),
-    encode: (rows, features) => orDeath(remote.encode(rows, features)),
+    encode: (rows, features, isLasting) => orDeath(remote.encode(rows, features, isLasting)),
     featureSum: () => orDeath(remote.featureSum()),
     centreFeatures: (mean) => orDeath(remote.centreFeatures(mean)),
     headGradientSum: (weights, classes, clipNorm, biasInput) => orDeath(remote.headGradientSum(weights, classes, clipNorm, biasInput)),

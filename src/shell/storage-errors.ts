@@ -42,7 +42,7 @@ export function runGoesOn(): BedsideError {
 
 /** A run goes on already, here or in another tab. */
 export function otherTabTrains(): BedsideError {
-  return new BedsideError('storage/other-tab', 'storage', 'Another run is going on, in this tab or another one.', 'Wait until it has finished, or open its project and stop it there.');
+  return new BedsideError('storage/other-tab', 'storage', 'Another run, or an attack of the lab, is going on, in this tab or another one.', 'Wait until it has finished, or open its project and stop it there.');
 }
 
 /** Something that was saved is not there, or is not what was saved. */

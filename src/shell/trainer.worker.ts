@@ -90,7 +90,7 @@ function guarded(engine: ResilientEngine): GuardedTrainer {
     assignHeldOut: (rows) => inTurn(() => trainer.assignHeldOut(rows)),
     useFeatures: (grant) => inTurn(() => cache.use(grant)),
     prepareFeatures: (features, onRows, isLasting) => inTurn(() => trainer.prepareFeatures(features, onRows, isLasting)),
-    encode: (rows, features) => inTurn(() => trainer.encode(rows, features)),
+    encode: (rows, features, isLasting) => inTurn(() => trainer.encode(rows, features, isLasting)),
     featureSum: () => inTurn(() => trainer.featureSum()),
     centreFeatures: (mean) => inTurn(() => trainer.centreFeatures(mean)),
     headGradientSum: (weights, classes, clipNorm, biasInput) => inTurn(() => trainer.headGradientSum(weights, classes, clipNorm, biasInput)),

@@ -1,10 +1,11 @@
 /** A believable stand-in for what lies behind the boundary: for component tests, and for `?fake` while developing. */
 import { BedsideError } from '../../ground/errors.ts';
-import type { BedsideService, BudgetReport, DeviceReport, EnergyReport, EnergySettings, KernelCheck, PanelPoint, PlanProposal, Project, ProjectSummary, RunMessage, RunProgress, RunSummary, SilenceReport } from '../../shell/bedside.service.ts';
+import type { AuditProgress, BedsideService, BudgetReport, DeviceReport, EnergyReport, EnergySettings, KernelCheck, PanelPoint, PlanProposal, Project, ProjectSummary, RunMessage, RunProgress, RunSummary, SilenceReport } from '../../shell/bedside.service.ts';
 import type { LedgerEntry, LedgerEvent } from '../../privacy/events.ts';
 import type { PrivacyStatement } from '../../privacy/statement.ts';
 import type { Plan } from '../../training/plan.ts';
-import { fakeColumns, fakeDataset, fakeLabels, fakeNote } from './fake-data.ts';
+import { fakeAudit } from './fake-audit.ts';
+import { fakeColumns, fakeDataset, fakeLabels, fakeNote, fakeProblems } from './fake-data.ts';
 import { fakeAlternatives, fakePlan as plan } from './fake-plans.ts';
 import { fakeResults, privateStatement, proportion } from './fake-results.ts';
 
@@ -150,6 +151,7 @@ export class FakeService implements BedsideService {
     rowCount: (this.#project(id).dataset?.noteCount ?? 0) + (this.#isSynthetic.has(id) ? 0 : 60),
     columns: fakeColumns,
     firstRows: Array.from({ length: 5 }, (_, index) => { const note = fakeNote(index); return [note.text, note.label, note.person ?? '', note.groups['Sex']!, note.groups['Age band']!, note.groups['Interpreter']!, '2025-03-02', 'JM']; }),
+    unreadable: this.#isSynthetic.has(id) ? { count: 0, rows: 0, first: [] } : { count: 2, rows: 6, first: fakeProblems.slice(0, 2).toReversed() },
   }));
   setColumns = (id: string, roles: Project['columnRoles']) => this.#answer(() => {
     const project = this.#project(id);
@@ -304,7 +306,17 @@ export class FakeService implements BedsideService {
     }
     if (done === 0) throw new BedsideError('cancelled', 'input', 'Labelling the file was cancelled.', 'Choose the file again to label it.');
     onProgress({ done, total });
-    return { table: new Blob(['text,predicted_label,confidence\n']), done, total };
+    return { table: new Blob(['text,predicted_label,confidence\n']), done, total, reading: { encoding: 'gb18030' as const, textColumn: 'Letter', isColumnAsTrained: true, skipped: [{ code: 'column-count' as const, count: 1 }, { code: 'empty-text' as const, count: 3 }], cutNotes: 7, maximumLength: 256 } };
+  };
+  audit = async (_id: string, { epsilon }: { readonly epsilon: number }, onProgress: (progress: AuditProgress) => void, signal: AbortSignal) => {
+    for (const [phase, total] of [['reading', 4916], ['attacking', 26]] as const) {
+      for (let part = 0; part <= 13; part++) {
+        if (signal.aborted) throw new BedsideError('cancelled', 'input', 'Cancelled.', '');
+        onProgress({ phase, done: Math.floor((part * total) / 13), total });
+        await wait(this.#options.delayMs);
+      }
+    }
+    return fakeAudit(epsilon);
   };
   exportModel = () => this.#answer(() => new Blob([new Uint8Array(301_000)]));
 

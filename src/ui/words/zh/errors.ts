@@ -61,7 +61,7 @@ export const errors: Words['codes']['errors'] = {
   'storage/unavailable': said('此浏览器不允许 Bedside 在这里保存任何内容。', '请退出隐私浏览，或允许本站存储数据，然后重新加载。'),
   'storage/not-durable': said('账本需要严格持久的存储，而浏览器不提供。', '请使用新版 Chrome、Edge、Firefox 或 Safari；在此之前不能私密训练。'),
   'storage/ledger-moved-on': said('另一个标签页写入了账本。这里没有写入任何内容。', '请关闭其他 Bedside 标签页，或等其运行结束后重试。'),
-  'storage/other-tab': said('另有一次运行正在进行，在本标签页或另一个标签页中。', '请等它完成，或打开它的项目并在那里停止。'),
+  'storage/other-tab': said('另有一次运行或攻击测试正在进行，在本标签页或另一个标签页中。', '请等它完成，或打开它的项目并在那里停止。'),
   'storage/share-lost': (v) => ({ message: `无法写出项目文件，而要随它带走的隐私预算 ε ${text(v, 'epsilon')} 已经失去。`, hint: '病历和模型没有受损。请再次保存文件，少带或不带预算；新的一份从剩余中扣除。' }),
   'storage/run-goes-on': said('这个项目的一次运行仍在进行。没有删除任何内容。', '请先在训练页停止它，或等它结束。'),
   'storage/missing': said('保存的内容不在了。', '请回到起始页；它可能已在另一个标签页中删除。'),
