@@ -37,6 +37,18 @@ describe('guesses from names and values', () => {
     expect(roles(['note'], () => [''])).toEqual({ note: 'ignore' });
   });
 
+  test('a header that says label is reason enough: all values different, all the same, no row at all', () => {
+    const header = ['note', 'label'];
+    const of = (cells: (index: number) => readonly string[], count: number) => guessColumns({ header, rows: Array.from({ length: count }, (_, index) => ({ row: index + 2, cells: cells(index) })) });
+    expect(of((i) => [sentence(i), `k${i}`], 3)[1]).toMatchObject({ role: 'label', reason: { code: 'label-name', values: { distinct: 3 } } });
+    expect(of((i) => [sentence(i), 'k'], 30)[1]).toMatchObject({ role: 'label', reason: { code: 'label-name' } });
+    expect(of(() => ['', ''], 0).map(({ role }) => role)).toEqual(['text', 'label']);
+    expect(of((i) => ['cough', `k${i % 2}`], 4).map(({ reason }) => reason.code)).toEqual(['text-name', 'few-values']);
+    // Not where there are too many values to learn.
+    expect(of((i) => [sentence(i), `k${i}`], 300)[1]!.role).toBe('ignore');
+    expect(guessedRoles(guessColumns({ header: ['site', 'note', 'category'], rows: [0, 1, 2].map((i) => ({ row: i + 2, cells: [`s${i % 2}`, sentence(i), `c${i}`] })) }))).toEqual({ site: 'ignore', note: 'text', category: 'label' });
+  });
+
   test('names that objects have by birth', () => {
     expect(roles(['constructor', '__proto__'], (i) => [sentence(i), `k${i % 3}`])['constructor']).toBe('text');
   });

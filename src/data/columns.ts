@@ -8,6 +8,9 @@ const words: Readonly<Record<'text' | 'label' | 'person' | 'group' | 'other', re
   other: ['id', 'row', 'index', 'number', 'date', 'time', 'datetime', 'created', 'updated', 'timestamp', 'split', 'fold', 'url'],
 };
 
+/** Names that say by themselves what the column is, whatever its values. */
+const plainLabel = ['label', 'labels', 'class', 'category', 'target', 'klasse', 'kategorie', '标签', '类别', '分类'];
+
 /** A group with more values than this says little and names people. */
 const maximumGroups = 20;
 const maximumClasses = 200;
@@ -27,10 +30,14 @@ function headerWords(name: string): readonly string[] {
   return name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '');
 }
 
-function isNamed(column: ColumnStatistics, kind: keyof typeof words): boolean {
+function hasWord(column: ColumnStatistics, list: readonly string[]): boolean {
   const own = headerWords(column.name);
   // Chinese headers are not cut into words by spaces.
-  return words[kind].some((word) => own.includes(word) || (/\p{Script=Han}/u.test(word) && column.name.includes(word)));
+  return list.some((word) => own.includes(word) || (/\p{Script=Han}/u.test(word) && column.name.includes(word)));
+}
+
+function isNamed(column: ColumnStatistics, kind: keyof typeof words): boolean {
+  return hasWord(column, words[kind]);
 }
 
 function columnStatistics(table: Pick<RawTable, 'header' | 'rows'>, index: number): ColumnStatistics {
@@ -77,17 +84,26 @@ function greatest<Item>(items: readonly Item[], score: (item: Item) => number): 
   return items.reduce<Item | undefined>((best, item) => (best === undefined || score(item) > score(best) ? item : best), undefined);
 }
 
-function guessText(columns: readonly ColumnStatistics[]): ColumnStatistics | undefined {
+function guessText(columns: readonly ColumnStatistics[], rowCount: number): ColumnStatistics | undefined {
   const prose = columns.filter((column) => column.filled > 0 && !isNumber(column) && !isDate(column));
   const named = prose.filter((column) => isNamed(column, 'text') && column.meanCharacters >= 8);
-  return greatest(named.length > 0 ? named : prose.filter((column) => column.meanCharacters >= 20), (column) => column.meanCharacters);
+  const found = greatest(named.length > 0 ? named : prose.filter((column) => column.meanCharacters >= 20), (column) => column.meanCharacters);
+  // Short notes, or a file of which no row could be read: the name alone has to do.
+  return found ?? greatest((rowCount === 0 ? columns : prose).filter((column) => isNamed(column, 'text')), (column) => column.meanCharacters);
+}
+
+/** At least two values, each of several rows. */
+function hasFewValues({ distinct }: ColumnStatistics, rowCount: number): boolean {
+  return distinct >= 2 && distinct <= Math.min(maximumClasses, Math.max(2, rowCount / 3));
 }
 
 function guessLabel(columns: readonly ColumnStatistics[], rowCount: number): ColumnStatistics | undefined {
-  const few = (column: ColumnStatistics) => column.distinct >= 2 && column.distinct <= Math.min(maximumClasses, Math.max(2, rowCount / 3)) && !isDate(column);
-  const candidates = columns.filter((column) => few(column) && !isNamed(column, 'person') && !isNamed(column, 'group'));
+  const candidates = columns.filter((column) => hasFewValues(column, rowCount) && !isDate(column) && !isNamed(column, 'person') && !isNamed(column, 'group'));
   const named = candidates.filter((column) => isNamed(column, 'label'));
   if (named.length > 0) return greatest(named, (column) => column.filled - column.distinct / 1e6);
+  // One value alone, or as many as rows: few rows say little about values.
+  const said = columns.filter((column) => hasWord(column, plainLabel) && (column.filled > 0 || rowCount === 0) && column.distinct <= maximumClasses && column.meanCharacters <= 60 && !isDate(column));
+  if (said.length > 0) return greatest(said, (column) => column.filled - column.distinct / 1e6);
   return greatest(candidates.filter((column) => !isNamed(column, 'other') && column.meanCharacters <= 60), (column) => column.filled - column.distinct);
 }
 
@@ -105,7 +121,7 @@ function guessPerson(columns: readonly ColumnStatistics[], rowCount: number): Co
 export function guessColumns(table: Pick<RawTable, 'header' | 'rows'>): ColumnGuess[] {
   const columns = table.header.map((_, index) => columnStatistics(table, index));
   const rowCount = table.rows.length;
-  const text = guessText(columns);
+  const text = guessText(columns, rowCount);
   const rest = columns.filter((column) => column !== text);
   const person = guessPerson(rest, rowCount);
   const label = guessLabel(rest.filter((column) => column !== person), rowCount);
@@ -113,6 +129,8 @@ export function guessColumns(table: Pick<RawTable, 'header' | 'rows'>): ColumnGu
     const guess = (role: ColumnRole, code: string, values: Readonly<Record<string, number>>): ColumnGuess => ({
       name: column.name, role, reason: { code, values }, firstValues: column.firstValues, distinctCount: column.distinct,
     });
+    if (column === text && column.meanCharacters < 8) return guess('text', 'text-name', { meanCharacters: Math.round(column.meanCharacters) });
+    if (column === label && !hasFewValues(column, rowCount)) return guess('label', 'label-name', { distinct: column.distinct });
     if (column === text) return guess('text', 'longest-text', { meanCharacters: Math.round(column.meanCharacters) });
     if (column === label) return guess('label', 'few-values', { distinct: column.distinct });
     if (column === person) return guess('person', 'many-rows-per-value', { distinct: column.distinct, rows: column.filled });

@@ -41,7 +41,7 @@ export interface RowProblem {
 export interface ColumnGuess {
   readonly name: string;
   readonly role: ColumnRole;
-  /** Why, as a code the words translate: 'longest-text', 'few-values', 'many-rows-per-value', 'group-name', 'number', 'date', 'other'; values are counts. */
+  /** Why, as a code the words translate: 'longest-text', 'text-name', 'few-values', 'label-name', 'many-rows-per-value', 'group-name', 'number', 'date', 'other'; values are counts. */
   readonly reason: { readonly code: string; readonly values: Readonly<Record<string, number>> };
   readonly firstValues: readonly string[];
   readonly distinctCount: number;

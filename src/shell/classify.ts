@@ -2,14 +2,15 @@ import { addColumns } from '../data/added-columns.ts';
 import { guessColumns } from '../data/columns.ts';
 import { csvParts } from '../data/csv-write.ts';
 import { parseTable } from '../data/parse.ts';
-import type { RawRow, RawTable } from '../data/table.ts';
+import { rowsInside } from '../data/row-problems.ts';
+import type { RawRow, RawTable, RowProblemCode } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { BatchPace, lengthSorted, takeBatch } from '../training/length-batches.ts';
 import { probabilitiesOf } from '../training/predict.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import type { Tokenizer } from '../training/units.ts';
 import { rememberWords } from '../training/word-memory.ts';
-import type { LabelledFile, Prediction, Progress } from './bedside.service.ts';
+import type { FileReading, LabelledFile, Prediction, Progress } from './bedside.service.ts';
 import type { TrainingCrew } from './training-crew.ts';
 import { takeTurn } from './turn.ts';
 
@@ -68,6 +69,7 @@ interface LabelledRow {
   readonly row: number;
   readonly label: string;
   readonly confidence: number;
+  readonly isCut: boolean;
 }
 
 /** Labels rows in batches of like length, until the end or until `signal` says so; then the rows in hand are the last. */
@@ -78,7 +80,7 @@ async function labelRows(classifier: Classifier, rows: readonly RawRow[], column
   const labelled: LabelledRow[] = [];
   onProgress({ done: 0, total: rows.length });
   for (let start = 0; start < rows.length; start += windowRows) {
-    const window = rows.slice(start, start + windowRows).map(({ row, cells }) => ({ row, ids: reader.encode(cells[column]!, model.maximumLength).ids }));
+    const window = rows.slice(start, start + windowRows).map(({ row, cells }) => ({ row, ...reader.encode(cells[column]!, model.maximumLength) }));
     await takeTurn();
     for (let waiting = lengthSorted(window); waiting.length > 0; ) {
       if (signal.aborted) return labelled;
@@ -86,12 +88,20 @@ async function labelRows(classifier: Classifier, rows: readonly RawRow[], column
       const startedAtMs = performance.now();
       const found = await answers(classifier, batch.map(({ ids }) => ids));
       pace.learn(batch.reduce((sum, { ids }) => sum + ids.length, 0), performance.now() - startedAtMs);
-      found.forEach(({ label, confidence }, index) => labelled.push({ row: batch[index]!.row, label, confidence }));
+      found.forEach(({ label, confidence }, index) => labelled.push({ row: batch[index]!.row, label, confidence, isCut: batch[index]!.cutTokens > 0 }));
       waiting = waiting.slice(batch.length);
       onProgress({ done: labelled.length, total: rows.length });
     }
   }
   return labelled;
+}
+
+function skippedRows(table: RawTable, column: number): FileReading['skipped'] {
+  const counts = new Map<RowProblemCode, number>();
+  for (const problem of table.unreadable) counts.set(problem.code, (counts.get(problem.code) ?? 0) + rowsInside(problem));
+  const empty = table.rows.filter(({ cells }) => cells[column]!.trim() === '').length;
+  if (empty > 0) counts.set('empty-text', empty);
+  return [...counts].map(([code, count]) => ({ code, count }));
 }
 
 /** The table with both columns added, written a part at a time. */
@@ -118,7 +128,11 @@ export async function classifyTable(classifier: Classifier, file: File, trainedN
   const column = textColumn(table, trainedName);
   const rows = table.rows.filter(({ cells }) => cells[column]!.trim() !== '');
   const labelled = await labelRows(classifier, rows, column, signal, onProgress);
-  const counts = { done: labelled.length, total: rows.length };
+  const reading: FileReading = {
+    encoding: table.encoding, textColumn: table.header[column]!, isColumnAsTrained: table.header[column] === trainedName, skipped: skippedRows(table, column),
+    cutNotes: labelled.filter(({ isCut }) => isCut).length, maximumLength: classifier.model.maximumLength,
+  };
+  const counts = { done: labelled.length, total: rows.length, reading };
   if (labelled.length === 0 && rows.length > 0) throw classifyCancelled();
   return { table: await labelledCsv(table, labelled), ...counts };
 }

@@ -1,5 +1,6 @@
-import type { Dataset } from '../data/table.ts';
-import type { BudgetReport, DatasetView, ProjectSummary, RunSummary } from './bedside.service.ts';
+import { rowsInside } from '../data/row-problems.ts';
+import type { Dataset, RowProblem } from '../data/table.ts';
+import type { BudgetReport, DatasetView, ProjectSummary, RunSummary, UnreadableRows } from './bedside.service.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
 
 /** Rows and problems that the page gets to see of a data set. */
@@ -26,6 +27,11 @@ export function viewOfDataset(dataset: Dataset): DatasetView {
     problemCounts: [...counts].map(([code, count]) => ({ code, count })),
     firstProblems: problems.slice(0, shownRows),
   };
+}
+
+export function unreadableRows(problems: readonly RowProblem[]): UnreadableRows {
+  const bySize = problems.toSorted((a, b) => rowsInside(b) - rowsInside(a) || a.row - b.row);
+  return { count: problems.length, rows: problems.reduce((sum, problem) => sum + rowsInside(problem), 0), first: bySize.slice(0, shownRows).map((problem) => ({ ...problem, cells: [] })) };
 }
 
 export function summaryOfRun(run: RunRecord): RunSummary {

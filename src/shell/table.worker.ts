@@ -8,7 +8,7 @@ import { setAsideCsv } from '../data/set-aside.ts';
 import type { ColumnGuess, RawTable, TextEncoding } from '../data/table.ts';
 import { openBedsideDatabase } from './database.ts';
 import { clearFeatures, storedFeatures, sweepFeatures } from './feature-store.ts';
-import { viewOfDataset } from './project-summary.ts';
+import { unreadableRows, viewOfDataset } from './project-summary.ts';
 import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readProject, readTable, saveDataset } from './projects.ts';
 import { expose, holdLifeLock } from './remote.ts';
 import { logRequests, readRequestLog } from './request-log.ts';
@@ -85,8 +85,8 @@ const service: TableService = {
   openSample: () => save(sampleTable(), sampleSentences),
   preview: async (id) => {
     const { table, guesses } = await tableOf(id);
-    const { fileName, format, encoding, header, rows } = table;
-    return { table: { fileName, format, encoding, header }, rowCount: rows.length, columns: guesses, firstRows: rows.slice(0, shownRows).map((row) => row.cells) };
+    const { fileName, format, encoding, header, rows, unreadable } = table;
+    return { table: { fileName, format, encoding, header }, rowCount: rows.length, columns: guesses, firstRows: rows.slice(0, shownRows).map((row) => row.cells), unreadable: unreadableRows(unreadable) };
   },
   setColumns: async (id, roles) => {
     const database = await opening;

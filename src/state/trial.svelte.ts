@@ -1,4 +1,4 @@
-import type { BedsideService, Prediction, Progress, RunSummary } from '../shell/bedside.service.ts';
+import type { BedsideService, FileReading, Prediction, Progress, RunSummary } from '../shell/bedside.service.ts';
 import { isCancelled, toFailure, type Failure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
 import { TimeLeft } from './time-left.ts';
@@ -7,7 +7,7 @@ import { TimeLeft } from './time-left.ts';
 export type FileTrial =
   | { readonly kind: 'none' }
   | { readonly kind: 'busy'; readonly fileName: string; readonly runNumber: number; readonly progress: Progress; readonly secondsLeft: number | null; readonly isCancelling: boolean }
-  | { readonly kind: 'done'; readonly fileName: string; readonly runNumber: number; readonly rows: number; readonly total: number; readonly table: Blob }
+  | { readonly kind: 'done'; readonly fileName: string; readonly runNumber: number; readonly rows: number; readonly total: number; readonly table: Blob; readonly reading: FileReading }
   | { readonly kind: 'cancelled'; readonly fileName: string }
   | { readonly kind: 'failed'; readonly fileName: string; readonly failure: Failure };
 
@@ -38,11 +38,11 @@ export class TrialState {
     const timeLeft = new TimeLeft();
     this.#file = { kind: 'busy', fileName, runNumber, progress: { done: 0, total: 0 }, secondsLeft: null, isCancelling: false };
     try {
-      const { table, done, total } = await this.#service.classifyFile(this.#projectId, runId, file, (progress) => {
+      const { table, done, total, reading } = await this.#service.classifyFile(this.#projectId, runId, file, (progress) => {
         const secondsLeft = timeLeft.tell(progress, performance.now());
         if (this.#abort === abort) this.#file = { kind: 'busy', fileName, runNumber, progress, secondsLeft, isCancelling: abort.signal.aborted };
       }, abort.signal);
-      if (this.#abort === abort) this.#file = { kind: 'done', fileName, runNumber, rows: done, total, table };
+      if (this.#abort === abort) this.#file = { kind: 'done', fileName, runNumber, rows: done, total, table, reading };
     } catch (error) {
       if (this.#abort === abort) this.#file = isCancelled(error) ? { kind: 'cancelled', fileName } : { kind: 'failed', fileName, failure: toFailure(error) };
     }
