@@ -1,24 +1,18 @@
 /** `npm run test:federation`: unit tests of the ServerApp, then a real SuperLink, the real ServerApp and real nodes. Skipped, with words, where flwr is not installed. */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FederationStatus } from '../../federation-server/coordinator/run-status.ts';
-import { encode } from '../../src/federation/codec/encode.ts';
-import { registerRequest } from '../../src/federation/codec/messages.ts';
-import { publicKeyPem, signedHeaders } from '../../src/federation/signing.ts';
 import { readTask, type Task } from '../../src/federation/task.ts';
-import type { Fetch } from '../../src/federation/transport.ts';
 import { gaussianIntegers } from '../../src/privacy/noise.ts';
 import { testStream } from '../../src/privacy/testing/streams.ts';
 import { badness, joinHostile, type Badness } from './hostile.ts';
-import { enrol, startCommand } from './command.ts';
-import { join, makeKey, sha256, type Participant } from './participant.ts';
+import { join, sha256, type Participant } from './participant.ts';
 import { findFlower } from '../../federation-server/coordinator/python-environment.ts';
 import { startSuperLink, type SuperLink } from '../../federation-server/coordinator/superlink.ts';
 import { readHistory } from './history.ts';
+import { superLinkDies, throughTheCommand, type CommandScene } from './through-the-command.ts';
 
 const root = joinPath(import.meta.dirname, '..', '..');
 const COORDINATES = 4096;
@@ -116,65 +110,6 @@ async function threeNodes(superlink: SuperLink): Promise<void> {
   check((await Promise.all(nodes.map(({ driven }) => driven.ended))).every((error) => error === null), 'no node ended with an error');
 }
 
-/** The command as a coordinator starts it: three devices come in through the room's link, others try what they may not, the command is stopped in the middle and goes on. */
-async function throughTheCommand(): Promise<void> {
-  const { task, taskHash, path } = await taskOf('command', 3);
-  const state = joinPath(folder, 'state');
-  const args = ['--task', path, '--min-clients', '3', '--min-replies', '3', '--seats', '5', '--timeout', '120'];
-  const startedMs = Date.now();
-  const first = await startCommand(bin, args, state);
-  let command = first;
-  const served = await (await first.send(`${first.origin}/federation/task`, { method: 'GET' })).arrayBuffer();
-  check((await readTask(sha256, new Uint8Array(served))).taskHash === taskHash, 'the task is served byte for byte');
-  check((await first.post('projector', { projector: first.token('projector') })).json['roomLink'] === `${first.origin}/#/federation/room-${first.token('room')}`, 'the projector has the link of the room');
-
-  const seats = await Promise.all([0, 1, 2].map(async () => (await first.post('deal', { room: first.token('room') })).json));
-  check(new Set(seats.map(({ seat }) => seat)).size === 3, 'the room deals three seats');
-  const keys = await Promise.all(seats.map(makeKey));
-  for (const [index, key] of keys.entries()) check((await enrol(first, key, String(seats[index]!['invitation']))) === 200, 'an invitation lets a key in');
-  const intruder = await makeKey();
-  check((await enrol(first, intruder, String(seats[0]!['invitation']))) === 409, 'a second key for one invitation is refused');
-  const call = async (name: string, body: Uint8Array<ArrayBuffer>, headers: Readonly<Record<string, string>>) => (await command.send(`${command.origin}/v1/fleet/${name}`, { method: 'POST', headers: { 'content-type': 'application/protobuf', ...headers }, body })).status;
-  check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(intruder, new Date().toISOString()))) === 403, 'and cannot register');
-  check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(keys[0]!, new Date().toISOString()))) === 401, 'nor under the signature of another');
-
-  // The port is another one after the restart; a browser would have kept its address.
-  const send: Fetch = (url, init) => command.send(url.replace(first.origin, command.origin), init);
-  const nodes = await Promise.all(keys.map(async (key, seat) => {
-    const updates = await Promise.all(Array.from({ length: task.rounds }, (_, index) => noisedUpdate(seat, index + 1)));
-    return join(first.origin, task, taskHash, (round) => updates[round - 1]!, { key, send });
-  }));
-  const until = async (isReached: (status: FederationStatus) => boolean) => {
-    for (let tries = 0; tries < 600 && !isReached(await command.status()); tries++) await sleep(200);
-  };
-  await until(({ rounds, state: at }) => rounds.length >= 1 || at === 'failed');
-  check((await call('push-object', new Uint8Array(6_000_000), await signedHeaders(keys[0]!, new Date().toISOString()))) === 413, 'an oversize body is refused');
-  const replay = await signedHeaders(keys[0]!, new Date().toISOString());
-  check((await call('pull-messages', new Uint8Array(0), replay)) !== 425 && (await call('pull-messages', new Uint8Array(0), replay)) === 425, 'a replayed signature is refused');
-  const before = await command.status();
-  check(before.refused['used-invitation'] === 1 && before.refused['not-enrolled'] === 1 && before.refused['too-large'] === 1 && before.refused['replayed'] === 1, `refusals are counted, found ${JSON.stringify(before.refused)}`);
-
-  check((await command.interrupt()) === 0, 'Ctrl-C ends the command well');
-  command = await startCommand(bin, args, state);
-  check(command.token('room') === first.token('room') && (await command.status()).participants.enrolled === 3, 'after a restart the seats are as they were');
-  await until(({ state: at }) => at === 'finished' || at === 'failed');
-  await untilIdle(nodes);
-  const after = await command.status();
-  const counted = after.rounds.filter(({ isCounted }) => isCounted);
-  check(after.state === 'finished' && after.rounds.length === 3 && counted.length >= 2 && counted.every(({ accepted }) => accepted === 3), `three rounds, of which a restart costs one at most, found ${JSON.stringify(after.rounds)}`);
-  check(nodes.every(({ node }) => node.record.rounds.every(({ outcome }) => outcome !== 'declined')), 'no node had reason to decline');
-  const released = await command.send(`${command.origin}/federation/model`, { method: 'GET', headers: await signedHeaders(keys[0]!, new Date().toISOString()) });
-  const hash = createHash('sha256').update(new Uint8Array(await released.arrayBuffer())).digest('hex');
-  check(released.status === 200 && hash === after.model?.sha256, 'a member gets the released model, of the hash that the status says');
-  check((await Promise.all(nodes.map(({ node }) => node.leave()))).every(Boolean), 'every node left and the server was told');
-  check((await enrol(command, keys[0]!, String(seats[0]!['invitation']))) === 403, 'who has left does not come back by the same invitation');
-  check((await command.status()).participants.left === 3, 'the seats of those who left are closed');
-  check((await command.interrupt()) === 0, 'and Ctrl-C ends it again');
-  const log = readFileSync(joinPath(command.folder, 'server.log'), 'utf8');
-  check(!log.includes(String(seats[0]!['invitation'])) && !log.includes(first.token('room')), 'no invitation is in the log');
-  console.log(`through the command, stopped and started again in the middle: ${((Date.now() - startedMs) / 1000).toFixed(1)} s, ${counted.length} of ${after.rounds.length} rounds counted`);
-}
-
 /** Two honest nodes among hostile ones; `timeoutSeconds` is waited for only where somebody never answers. */
 async function hostileNodes(superlink: SuperLink, name: string, kinds: readonly Badness[], timeoutSeconds: number): Promise<void> {
   const { task, taskHash, path } = await taskOf(name, 1);
@@ -205,7 +140,10 @@ async function hostileNodes(superlink: SuperLink, name: string, kinds: readonly 
 const unit = spawnSync(joinPath(bin, 'python'), ['-m', 'pytest', '-q', '--no-header', '-p', 'no:cacheprovider', '-W', 'ignore'], { cwd: joinPath(root, 'federation-server'), stdio: 'inherit' });
 check(unit.status === 0, 'the unit tests of the ServerApp');
 const startedMs = Date.now();
-if (!process.argv.includes('--hostile')) await throughTheCommand().catch((error: unknown) => check(false, error instanceof Error ? (error.stack ?? error.message) : String(error)));
+const scene: CommandScene = { bin, folder, check, taskOf, noisedUpdate };
+const failed = (error: unknown): void => check(false, error instanceof Error ? (error.stack ?? error.message) : String(error));
+if (!process.argv.includes('--hostile')) await throughTheCommand(scene).catch(failed);
+if (process.argv.includes('--restart')) await superLinkDies(scene).catch(failed);
 if (process.argv.includes('--command')) {
   rmSync(folder, { recursive: true, force: true });
   console.log(`${total.passed} passed, ${total.failed} failed`);

@@ -11,15 +11,25 @@ import numpy as np
 MODEL = "model.npy"
 HISTORY = "history.json"
 STATUS = "status.json"
+RUN = "run.txt"
+
+
+class Superseded(Exception):
+    """A later run writes here now."""
 
 
 class Journal:
-    """Files in a folder. The history names the model that belongs to it, so that the two are never taken for a pair when they are not."""
+    """Files in a folder. The history names the model that belongs to it, so that the two are never taken for a pair when they are not.
 
-    def __init__(self, folder: Path, task_hash: str) -> None:
+    The last journal that was opened is the only one that writes: where a run was given up and another goes on, the first may still be
+    waiting for the end of its round, and would then write over what the second has done.
+    """
+
+    def __init__(self, folder: Path, task_hash: str, run: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._task_hash = folder, task_hash
+        self._folder, self._task_hash, self._run = folder, task_hash, run
         self._model_hash = ""
+        self._replace(RUN, run.encode())
 
     def read(self) -> tuple[np.ndarray, list[dict]] | None:
         """Model and history of an earlier run of this task; None where there is none.
@@ -44,6 +54,8 @@ class Journal:
 
     def write(self, state: str, model: np.ndarray, history: list[dict], server_round: int | None = None, nodes: int = 0) -> None:
         """`state`: waiting (for nodes), training (in `server_round`, asked of `nodes`) or finished."""
+        if (self._folder / RUN).read_text() != self._run:
+            raise Superseded(f"Another run goes on in {self._folder}.")
         file = io.BytesIO()
         np.save(file, model, allow_pickle=False)
         content = file.getvalue()

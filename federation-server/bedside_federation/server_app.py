@@ -64,7 +64,7 @@ def main(grid: Grid, context: Context) -> None:
         poll_s=float(config["poll-s"]),
     )
     end_with(int(config["owner-pid"]))
-    journal = Journal(Path(str(config["out"])), task.file_hash)
+    journal = Journal(Path(str(config["out"])), task.file_hash, str(context.run_id))
     kept = journal.read() if config["resume"] else None
     model, history = kept if kept is not None else (first_model(str(config["initial"]), task.coordinates), [])
     strategy.on_change = lambda server_round, nodes: journal.write("waiting" if server_round is None else "training", strategy.model, strategy.history, server_round, nodes)

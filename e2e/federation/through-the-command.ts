@@ -1,0 +1,106 @@
+/** The coordinator's command with real nodes: what it lets in, and how it comes through a stop and the death of its SuperLink. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join as joinPath } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FederationStatus } from '../../federation-server/coordinator/run-status.ts';
+import { encode } from '../../src/federation/codec/encode.ts';
+import { registerRequest } from '../../src/federation/codec/messages.ts';
+import { publicKeyPem, signedHeaders } from '../../src/federation/signing.ts';
+import { readTask, type Task } from '../../src/federation/task.ts';
+import type { Fetch } from '../../src/federation/transport.ts';
+import { enrol, startCommand, type Command } from './command.ts';
+import { join, makeKey, sha256 } from './participant.ts';
+
+export interface CommandScene {
+  readonly bin: string;
+  readonly folder: string;
+  check(isTrue: boolean, what: string): void;
+  taskOf(name: string, rounds: number): Promise<{ readonly task: Task; readonly taskHash: string; readonly path: string }>;
+  noisedUpdate(seat: number, round: number): Promise<Float32Array>;
+}
+
+/** At most five minutes: flwr gives a run up a minute after its SuperLink went away. */
+async function until(command: Command, isReached: (status: FederationStatus) => boolean): Promise<void> {
+  for (let tries = 0; tries < 1500 && !isReached(await command.status()); tries++) await sleep(200);
+}
+
+/** The command as a coordinator starts it: three devices come in through the room's link, others try what they may not, the command is stopped in the middle and goes on. */
+export async function throughTheCommand({ bin, folder, check, taskOf, noisedUpdate }: CommandScene): Promise<void> {
+  const { task, taskHash, path } = await taskOf('command', 3);
+  const state = joinPath(folder, 'state');
+  const args = ['--task', path, '--min-clients', '3', '--min-replies', '3', '--seats', '5', '--timeout', '120'];
+  const startedMs = Date.now();
+  const first = await startCommand(bin, args, state);
+  let command = first;
+  const served = await (await first.send(`${first.origin}/federation/task`, { method: 'GET' })).arrayBuffer();
+  check((await readTask(sha256, new Uint8Array(served))).taskHash === taskHash, 'the task is served byte for byte');
+  check((await first.post('projector', { projector: first.token('projector') })).json['roomLink'] === `${first.origin}/#/federation/room-${first.token('room')}`, 'the projector has the link of the room');
+
+  const seats = await Promise.all([0, 1, 2].map(async () => (await first.post('deal', { room: first.token('room') })).json));
+  check(new Set(seats.map(({ seat }) => seat)).size === 3, 'the room deals three seats');
+  const keys = await Promise.all(seats.map(makeKey));
+  for (const [index, key] of keys.entries()) check((await enrol(first, key, String(seats[index]!['invitation']))) === 200, 'an invitation lets a key in');
+  const intruder = await makeKey();
+  check((await enrol(first, intruder, String(seats[0]!['invitation']))) === 409, 'a second key for one invitation is refused');
+  const call = async (name: string, body: Uint8Array<ArrayBuffer>, headers: Readonly<Record<string, string>>) => (await command.send(`${command.origin}/v1/fleet/${name}`, { method: 'POST', headers: { 'content-type': 'application/protobuf', ...headers }, body })).status;
+  check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(intruder, new Date().toISOString()))) === 403, 'and cannot register');
+  check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(keys[0]!, new Date().toISOString()))) === 401, 'nor under the signature of another');
+
+  // The port is another one after the restart; a browser would have kept its address.
+  const send: Fetch = (url, init) => command.send(url.replace(first.origin, command.origin), init);
+  const nodes = await Promise.all(keys.map(async (key, seat) => {
+    const updates = await Promise.all(Array.from({ length: task.rounds }, (_, index) => noisedUpdate(seat, index + 1)));
+    return join(first.origin, task, taskHash, (round) => updates[round - 1]!, { key, send });
+  }));
+  await until(command, ({ rounds, state: at }) => rounds.length >= 1 || at === 'failed');
+  check((await call('push-object', new Uint8Array(6_000_000), await signedHeaders(keys[0]!, new Date().toISOString()))) === 413, 'an oversize body is refused');
+  const replay = await signedHeaders(keys[0]!, new Date().toISOString());
+  check((await call('pull-messages', new Uint8Array(0), replay)) !== 425 && (await call('pull-messages', new Uint8Array(0), replay)) === 425, 'a replayed signature is refused');
+  const before = await command.status();
+  check(before.refused['used-invitation'] === 1 && before.refused['not-enrolled'] === 1 && before.refused['too-large'] === 1 && before.refused['replayed'] === 1, `refusals are counted, found ${JSON.stringify(before.refused)}`);
+
+  check((await command.interrupt()) === 0, 'Ctrl-C ends the command well');
+  command = await startCommand(bin, args, state);
+  check(command.token('room') === first.token('room') && (await command.status()).participants.enrolled === 3, 'after a restart the seats are as they were');
+  await until(command, ({ state: at }) => at === 'finished' || at === 'failed');
+  const after = await command.status();
+  const counted = after.rounds.filter(({ isCounted }) => isCounted);
+  check(after.state === 'finished' && after.rounds.length === 3 && counted.length >= 2 && counted.every(({ accepted }) => accepted === 3), `three rounds, of which a restart costs one at most, found ${JSON.stringify(after.rounds)}`);
+  check(nodes.every(({ node }) => node.record.rounds.every(({ outcome }) => outcome !== 'declined')), 'no node had reason to decline');
+  const released = await command.send(`${command.origin}/federation/model`, { method: 'GET', headers: await signedHeaders(keys[0]!, new Date().toISOString()) });
+  const hash = createHash('sha256').update(new Uint8Array(await released.arrayBuffer())).digest('hex');
+  check(released.status === 200 && hash === after.model?.sha256, 'a member gets the released model, of the hash that the status says');
+  check((await Promise.all(nodes.map(({ node }) => node.leave()))).every(Boolean), 'every node left and the server was told');
+  check((await enrol(command, keys[0]!, String(seats[0]!['invitation']))) === 403, 'who has left does not come back by the same invitation');
+  check((await command.status()).participants.left === 3, 'the seats of those who left are closed');
+  check((await command.interrupt()) === 0, 'and Ctrl-C ends it again');
+  const log = readFileSync(joinPath(command.folder, 'server.log'), 'utf8');
+  check(!log.includes(String(seats[0]!['invitation'])) && !log.includes(first.token('room')), 'no invitation is in the log');
+  console.log(`through the command, stopped and started again in the middle: ${((Date.now() - startedMs) / 1000).toFixed(1)} s, ${counted.length} of ${after.rounds.length} rounds counted`);
+}
+
+/** Not in every run, because it takes minutes: the SuperLink is killed in the middle of a federation, whose devices stay. */
+export async function superLinkDies({ bin, folder, check, taskOf, noisedUpdate }: CommandScene): Promise<void> {
+  const { task, taskHash, path } = await taskOf('restart', 4);
+  const startedMs = Date.now();
+  const command = await startCommand(bin, ['--task', path, '--min-clients', '2', '--seats', '2', '--timeout', '60'], joinPath(folder, 'restart-state'));
+  const nodes = await Promise.all([0, 1].map(async (seat) => {
+    const key = await makeKey();
+    await enrol(command, key, String((await command.post('deal', { room: command.token('room') })).json['invitation']));
+    const updates = await Promise.all(Array.from({ length: task.rounds }, (_, index) => noisedUpdate(seat, index + 1)));
+    return join(command.origin, task, taskHash, (round) => updates[round - 1]!, { key, send: command.send });
+  }));
+  await until(command, ({ rounds, state }) => rounds.length >= 1 || state === 'failed');
+  const processes = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n').filter((line) => line.includes('flower-superlink') && line.includes(command.folder));
+  check(processes.length === 1, `one SuperLink, found ${processes.length}`);
+  process.kill(Number.parseInt(processes[0]!, 10), 'SIGKILL');
+  await until(command, ({ state }) => state === 'finished' || state === 'failed');
+  const { state, rounds } = await command.status();
+  check(state === 'finished' && rounds.length === task.rounds && rounds.filter(({ isCounted }) => isCounted).length >= task.rounds - 1, `all rounds but the one that was cut off count, found ${state} ${JSON.stringify(rounds)}`);
+  check(nodes.every(({ node }) => node.record.rounds.every(({ outcome }) => outcome !== 'declined')), 'no node had reason to decline');
+  await Promise.all(nodes.map(({ node }) => node.leave()));
+  check((await command.interrupt()) === 0, 'Ctrl-C ends the command well');
+  console.log(`SuperLink killed in the middle: ${((Date.now() - startedMs) / 1000).toFixed(1)} s, ${rounds.map(({ isCounted }) => (isCounted ? 'counted' : 'skipped')).join(', ')}`);
+}
