@@ -20,6 +20,8 @@ export interface Format {
   delta(value: number): string;
   /** 0.77–0.81, or with a word between where a sign would read as a dash. */
   interval(low: number, high: number, digits?: number): string;
+  /** Every digit, for bounds that a person must keep to: 4,294,967,295; 0.00001; 1e-12. */
+  exact(value: number): string;
   /** Two significant digits: 4.9, 22, 0.031. */
   short(value: number): string;
   shortRange(low: number, high: number): string;
@@ -61,6 +63,8 @@ export function createFormat(locale: string, to: string, gap: string): Format {
   const fixedBy = [0, 1, 2, 3].map((digits) => fixed(digits, 'negative'));
   const signedBy = [0, 1, 2, 3].map((digits) => fixed(digits, 'exceptZero'));
   const significant = number({ maximumSignificantDigits: 2 });
+  // Fifteen digits are those that a decimal number keeps.
+  const exact = number({ maximumSignificantDigits: 15 });
   const small = number({ maximumSignificantDigits: 2, maximumFractionDigits: 12 });
   const [seconds, minutes, hours] = [unit('second', 'long'), unit('minute', 'long'), unit('hour', 'long', 1)] as const;
   const byteUnits = [unit('byte', 'long'), unit('kilobyte', 'short'), unit('megabyte', 'short', 1), unit('gigabyte', 'short', 1)] as const;
@@ -87,6 +91,7 @@ export function createFormat(locale: string, to: string, gap: string): Format {
     epsilonLeft: (value) => rate(roundDownTo(value + 1e-12, 2)),
     delta: (value) => small().format(roundUp(value, 2)),
     interval: (low, high, digits = 2) => (low < 0 || high < 0 ? `${rate(low, digits)} ${to} ${rate(high, digits)}` : `${rate(low, digits)}–${rate(high, digits)}`),
+    exact: (value) => minus(value !== 0 && Math.abs(value) < 1e-6 ? String(value) : exact().format(value)),
     short,
     shortRange: (low, high) => `${short(low)}–${short(high)}`,
     bytes: (value) => {
