@@ -3,7 +3,7 @@ import { format as f, notes, plural, rows } from './locale.ts';
 const uses = { text: 'Text', label: 'Label', person: 'Person', group: 'Group', ignore: 'Leave out' };
 
 export const data = {
-  title: { choose: 'Say what each column is', ready: (usable: number) => `${notes(usable)} ${usable === 1 ? 'is' : 'are'} ready to train on`, none: 'No row of this file can be used', oneLabel: 'One label alone: there is nothing to tell apart' },
+  title: { choose: 'Say what each column is', ready: (usable: number) => `${notes(usable)} ${usable === 1 ? 'is' : 'are'} ready to train on`, none: 'No row of this file can be used', unread: 'No row of this file can be read', oneLabel: 'One label alone: there is nothing to tell apart' },
   lead: (file: string, rowCount: number, columns: number) => `${file}. ${rows(rowCount)} and ${plural(columns, 'column', 'columns')}. Your file is not changed.`,
   use: 'Use this data',
   steps: { label: 'Steps', columns: 'Columns', checks: 'Checks', sentences: 'Sentences', split: 'Split' },
@@ -41,16 +41,21 @@ export const data = {
     whatToDo: 'What to do',
     tableLabel: 'Rows set aside',
     more: (count: number) => `and ${plural(count, 'more row', 'more rows')}. Save them to see all.`,
-    unreadable: (count: number) => ({ title: count === 1 ? 'row cannot be read' : 'rows cannot be read', hint: 'Left out until you fix them. The rest of the file is fine.' }),
+    unreadable: (count: number, isRestUsed: boolean) => ({ title: count === 1 ? 'problem keeps rows from being read' : 'problems keep rows from being read', hint: isRestUsed ? `${count === 1 ? 'The row is' : 'The rows are'} left out until the file is mended; the other rows are not affected.` : 'Mend the file and open it again: no other row can be used.' }),
+    unread: (problems: number, inside: number, isNothingLeft: boolean) => (isNothingLeft ? `None of the ${plural(inside, 'row', 'rows')} below the header could be read.` : `${rows(inside)} could not be read${problems === 1 && inside > 1 ? ', all for one reason' : ''}.`),
+    unreadRow: (row: number, problem: string, fix: string) => `Row ${f.count(row)}: ${problem}. ${fix}`,
+    unreadMore: (count: number) => `and ${plural(count, 'more problem', 'more problems')}.`,
+    mend: 'Mend it in a text editor or a spreadsheet, and open the file again.',
+    encodingGuess: (name: string) => `The file does not say how its letters are written; it is read as ${name}. Look at the first rows: where letters are wrong, save the file as UTF-8 and open it again.`,
     duplicate: (count: number) => ({ title: count === 1 ? 'exact copy' : 'exact copies', hint: 'Kept once. Copies on both sides of the split would flatter the score.' }),
     emptyText: (count: number) => ({ title: count === 1 ? 'row has no text' : 'rows have no text', hint: 'Left out.' }),
     missingLabel: (count: number) => ({ title: count === 1 ? 'row has no label' : 'rows have no label', hint: 'Left out. The model could still classify them later.' }),
-    rare: (count: number) => ({ title: count === 1 ? 'label has fewer than ten notes' : 'labels have fewer than ten notes', hint: 'They stay in. The model will hardly learn them, and their scores will be vague.' }),
+    rare: (count: number) => ({ title: count === 1 ? 'label has fewer than ten notes' : 'labels have fewer than ten notes', hint: count === 1 ? 'It stays in. The model will hardly learn it, and its scores will be vague.' : 'They stay in. The model will hardly learn them, and their scores will be vague.' }),
     rareLabels: (labels: readonly { label: string; count: number }[], more: number) => `${labels.map((item) => `${item.label} (${item.count})`).join(', ')}${more > 0 ? `, and ${f.count(more)} more` : ''}.`,
     long: (count: number, maximum: number) => ({ title: `${count === 1 ? 'note is' : 'notes are'} longer than ${f.count(maximum)} word pieces`, hint: 'The end is not read.' }),
     longTokens: (cut: number, longest: number) => `${plural(cut, 'word piece is', 'word pieces are')} cut in all; the longest note has ${f.count(longest)}. The maximum length is a choice of the plan.`,
     encoding: (name: string) => `Read as ${name}`,
-    encodingHint: 'The file is not UTF-8. Look at letters with accents in the first rows; if they are wrong, save the file as UTF-8 and open it again.',
+    encodingHint: 'The file is not UTF-8. Look at the first rows: where letters are wrong, save the file as UTF-8 and open it again.',
     lengthsBusy: 'Counting word pieces',
   },
   sentences: {

@@ -4,7 +4,7 @@ import { format as f, notes, rows } from './locale.ts';
 const uses = { text: '正文', label: '标签', person: '患者', group: '分组', ignore: '不使用' };
 
 export const data: Words['data'] = {
-  title: { choose: '指出各列的含义', ready: (usable) => `${notes(usable)}可用于训练`, none: '此文件没有可用的行', oneLabel: '只有一种标签：没有可区分的内容' },
+  title: { choose: '指出各列的含义', ready: (usable) => `${notes(usable)}可用于训练`, none: '此文件没有可用的行', unread: '此文件没有一行可以读取', oneLabel: '只有一种标签：没有可区分的内容' },
   lead: (file, rowCount, columns) => `${file}，${rows(rowCount)}，${f.count(columns)} 列。您的文件不会被改动。`,
   use: '使用这些数据',
   steps: { label: '步骤', columns: '列', checks: '检查', sentences: '描述', split: '划分' },
@@ -42,7 +42,12 @@ export const data: Words['data'] = {
     whatToDo: '处理方法',
     tableLabel: '单独放置的行',
     more: (count) => `另有 ${rows(count)}，保存后可查看全部。`,
-    unreadable: () => ({ title: '行无法读取', hint: '修复前不使用，其余部分正常。' }),
+    unreadable: (_count, isRestUsed) => ({ title: '处问题使一些行无法读取', hint: isRestUsed ? '修复文件前不使用这些行，其他行不受影响。' : '请修复文件后重新打开：没有其他可用的行。' }),
+    unread: (problems, inside, isNothingLeft) => (isNothingLeft ? `表头下的 ${rows(inside)}都无法读取。` : `有 ${rows(inside)}无法读取${problems === 1 && inside > 1 ? '，原因相同' : ''}。`),
+    unreadRow: (row, problem, fix) => `第 ${f.count(row)} 行：${problem}。${fix}`,
+    unreadMore: (count) => `另有 ${f.count(count)} 处问题。`,
+    mend: '请在文本编辑器或电子表格中修复，然后重新打开文件。',
+    encodingGuess: (name) => `文件没有注明编码，现按 ${name} 读取。请查看前几行：若文字不对，请将文件另存为 UTF-8 后重新打开。`,
     duplicate: () => ({ title: '行完全重复', hint: '只保留一份。若分到两侧，分数会虚高。' }),
     emptyText: () => ({ title: '行没有正文', hint: '不使用。' }),
     missingLabel: () => ({ title: '行没有标签', hint: '不使用。之后模型仍可为它们判断。' }),
@@ -51,7 +56,7 @@ export const data: Words['data'] = {
     long: (_count, maximum) => ({ title: `份病历超过 ${f.count(maximum)} 个词片`, hint: '结尾不会被读取。' }),
     longTokens: (cut, longest) => `共截去 ${f.count(cut)} 个词片；最长的一份有 ${f.count(longest)} 个。最大长度可在计划中更改。`,
     encoding: (name) => `按 ${name} 读取`,
-    encodingHint: '文件不是 UTF-8。请查看前几行中的特殊字符；若有错误，请将文件另存为 UTF-8 后重新打开。',
+    encodingHint: '文件不是 UTF-8。请查看前几行：若文字不对，请将文件另存为 UTF-8 后重新打开。',
     lengthsBusy: '正在统计词片',
   },
   sentences: {

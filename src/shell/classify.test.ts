@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import type { RowProblem } from '../data/table.ts';
+import type { TrainedHead } from '../training/trained-model.ts';
+import { classifyTable, type Classifier } from './classify.ts';
+import { unreadableRows } from './project-summary.ts';
+
+const model: TrainedHead = { kind: 'head', labels: ['short', 'long'], maximumLength: 6, features: { layers: [6], weights: [1] }, mean: null, biasInput: 1, weights: new Float32Array(0) };
+/** Two words or fewer are short; each word is one id between the two that frame a text. */
+const classifier: Classifier = {
+  model,
+  tokenizer: { encode: (text, maximumLength) => { const words = text.trim().split(/\s+/).length; return { ids: new Int32Array(Math.min(maximumLength, words + 2)), cutTokens: Math.max(0, words + 2 - maximumLength) }; } },
+  crew: { modelLogits: async (_, rows) => Float32Array.from(rows.flatMap(({ length }) => (length <= 4 ? [2, 0] : [0, 2]))) },
+  temperature: 1,
+};
+const label = (text: string | Uint8Array<ArrayBuffer>, trainedName: string | null = 'note') => classifyTable(classifier, new File([text], 'notes.csv'), trainedName, new AbortController().signal, () => undefined);
+
+describe('a file that is labelled', () => {
+  it('says which rows have no label and why, which column was read, and what was cut', async () => {
+    const { table, done, total, reading } = await label('note,id\nchest pain,1\n,2\na b c d e f,3\nrash,4,5\n"open,6\nlost,7\n');
+    expect([done, total]).toEqual([2, 2]);
+    expect(reading).toEqual({
+      encoding: 'utf-8', textColumn: 'note', isColumnAsTrained: true, cutNotes: 1, maximumLength: 6,
+      skipped: [{ code: 'column-count', count: 1 }, { code: 'unclosed-quote', count: 2 }, { code: 'empty-text', count: 1 }],
+    });
+    expect(await table.text()).toContain('chest pain,1,short,');
+  });
+
+  it('says that it guessed the column, and the encoding', async () => {
+    const gbk = Uint8Array.from([...'text,id\n'].map((character) => character.charCodeAt(0)).concat([0xbf, 0xc8, 0xcb, 0xd4, 0xc8, 0xfd, 0xcc, 0xec, 0x2c, 0x31, 0x0a]));
+    const { reading } = await label(gbk);
+    expect(reading).toMatchObject({ encoding: 'gb18030', textColumn: 'text', isColumnAsTrained: false, skipped: [] });
+  });
+
+  it('with an open quote over all its rows has none to label, and says so', async () => {
+    const { done, total, reading } = await label('note,id\n"chest pain,1\nrash,2\n');
+    expect([done, total]).toEqual([0, 0]);
+    expect(reading.skipped).toEqual([{ code: 'unclosed-quote', count: 2 }]);
+  });
+});
+
+it('rows that cannot be read are counted with all that an open quote holds, the widest first, without their cells', () => {
+  const problems: RowProblem[] = [{ row: 2, code: 'column-count', values: { found: 3, expected: 2 }, cells: ['a', 'b', 'c'] }, { row: 5, code: 'unclosed-quote', values: { lastRow: 9 }, cells: ['x'] }];
+  const view = unreadableRows(problems);
+  expect(view).toMatchObject({ count: 2, rows: 6 });
+  expect(view.first.map(({ row, cells }) => [row, cells])).toEqual([[5, []], [2, []]]);
+});
