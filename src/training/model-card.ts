@@ -101,6 +101,8 @@ export function modelCard(facts: ModelCardFacts): string {
     '## Privacy', '', ...privacyLines(statement.value, plan.value), '',
     '## Scores', '', scoreLine(facts, unit), '',
     '## Energy', '', `${round(energyWh.value.low, 1)} to ${round(energyWh.value.high, 1)} Wh, central ${round(energyWh.value.central, 1)}: an estimate from the device class, not a measurement.`, '',
-    '## Use', '', 'Not a medical device. `python predict.py BASE_MODEL_FOLDER "text"` reproduces a prediction; `adapter_*`, where present, load with PEFT.', '',
+    '## Use', '', 'Not a medical device. `python predict.py BASE_MODEL_FOLDER "text"` gives a label and a confidence; `adapter_*`, where present, load with PEFT.', '',
+    `BASE_MODEL_FOLDER is the folder of ${baseModel}, which is not in here: \`models/\` beside Bedside's page has it with the weights above, and so has the base model's own release, whose weights are not rounded to int8, so that figures differ a little.`, '',
+    'Labels are those that Bedside gives. Confidences differ from what its owner saw: the temperature that fits them to the held-out notes is an exact figure of these and stays with the owner.', '',
   ].join('\n');
 }

@@ -2,7 +2,11 @@
  * The `predict.py` of an exported folder: the same arithmetic as `predict.ts` in PyTorch.
  * Base weights are int8 with `<name>.scale` beside them; LoRA is merged into the projections before the model is built.
  */
-export const predictScript = `"""python predict.py BASE_MODEL_FOLDER TEXT: label and confidence. Needs torch, transformers, tokenizers, safetensors."""
+export const predictScript = `"""python predict.py BASE_MODEL_FOLDER TEXT: label and confidence. Needs torch, transformers, tokenizers, safetensors.
+
+BASE_MODEL_FOLDER is the base model named in README.md: its folder in models/ of Bedside, or the model's own release.
+Confidences differ from those in Bedside, where a temperature corrects them: it stays with the owner of the notes.
+"""
 import json, pathlib, sys
 import torch
 from safetensors.torch import load_file

@@ -16,12 +16,15 @@ export const results = {
   saveDialog: {
     title: 'Save this model to a folder?',
     body: 'A zip file with the adapter and the last layer, the label names, a model card and a short script that uses them.',
-    private: (epsilon: number) => `It was trained privately, ε ${f.epsilon(epsilon)}: whoever gets it learns little about any one of the notes.`,
+    private: {
+      row: (epsilon: number) => `It was trained privately, ε ${f.epsilon(epsilon)} for each note: whoever gets it learns little about any one of the notes.`,
+      person: (epsilon: number) => `It was trained privately, ε ${f.epsilon(epsilon)} for each person, all notes of a person together: whoever gets it learns little about any one of the people.`,
+    },
     notPrivate: 'It was trained without privacy. Whoever gets it may find out who is in your file, or what was written. Treat it like the notes themselves.',
     sentences: 'It is made of your public label sentences alone and says nothing about anyone.',
-    released: (value: number, low: number, high: number) => `One score goes with it, already charged: accuracy ${f.rate(value)} (${f.interval(low, high)}).`,
+    released: (value: number, low: number, high: number) => `One score goes with it, already charged: accuracy ${f.rate(value)} (${f.interval(low, high)}) with noise added, so it is not the exact one of this page.`,
     notReleased: 'No score goes with it: none was charged.',
-    stays: 'What you see on this page, and the temperature behind the confidences, stay here.',
+    stays: 'What you see on this page stays here, and so does the temperature, which brings the model’s confidences in line with how often it is right: outside, its confidences differ from those shown here.',
     keep: 'Keep it here',
     save: 'Save to a file',
     saved: (run: number, bytes: number) => `Run ${run} saved to a file, ${f.bytes(bytes)}`,
@@ -127,7 +130,7 @@ export const results = {
     value: 'Value',
     notes: 'Notes',
     foots: {
-      accuracy: 'The figures say how many of a group’s notes were right.',
+      accuracy: (_label: string) => 'The figures say how many of a group’s notes were right.',
       recall: (label: string) => `The figures say how many of a group’s notes that are ${label} were found. Where a group has fewer than five of these, its figure is hidden too.`,
       falsePositive: (label: string) => `The figures say how many of a group’s notes that are not ${label} were called so. Where a group has fewer than five of these, its figure is hidden too.`,
       selection: (label: string) => `The figures say how many of a group’s notes were called ${label}.`,

@@ -17,12 +17,15 @@ export const results: Words['results'] = {
   saveDialog: {
     title: '将此模型存为文件夹？',
     body: '一个 zip 文件，内含适配器和最后一层、标签名、模型说明，以及使用它的简短脚本。',
-    private: (epsilon) => `它经过私密训练，ε ${f.epsilon(epsilon)}：拿到它的人很难得知任何一份病历的内容。`,
+    private: {
+      row: (epsilon) => `它经过私密训练，每份病历 ε ${f.epsilon(epsilon)}：拿到它的人很难得知任何一份病历的内容。`,
+      person: (epsilon) => `它经过私密训练，每个人 ε ${f.epsilon(epsilon)}（同一人的所有病历合计）：拿到它的人很难得知任何一个人的内容。`,
+    },
     notPrivate: '它在没有隐私的条件下训练。拿到它的人可能查出谁在您的文件中，或写了什么。请像对待病历本身一样对待它。',
     sentences: '它只由您公开的标签描述构成，不透露任何人的信息。',
-    released: (value, low, high) => `随附一项已记账的分数：准确率 ${f.rate(value)}（${f.interval(low, high)}）。`,
+    released: (value, low, high) => `随附一项已记账的分数：准确率 ${f.rate(value)}（${f.interval(low, high)}），已加噪声，因此与本页的精确值不同。`,
     notReleased: '不附带分数：没有为任何分数记账。',
-    stays: '本页所见的内容，以及置信度背后的温度，都留在这里。',
+    stays: '本页所见的内容留在这里，使把握与实际正确率相符的“温度”也留在这里：在别处使用时，置信度与这里显示的不同。',
     keep: '留在这里',
     save: '存为文件',
     saved: (run, bytes) => `第 ${run} 次运行已存为文件，${f.bytes(bytes)}`,
@@ -128,7 +131,7 @@ export const results: Words['results'] = {
     value: '值',
     notes: '份数',
     foots: {
-      accuracy: '数字为各组病历中判对的份数。',
+      accuracy: () => '数字为各组病历中判对的份数。',
       recall: (label) => `数字为各组属于“${label}”的病历中被找出的份数；不足五份的组也隐藏。`,
       falsePositive: (label) => `数字为各组不属于“${label}”的病历中被误判为它的份数；不足五份的组也隐藏。`,
       selection: (label) => `数字为各组病历中被判为“${label}”的份数。`,
