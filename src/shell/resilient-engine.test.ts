@@ -58,6 +58,25 @@ describe('resilient engine', () => {
     expect(engine.losses).toBe(2);
   });
 
+  it('finds everything installed where the device was lost before, and a call without an answer came upon it', async () => {
+    const idle: Engine = {
+      ...countingEngine(Infinity),
+      configure: () => {
+        throw new DeviceLost();
+      },
+      // As an engine complains that was not configured.
+      setParameters: () => {
+        throw new Error('configured before');
+      },
+      logits: () => Promise.reject(new Error('configured before')),
+    };
+    const engine = new ResilientEngine(idle, (error) => error instanceof DeviceLost, async () => countingEngine(Infinity));
+    engine.configure({ classes: 2, lora: null });
+    engine.setParameters(Float32Array.of(3, 4));
+    expect(await engine.logits(input)).toEqual(Float32Array.of(7));
+    expect(engine.losses).toBe(1);
+  });
+
   it('passes any other error on, and the failure to rebuild', async () => {
     const broken = new ResilientEngine(countingEngine(1), () => false, async () => countingEngine(Infinity));
     await expect(broken.logits(input)).rejects.toBeInstanceOf(DeviceLost);

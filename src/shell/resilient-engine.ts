@@ -13,6 +13,8 @@ export class ResilientEngine implements Engine {
   readonly #isLost: (error: unknown) => boolean;
   readonly #rebuild: (error: unknown, losses: number) => Promise<Engine>;
   #losses = 0;
+  /** The loss that a call without an answer came upon: the engine in hand lacks what was installed since. */
+  #met: { readonly error: unknown } | null = null;
 
   constructor(engine: Engine, isLost: (error: unknown) => boolean, rebuild: (error: unknown, losses: number) => Promise<Engine>) {
     this.#engine = engine;
@@ -73,6 +75,7 @@ export class ResilientEngine implements Engine {
     for (;;) {
       const engine = this.#engine;
       try {
+        if (this.#met) throw this.#met.error;
         return await call(engine);
       } catch (error) {
         if (!this.#isLost(error)) throw error;
@@ -81,12 +84,15 @@ export class ResilientEngine implements Engine {
     }
   }
 
-  /** A call without an answer may fail on a lost device: the next call that has one notices, and installs everything anew. */
+  /** A call without an answer may fail on a lost device: the next call that has one installs everything anew. */
   #unlessLost(call: () => void): void {
+    // An engine that lacks one installation would complain of the next.
+    if (this.#met) return;
     try {
       call();
     } catch (error) {
       if (!this.#isLost(error)) throw error;
+      this.#met = { error };
     }
   }
 
@@ -101,5 +107,6 @@ export class ResilientEngine implements Engine {
     if (this.#adapter) engine.configure(this.#adapter);
     if (this.#theta) engine.setParameters(this.#theta);
     this.#engine = engine;
+    this.#met = null;
   }
 }
