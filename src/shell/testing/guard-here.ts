@@ -14,9 +14,14 @@ import { createProject, saveDataset } from '../projects.ts';
 import { listen, type Listening } from './service-scenes.ts';
 
 export interface GuardHere {
+  /** The guard of now: another one after a reload. */
   readonly guard: Guard;
   readonly crew: Crew;
   readonly database: BedsideDatabase;
+  /** A new guard over connections of its own, as in a page that is loaded again; the trainers stay. */
+  reload(): Promise<void>;
+  /** The sample with its guessed columns confirmed, and the plan that is proposed for it. */
+  propose(): Promise<{ readonly id: string; readonly plan: FullBatchHeadPlan }>;
   /** Starts a run on the sample, of the plan made of the proposed one, and waits until more than two steps are done. */
   start(change: (proposed: FullBatchHeadPlan) => Plan): Promise<{ readonly id: string; readonly runId: string; readonly run: Listening }>;
   close(): Promise<void>;
@@ -25,31 +30,51 @@ export interface GuardHere {
 /** For tests: a guard on this thread, over databases of its own, so that its storage can be made to fail; its trainers are workers as ever. */
 export async function openGuardHere(backend: BackendChoice): Promise<GuardHere> {
   const names = [`test-${crypto.randomUUID()}`, `test-ledger-${crypto.randomUUID()}`] as const;
-  const [database, store] = await Promise.all([openBedsideDatabase(names[0]), openLedgerStore(names[1])]);
   const nano = { name: nanoName, folder: '' };
   const crew = new Crew(backend, nano, 1);
-  const guard: Guard = new Guard(database, new LedgerKeeper(store, database), nano, async () => guard.connect(await crew.ports()));
-  return {
-    guard,
+  const open = async () => {
+    const [database, store] = await Promise.all([openBedsideDatabase(names[0]), openLedgerStore(names[1])]);
+    const guard: Guard = new Guard(database, new LedgerKeeper(store, database), nano, async () => guard.connect(await crew.ports()));
+    return { database, store, guard };
+  };
+  let opened = await open();
+  const close = () => {
+    opened.database.close();
+    opened.store.close();
+  };
+  const here: GuardHere = {
+    get guard() {
+      return opened.guard;
+    },
     crew,
-    database,
-    start: async (change) => {
+    get database() {
+      return opened.database;
+    },
+    reload: async () => {
+      close();
+      opened = await open();
+    },
+    propose: async () => {
       const table = sampleTable();
       const roles = guessedRoles(guessColumns(table));
-      const { id } = await createProject(database, table, true);
-      await saveDataset(database, id, roles, buildDataset(table, roles));
-      const { plan } = await guard.proposePlan(id);
+      const { id } = await createProject(opened.database, table, true);
+      await saveDataset(opened.database, id, roles, buildDataset(table, roles));
+      const { plan } = await opened.guard.proposePlan(id);
       if (plan.kind !== 'full-batch-head') throw new Error(plan.kind);
+      return { id, plan };
+    },
+    start: async (change) => {
+      const { id, plan } = await here.propose();
       const run = listen();
-      const runId = await guard.startRun(id, change(plan), run.onMessage);
+      const runId = await opened.guard.startRun(id, change(plan), run.onMessage);
       await run.pastStep(2);
       return { id, runId, run };
     },
     close: async () => {
       crew.dismiss();
-      database.close();
-      store.close();
+      close();
       await Promise.all(names.map((name) => deleteDB(name)));
     },
   };
+  return here;
 }
