@@ -130,7 +130,7 @@ describe('cached note features', () => {
 
   it('of two projects with the same texts look different on disk, and neither reads the other', async () => {
     const id = await newProject();
-    const copy = (await duplicateProject(database, id, 'Copy')).id;
+    const copy = (await duplicateProject(database, id)).id;
     const [trainer] = await newTrainers(1);
     await prepare(trainer!, rows, await grantFor(id));
     expect((await prepare(trainer!, rows, await grantFor(copy))).steps).toBe(4);
@@ -143,7 +143,7 @@ describe('cached note features', () => {
 
   it('go with their project, stay with its duplicate, and are not written again by a run that does not know yet', async () => {
     const id = await newProject();
-    const copy = (await duplicateProject(database, id, 'Copy')).id;
+    const copy = (await duplicateProject(database, id)).id;
     const [trainer] = await newTrainers(1);
     for (const project of [id, copy]) await prepare(trainer!, rows, await grantFor(project));
     expect((await storedFeatures(database)).count).toBe(2);

@@ -22,7 +22,7 @@ export interface ProjectFile {
 export const projectFileParts = ['project', 'table', 'runs', 'models', 'results', 'ledger'] as const;
 
 export function notAProjectFile(what: string): BedsideError {
-  return new BedsideError('input/project-file', 'input', `This is no project file of Bedside: ${what}. Nothing was imported.`, 'Choose a file that was saved with "Export project".', { what });
+  return new BedsideError('input/project-file', 'input', `This is no project file of Bedside: ${what}. Nothing was imported.`, 'Choose a file that was saved with “Save to a file” in the menu of a project.', { what });
 }
 
 function tooNew(version: number): BedsideError {

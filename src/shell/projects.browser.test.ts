@@ -104,7 +104,7 @@ describe('projects', () => {
   it('gives a duplicate the same notes and none of the runs', async () => {
     const id = await savedProject();
     await createRun(database, id, plan, facts, 0);
-    const copy = await duplicateProject(database, id, 'Copy');
+    const copy = await duplicateProject(database, id);
     expect(await readDataset(database, copy.id)).toEqual(await readDataset(database, id));
     expect((await openProject(database, copy.id)).runs).toEqual([]);
     expect((await openProject(database, id)).runs).toHaveLength(1);
@@ -155,7 +155,7 @@ describe('projects', () => {
     const id = await savedProject();
     await withFullDisk(async () => {
       await expect(createProject(database, table, false)).rejects.toMatchObject({ code: 'storage/quota-exceeded', family: 'storage' });
-      await expect(duplicateProject(database, id, 'Copy')).rejects.toMatchObject({ code: 'storage/quota-exceeded' });
+      await expect(duplicateProject(database, id)).rejects.toMatchObject({ code: 'storage/quota-exceeded' });
       await expect(changeProject(database, id, (record) => ({ ...record, name: 'Lost' }))).rejects.toMatchObject({ code: 'storage/quota-exceeded' });
     });
     expect((await listProjects(database)).map(({ record }) => record.name)).toEqual(['notes']);

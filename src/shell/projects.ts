@@ -4,6 +4,7 @@ import type { Project } from './bedside.service.ts';
 import { storesByProject, storesByRun, type BedsideDatabase } from './database.ts';
 import { liveRunIds, withInterruption } from './live-runs.ts';
 import { summaryOfRun, viewOfDataset } from './project-summary.ts';
+import { unusedName } from './project-name.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
 import { nextRunNumber } from './runs.ts';
 import { recordMissing, runGoesOn } from './storage-errors.ts';
@@ -13,7 +14,7 @@ function nameOfFile(fileName: string): string {
   return fileName.replace(/\.[^.]+$/, '') || fileName;
 }
 
-/** Saves a parsed table as a new project, in one transaction. */
+/** Saves a parsed table as a new project, in one transaction, under a name that no other has. */
 export async function createProject(database: BedsideDatabase, table: RawTable, isSynthetic: boolean, sentences: Readonly<Record<string, string>> = {}): Promise<ProjectRecord> {
   const now = Date.now();
   const project: ProjectRecord = {
@@ -30,10 +31,12 @@ export async function createProject(database: BedsideDatabase, table: RawTable, 
     epsilonLimit: defaultEpsilonLimit,
     runsStarted: 0,
   };
-  await inTransaction(database, ['projects', 'tables'], 'readwrite', async (transaction) => {
-    await Promise.all([transaction.objectStore('projects').add(project), transaction.objectStore('tables').add({ projectId: project.id, table })]);
+  return inTransaction(database, ['projects', 'tables'], 'readwrite', async (transaction) => {
+    const projects = transaction.objectStore('projects');
+    const named = { ...project, name: unusedName(project.name, (await projects.getAll()).map(({ name }) => name)) };
+    await Promise.all([projects.add(named), transaction.objectStore('tables').add({ projectId: project.id, table })]);
+    return named;
   });
-  return project;
 }
 
 export async function listProjects(database: BedsideDatabase): Promise<readonly { record: ProjectRecord; runs: readonly RunRecord[] }[]> {
@@ -146,12 +149,13 @@ export async function saveDataset(database: BedsideDatabase, id: string, roles: 
 }
 
 /** A second project with the same notes, columns and sentences. Same texts give the same hashes, so the budget is shared; runs stay with the first. */
-export async function duplicateProject(database: BedsideDatabase, id: string, name: string): Promise<ProjectRecord> {
+export async function duplicateProject(database: BedsideDatabase, id: string): Promise<ProjectRecord> {
   return inTransaction(database, ['projects', 'tables', 'datasets'], 'readwrite', async (transaction) => {
-    const [record, table, dataset] = await Promise.all([transaction.objectStore('projects').get(id), transaction.objectStore('tables').get(id), transaction.objectStore('datasets').get(id)]);
+    const [all, table, dataset] = await Promise.all([transaction.objectStore('projects').getAll(), transaction.objectStore('tables').get(id), transaction.objectStore('datasets').get(id)]);
+    const record = all.find((one) => one.id === id);
     if (!record || !table) throw recordMissing('project');
     const now = Date.now();
-    const copy: ProjectRecord = { ...record, id: crypto.randomUUID(), name, createdAtMs: now, openedAtMs: now, runsStarted: 0 };
+    const copy: ProjectRecord = { ...record, id: crypto.randomUUID(), name: unusedName(record.name, all.map((one) => one.name)), createdAtMs: now, openedAtMs: now, runsStarted: 0 };
     await Promise.all([
       transaction.objectStore('projects').add(copy),
       transaction.objectStore('tables').add({ projectId: copy.id, table: table.table }),

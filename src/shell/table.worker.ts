@@ -9,7 +9,7 @@ import type { ColumnGuess, RawTable, TextEncoding } from '../data/table.ts';
 import { openBedsideDatabase } from './database.ts';
 import { clearFeatures, storedFeatures, sweepFeatures } from './feature-store.ts';
 import { unreadableRows, viewOfDataset } from './project-summary.ts';
-import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readProject, readTable, saveDataset } from './projects.ts';
+import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readTable, saveDataset } from './projects.ts';
 import { expose, holdLifeLock } from './remote.ts';
 import { logRequests, readRequestLog } from './request-log.ts';
 import { recordMissing } from './storage-errors.ts';
@@ -57,9 +57,7 @@ const service: TableService = {
   openProject: async (id) => openProject(await opening, id),
   renameProject: async (id, name) => void (await changeProject(await opening, id, (record) => ({ ...record, name }))),
   duplicateProject: async (id) => {
-    const database = await opening;
-    const { name } = await readProject(database, id);
-    return (await duplicateProject(database, id, `${name} 2`)).id;
+    return (await duplicateProject(await opening, id)).id;
   },
   deleteProject: async (id) => {
     const database = await opening;

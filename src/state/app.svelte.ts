@@ -24,6 +24,8 @@ export class AppState {
   #opening = $state(false);
   #openFailure = $state.raw<Failure | null>(null);
   #checks = $state.raw<readonly KernelCheck[]>([]);
+  #storing: Promise<void> | null = null;
+  #stored = $state<number | null>(null);
 
   constructor(service: BedsideService, settings: SettingsState) {
     this.service = service;
@@ -80,6 +82,25 @@ export class AppState {
 
   async refreshSilence(): Promise<void> {
     await this.silence.load(() => this.service.silence());
+  }
+
+  /** Share of the base model that has been fetched, in hundredths, while it is being stored; null otherwise. */
+  get modelStored(): number | null { return this.#stored; }
+
+  /** Fetches the base model and keeps it, so that the network may go before a file was opened. Says nothing where it fails: whatever needs the model says so then. */
+  storeModel(): Promise<void> {
+    this.#storing ??= this.#storeModel().finally(() => {
+      this.#storing = null;
+      this.#stored = null;
+    });
+    return this.#storing;
+  }
+
+  async #storeModel(): Promise<void> {
+    const isStored = await this.service.loadModel(({ done, total }) => {
+      this.#stored = total > 0 ? Math.floor((100 * done) / total) / 100 : 0;
+    }).then(() => true, () => false);
+    if (isStored) await this.refreshSilence();
   }
 
   async selfCheck(): Promise<void> {

@@ -21,6 +21,7 @@ export const data = {
     noLabel: 'Choose the column that holds the answer, the label the model will learn.',
     oneLabel: (label: string) => `Every note is labelled “${label}”. A model needs at least two labels: choose another column, or a file in which they differ.`,
     tooManyLabels: (count: number) => `${f.count(count)} different labels. A label column usually has fewer than 100; is it the right one?`,
+    locked: (run: number) => `Columns stay as they are while run ${run} goes on: if it is cut off, it can be resumed only on the notes it began with.`,
     groupHint: 'Groups serve the fairness checks alone. The model never sees them.',
     personHint: 'With a person column, all notes of a person count as one in the privacy promise, and none of them is on both sides of the split.',
     preview: 'First rows',
@@ -78,6 +79,7 @@ export const data = {
     hint: 'Once for each file: notes are cut into word pieces and counted, and dealt to the two sides by a keyed hash. Nothing is sent.',
     cancelled: 'The preparing of the notes was cancelled, so there is no plan yet. Nothing was lost.',
     again: 'Prepare the notes',
+    none: 'They are not prepared yet: what keeps them from it stands above.',
   },
   split: {
     titleRows: 'Some notes are set aside to measure with',

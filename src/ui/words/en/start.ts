@@ -24,6 +24,7 @@ export const start = {
     what: 'What',
     received: 'Received',
     ready: 'Ready. The network can go.',
+    storing: (share: number) => `The model is being stored, ${f.percent(share)}. Keep the network until it is.`,
     notReady: 'Not everything is stored yet. Keep the network until it is.',
     check: 'Check it yourself',
     ruleHint: 'This rule is sent with the page. It is enforced by your browser, not by us.',
@@ -33,6 +34,7 @@ export const start = {
     tryHint: 'Sends one made-up word to another address, to show that it fails.',
     triedRefused: 'The browser refused it. Nothing was sent.',
     triedSent: 'It was sent. This copy of Bedside is served without its rule: do not open notes in it.',
+    appParts: 'a part of the app',
     more: (count: number) => plural(count, 'more file', 'more files'),
   },
   saved: {

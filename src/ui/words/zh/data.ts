@@ -22,6 +22,7 @@ export const data: Words['data'] = {
     noLabel: '请选择包含答案的列，即模型要学的标签。',
     oneLabel: (label) => `每份病历的标签都是“${label}”。模型至少需要两种标签：请选择另一列，或换一个标签各异的文件。`,
     tooManyLabels: (count) => `有 ${f.count(count)} 个不同的标签。标签列通常不到 100 个；这一列对吗？`,
+    locked: (run) => `第 ${run} 次运行进行期间，各列不能更改：若被打断，只能在开始时的病历上恢复。`,
     groupHint: '分组只用于公平性检查，模型看不到。',
     personHint: '有患者列时，同一人的所有病历在隐私承诺中算作一份，且不会同时出现在划分的两侧。',
     preview: '前几行',
@@ -79,6 +80,7 @@ export const data: Words['data'] = {
     hint: '每个文件只需一次：将病历切成词片并清点，并按带密钥的哈希分到两侧。不会发送任何内容。',
     cancelled: '准备病历已取消，因此还没有方案。没有丢失任何内容。',
     again: '准备病历',
+    none: '病历尚未准备：原因见上方。',
   },
   split: {
     titleRows: '留出一部分病历用于评估',

@@ -8,11 +8,27 @@ const said = (message: string, hint: string) => () => ({ message, hint });
 const report = '没有丢失任何内容；请报告此问题。';
 const reload = '重新加载页面；已保存的内容不会丢失。';
 
+const saveAsCsv = '请用电子表格软件打开它，选择“另存为”，类型选 CSV（UTF-8），再在这里打开那个文件。';
+const exportCsv = '请将其中的表格导出为 CSV，再在这里打开那个文件。';
+const unpack = '请先解压，再打开里面的 CSV 文件。';
+const notText = '请选择每行一份病历、存为 CSV、TSV 或 JSON Lines 的文件。';
+/** Files that are no table, by the name that the error carries, and what to do. */
+const otherKinds: Readonly<Record<string, readonly [name: string, hint: string]>> = {
+  'a PDF': ['PDF 文件', exportCsv], 'an old Excel or Word file': ['旧版 Excel 或 Word 文件', saveAsCsv], 'a rich text document': ['RTF 文档', exportCsv],
+  'a gzip archive': ['gzip 压缩包', unpack], 'a 7z archive': ['7z 压缩包', unpack], 'a RAR archive': ['RAR 压缩包', unpack], 'a ZIP archive': ['ZIP 压缩包', unpack],
+  'an image (PNG)': ['PNG 图片', notText], 'an image (JPEG)': ['JPEG 图片', notText], 'an image (GIF)': ['GIF 图片', notText], 'an image (TIFF)': ['TIFF 图片', notText], 'a sound, image or video file': ['音频、图片或视频文件', notText],
+  'a SQLite database': ['SQLite 数据库', exportCsv], 'a Parquet file': ['Parquet 文件', exportCsv], 'a web page': ['网页', exportCsv], 'an XML file': ['XML 文件', exportCsv],
+  'an Excel file': ['Excel 文件', saveAsCsv], 'an OpenDocument spreadsheet': ['OpenDocument 电子表格', saveAsCsv], 'a text document': ['文字处理文档', exportCsv], 'a binary file': ['二进制文件', notText],
+};
+
 /** Errors by code. What a code names (operation, file, setting) is filled in from its values. */
 export const errors: Words['codes']['errors'] = {
   cancelled: said('已取消，没有保存任何内容。', '需要时再开始即可。'),
 
-  'data/not-a-table': (v) => ({ message: `这不是表格（${text(v, 'kind')}）。`, hint: '请将表格另存为 CSV 后重新拖入。' }),
+  'data/not-a-table': (v) => {
+    const [name, hint] = otherKinds[text(v, 'kind')] ?? ['其他类型的文件', notText];
+    return { message: `这是${/^\p{Script=Han}/u.test(name) ? '' : ' '}${name}，不是表格。`, hint };
+  },
   'data/empty-file': said('文件是空的。', '请选择有表头且至少有一份病历的文件。'),
   'data/no-rows': said('文件只有表头，下面没有内容。', '请选择表头下至少有一份病历的文件。'),
   'data/too-large': (v) => ({ message: `文件有 ${megabytes(v, 'sizeBytes')} MB，一次最多读取 ${megabytes(v, 'limitBytes')} MB。`, hint: '请拆分文件，每次打开一部分。' }),
@@ -118,7 +134,7 @@ export const errors: Words['codes']['errors'] = {
 
   'model/exported-folder': said('此模型文件夹不完整或不是 Bedside 导出的。', '请使用由 Bedside 保存的文件夹。'),
   'input/project-file-newer': (v) => ({ message: `这个项目文件的版本为 ${text(v, 'version')}，比这份 Bedside 能读的更新。没有导入任何内容。`, hint: '请用保存它的版本或更新的 Bedside 打开。' }),
-  'input/project-file': said('这不是 Bedside 的项目文件，或已损坏。', '请选择由 Bedside 保存的项目文件。'),
+  'input/project-file': said('这不是 Bedside 的项目文件，或已损坏。', '请选择在项目菜单中用“保存为文件”保存的文件。'),
   'input/ledger-conflict': said('项目文件中的账本记录与这里的不符。没有导入任何内容。', '请使用未被改动的项目文件。'),
   'internal/unexpected': said('发生了不该发生的错误。', reload),
   'internal/invariant': said('内部检查未通过。', reload),

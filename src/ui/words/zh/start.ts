@@ -25,6 +25,7 @@ export const start: Words['start'] = {
     what: '内容',
     received: '接收',
     ready: '就绪，可以断网。',
+    storing: (share) => `正在存储模型，${f.percent(share)}。请先保持联网。`,
     notReady: '尚未全部存好，请先保持联网。',
     check: '自行验证',
     ruleHint: '此规则随页面下发，由您的浏览器而非我们执行。',
@@ -34,6 +35,7 @@ export const start: Words['start'] = {
     tryHint: '向另一个地址发送一个虚构词，以证明会失败。',
     triedRefused: '浏览器已拒绝，没有发送任何内容。',
     triedSent: '已发送出去。这份 Bedside 没有带上它的规则：请勿在其中打开病历。',
+    appParts: '应用的一部分',
     more: (count) => `另有 ${f.count(count)} 个文件`,
   },
   saved: {
