@@ -23,10 +23,10 @@ export function stepTicks(steps: number, count: number): number[] {
   return ticks;
 }
 
-/** Rough width of 13 px text: Chinese characters are twice as wide as Latin ones. */
+/** Rough width of 13 px text: Chinese characters are twice as wide as Latin ones, capitals half as wide again as small letters. */
 export function textWidth(text: string, size = 13): number {
   let width = 0;
-  for (const character of text) width += character.codePointAt(0)! > 0x2e80 ? size : size * 0.53;
+  for (const character of text) width += character.codePointAt(0)! > 0x2e80 ? size : /[A-Zmw@%]/.test(character) ? size * 0.68 : size * 0.53;
   return width;
 }
 

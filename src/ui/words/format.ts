@@ -47,6 +47,9 @@ export interface Format {
 
 const minus = (text: string): string => text.replace(/^-/, '\u2212');
 
+/** Chinese figures and units with a space between them, as everywhere else on the page; formatters write none. */
+const spaced = (text: string): string => text.replace(/(\d)(?=\p{Script=Han})/gu, '$1 ');
+
 /** Makes it when it is first asked for: the first formatter of a kind takes milliseconds, and all at once would hold up the first screen. */
 function once<T>(make: () => T): () => T {
   let made: T | undefined;
@@ -97,10 +100,10 @@ export function createFormat(locale: string, to: string, gap: string): Format {
     bytes: (value) => {
       const power = Math.min(3, Math.floor(Math.log10(Math.max(1, value)) / 3));
       const scaled = value / 1000 ** power;
-      return power === 2 && scaled >= 10 ? wholeMegabytes().format(scaled) : byteUnits[power]!().format(scaled);
+      return power === 2 && scaled >= 10 ? wholeMegabytes().format(scaled) : spaced(byteUnits[power]!().format(scaled));
     },
     scientific: (value) => (value === 0 ? '0' : value.toExponential(1)),
-    span: (value) => (value < 90 ? seconds().format(Math.max(1, Math.round(value))) : value < 5400 ? minutes().format(Math.round(value / 60)) : hours().format(value / 3600)),
+    span: (value) => spaced(value < 90 ? seconds().format(Math.max(1, Math.round(value))) : value < 5400 ? minutes().format(Math.round(value / 60)) : hours().format(value / 3600)),
     time: (atMs) => time().format(atMs),
     clock: (atMs) => clock().format(atMs),
     date: (atMs) => date().format(atMs),

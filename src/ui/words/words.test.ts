@@ -31,7 +31,7 @@ function said(make: (...values: unknown[]) => unknown): string {
 }
 
 /** Leaves that are the same in every language: names, units, figures, rules of the network, keys. */
-const languageFree = /^(train\.energy\.carbonRange|train\.finished\.energy|results\.fair\.chartPoint|explain\.probability|privacy\.facts\.(epsilon|accountants\.rdp)|codes\.encodings\.utf-16[lb]e|start\.proof\.rule|start\.saved\.none|frame\.otherLanguage(Label)?|frame\.keys\.list\.\d\.0|frame\.(energy|epsilonOf)|.*\.(wh|total|privacyFree\.value|plainChart|delta|phaseProgress|number|runOption|of|value|range|parts\.\d)|.*fields\.(delta|alpha)|.*Value|settings\.device\.names\.(wasm|webgpu)|settings\.model\.hash|codes\.encodings\.utf-8|codes\.encodings\.windows-1252|codes\.operations\.gelu|results\.calibration\.ece|train\.cost\..*|privacy\.listed|results\.fair\.stop|results\.cost\..*)$/;
+const languageFree = /^(train\.energy\.carbonRange|train\.finished\.energy|results\.fair\.chartPoint|explain\.probability|privacy\.facts\.(epsilon|accountants\.rdp)|codes\.encodings\.utf-16[lb]e|start\.proof\.rule|start\.saved\.none|frame\.otherLanguage(Label)?|frame\.keys\.list\.\d\.0|frame\.(energy|epsilonOf)|.*\.(wh|total|privacyFree\.value|plainChart|delta|phaseProgress|number|runOption|of|value|range|parts\.\d)|.*fields\.(delta|alpha)|.*Value|settings\.device\.names\.(wasm|webgpu)|settings\.model\.hash|codes\.encodings\.utf-8|codes\.encodings\.windows-1252|codes\.operations\.gelu|results\.calibration\.ece|train\.cost\..*|privacy\.listed|results\.fair\.(stop|groupOf)|results\.cost\..*)$/;
 
 describe('the words', () => {
   it('have the same keys in every language', () => {
@@ -50,6 +50,15 @@ describe('the words', () => {
   it('catch a Chinese text that was left in English', () => {
     const planted = { ...zh, start: { ...zh.start, drop: en.start.drop } };
     expect(wordsOf(planted).filter(({ path, value }) => path === 'start.drop' && !hasChinese(String(value)) && !languageFree.test(path))).toHaveLength(1);
+  });
+
+  it('call every kind of file that is no table by a Chinese name, with what to do', () => {
+    const source = readFileSync(join(import.meta.dirname, '../../data/file-kind.ts'), 'utf8');
+    const kinds = [...source.matchAll(/kind: '([^']+)'|notATableError\('([^']+)'/g)].map((match) => (match[1] ?? match[2])!);
+    expect(kinds.length).toBeGreaterThan(15);
+    const said = kinds.map((kind) => ({ kind, ...zh.codes.errors['data/not-a-table']!({ kind }) }));
+    expect(said.filter(({ kind, message }) => message.includes(kind)).map(({ kind }) => kind)).toEqual([]);
+    expect(said.find(({ kind }) => kind === 'an Excel file')!.hint).toContain('CSV');
   });
 
   it('name every fact that a privacy statement may list', () => {
@@ -82,7 +91,9 @@ describe('numbers', () => {
     expect(en.format.epsilon(Infinity)).toBe('∞');
     expect(en.format.delta(0.00001)).toBe('0.00001');
     expect(en.format.span(780)).toBe('13 minutes');
-    expect(zh.format.span(780)).toBe('13分钟');
+    expect(zh.format.span(780)).toBe('13 分钟');
+    expect(zh.format.span(2)).toBe('2 秒钟');
+    expect(zh.format.bytes(0)).toBe('0 字节');
     expect(en.format.bytes(22_900_000)).toBe('23 MB');
     expect(en.format.short(0.0312)).toBe('0.031');
   });
@@ -102,7 +113,7 @@ describe('numbers', () => {
 
   it('stand in a list as each language joins it', () => {
     expect(en.train.cost.both('1 minute', 'memory')).toBe('1 minute, memory');
-    expect(zh.train.cost.both('1分钟', zh.train.cost.memory(2))).not.toMatch(/[,;]/);
+    expect(zh.train.cost.both('1 分钟', zh.train.cost.memory(2))).not.toMatch(/[,;]/);
   });
 
   it('never call a label certain or impossible by rounding', () => {

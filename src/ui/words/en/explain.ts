@@ -47,6 +47,7 @@ export const explain = {
     part: (name: string, count: number, all: number) => `${name} was cancelled: ${f.count(count)} of ${rows(all)} ${count === 1 ? 'has' : 'have'} an answer`,
     partHint: 'The file that you can save holds every row in its order; the two columns are empty where there is no answer. Its name says how many are done.',
     cancelled: (name: string) => `${name} was cancelled before any row was labelled.`,
+    nameBy: (name: string, run: number) => `${name}, by the model of run ${run}`,
     by: (run: number) => `by the model of run ${run}`,
     cancelling: 'Ending after the rows in hand',
     left: (seconds: number) => `about ${f.span(seconds)} left`,

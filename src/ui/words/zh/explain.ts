@@ -48,6 +48,7 @@ export const explain: Words['explain'] = {
     part: (name, count, all) => `${name} 已取消：${rows(all)}中 ${rows(count)}已有结果`,
     partHint: '可保存的文件按原顺序包含所有行；尚无结果的行，这两列为空。文件名注明已完成多少行。',
     cancelled: (name) => `${name} 在标注任何一行之前已取消。`,
+    nameBy: (name, run) => `${name}，由第 ${run} 次运行的模型标注`,
     by: (run) => `由第 ${run} 次运行的模型标注`,
     cancelling: '处理完手头的行后结束',
     left: (seconds) => `约剩 ${f.span(seconds)}`,

@@ -268,7 +268,7 @@ export const train: Words['train'] = {
     instead: '改为计划新的运行',
   },
   finished: {
-    made: (seconds) => `用时${f.span(seconds)}。`,
+    made: (seconds) => `用时 ${f.span(seconds)}。`,
     summary: (steps, seconds) => `${f.count(steps)} 步，${f.span(seconds)}。`,
     accuracy: (accuracy, low, high) => `准确率 ${f.rate(accuracy)}（${f.interval(low, high)}）。`,
     epsilon: (run) => `本次运行 ε ${f.epsilon(run)}。`,
