@@ -2,6 +2,8 @@
 const benches: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
   accuracy: () => import('./accuracy.ts'),
   journey: () => import('./journey.ts'),
+  lab: () => import('./lab.ts'),
+  'private-accuracy': () => import('./private-accuracy.ts'),
   privacy: () => import('./privacy.ts'),
   noise: () => import('./privacy-noise.ts'),
 };

@@ -1,6 +1,7 @@
 import type { ColumnRole } from '../data/table.ts';
 import type { BedsideService, BudgetReport, CostForecast, DatasetView, PlanProposal, Progress, Project, RunResults, RunSummary } from '../shell/bedside.service.ts';
 import type { Plan } from '../training/plan.ts';
+import { LabState } from './lab.svelte.ts';
 import { Loaded } from './loaded.svelte.ts';
 import { CurrentRun } from './run.svelte.ts';
 import { TrialState } from './trial.svelte.ts';
@@ -23,6 +24,7 @@ export class ProjectState {
   readonly id: string;
   readonly run: CurrentRun;
   readonly trial: TrialState;
+  readonly lab: LabState;
   readonly preview = new Loaded<Preview>();
   readonly columns = new Loaded<DatasetView>();
   readonly proposal = new Loaded<PlanProposal>();
@@ -45,6 +47,7 @@ export class ProjectState {
     this.id = project.id;
     this.#roles = project.columnRoles;
     this.trial = new TrialState(service, project.id);
+    this.lab = new LabState(service, project.id);
     if (project.dataset) this.columns.set(project.dataset);
     this.run = new CurrentRun(service, project.id, () => {
       // What the run last said holds until the ledger has been asked.
@@ -105,6 +108,7 @@ export class ProjectState {
 
   async applyColumns(): Promise<void> {
     this.#stopReading();
+    this.lab.forget();
     this.#plan = null;
     this.proposal.clear();
     this.forecast.clear();
@@ -172,6 +176,7 @@ export class ProjectState {
   close(): void {
     this.#stopReading();
     this.trial.forget();
+    this.lab.forget();
   }
 
   /** Ends the reading without a word: the next page that needs the proposal asks again. */

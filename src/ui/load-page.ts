@@ -7,6 +7,7 @@ const loaders: Readonly<Record<PageName, () => Promise<{ default: Component }>>>
   train: () => import('./pages/Train.svelte'),
   results: () => import('./pages/Results.svelte'),
   explain: () => import('./pages/Explain.svelte'),
+  lab: () => import('./pages/Lab.svelte'),
   runs: () => import('./pages/Runs.svelte'),
   settings: () => import('./pages/Settings.svelte'),
 };

@@ -2,6 +2,7 @@ import { codes } from './en/codes.ts';
 import { data } from './en/data.ts';
 import { explain } from './en/explain.ts';
 import { frame } from './en/frame.ts';
+import { lab } from './en/lab.ts';
 import { format } from './en/locale.ts';
 import { privacy } from './en/privacy.ts';
 import { results } from './en/results.ts';
@@ -11,7 +12,7 @@ import { start } from './en/start.ts';
 import { train } from './en/train.ts';
 
 /** Every word of the interface, in English. */
-export const en = { language: 'en', format, frame, start, data, train, results, explain, runs, settings, privacy, codes };
+export const en = { language: 'en', format, frame, start, data, train, results, explain, lab, runs, settings, privacy, codes };
 
 /** The shape every language fills: a missing key does not compile. */
 export type Words = typeof en;
