@@ -125,6 +125,12 @@ describe('numbers', () => {
     expect(en.data.title.ready(1482)).toBe('1,482 notes are ready to train on');
   });
 
+  it('name the labels that a mean is of', () => {
+    expect(en.results.headline.macroHint(17, 0, 20)).toContain('17 labels that have held-out notes, of 20 in all');
+    expect(en.results.headline.macroHint(17, 3, 20)).toContain('and of 3 given only by mistake.');
+    expect(zh.results.headline.macroHint(17, 0, 20)).toMatch(/20.*17/);
+  });
+
   it('tell a day by name while it is near', () => {
     const noon = new Date(2026, 10, 24, 12).getTime();
     expect(en.format.day(noon, noon)).toBe('today');
