@@ -1,0 +1,51 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { fakeAudit } from './testing/fake-audit.ts';
+import { mountApp } from './testing/mount-app.ts';
+
+let close: (() => Promise<void>) | null = null;
+afterEach(async () => {
+  await close?.();
+  close = null;
+});
+
+describe('the lab', () => {
+  it('attacks by keyboard, and states what was found in heading, chart and table', async () => {
+    close = mountApp({ page: 'lab' }).close;
+    await expect.element(page.getByRole('heading', { level: 1, name: 'What could somebody find out?' })).toBeVisible();
+    const start = page.getByRole('button', { name: 'Attack' });
+    start.element().focus();
+    await userEvent.keyboard('{Enter}');
+    await expect.element(page.getByRole('heading', { level: 1, name: 'The attack finds 1.5% in the private model, 7.4% in its twin' })).toBeVisible();
+    await expect.element(page.getByRole('img', { name: /At 1% false alarms the attack finds 1\.5% \(1\.0% to 2\.3%\) in the private model/ })).toBeVisible();
+    await expect.element(page.getByRole('row', { name: /ε is at most.*1\.38.*∞/ })).toBeVisible();
+    await expect.element(page.getByText('A low number is no promise.')).toBeVisible();
+  });
+
+  it('says so where the interval holds guessing', async () => {
+    const app = mountApp({ page: 'lab', scene: 'fresh' });
+    close = app.close;
+    app.service.audit = () => Promise.resolve(fakeAudit(0.5));
+    await page.getByRole('button', { name: 'Attack' }).click();
+    await expect.element(page.getByRole('heading', { level: 1, name: 'Against the private model, the attack does no better than guessing' })).toBeVisible();
+  });
+
+  it('accuses where more was found than is proven', async () => {
+    const app = mountApp({ page: 'lab', scene: 'fresh' });
+    close = app.close;
+    const report = fakeAudit(1);
+    app.service.audit = () => Promise.resolve({ ...report, private: { ...report.private, canary: { ...report.private.canary, epsilonAtLeast: 1.2 } } });
+    await page.getByRole('button', { name: 'Attack' }).click();
+    await expect.element(page.getByRole('alert')).toHaveTextContent(/more than the proof allows.*at least 1\.20, and 1\.00 was claimed/);
+  });
+
+  it('shows how far it is, and can be cancelled', async () => {
+    close = mountApp({ page: 'lab', delayMs: 40 }).close;
+    await page.getByRole('button', { name: 'Attack' }).click();
+    await expect.element(page.getByRole('progressbar', { name: 'The attack' })).toBeVisible();
+    await expect.element(page.getByText(/Reading the notes, [\d,]+ of 4,916/)).toBeVisible();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await expect.element(page.getByText('The attack was cancelled. Nothing of it was kept.')).toBeVisible();
+    await expect.element(page.getByRole('button', { name: 'Attack' })).toBeVisible();
+  });
+});
