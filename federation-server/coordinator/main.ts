@@ -1,5 +1,4 @@
 /** `npm run federation`: one machine that hands out invitations, serves the app, and adds up noised updates with Flower. */
-import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join, resolve } from 'node:path';
@@ -7,7 +6,7 @@ import { runCommand } from '../../src/cli/run-command.ts';
 import { toNpy } from '../../src/federation/arrays.ts';
 import { BedsideError } from '../../src/ground/errors.ts';
 import { announcement } from './announcement.ts';
-import { readCertificate, selfSigned } from './certificate.ts';
+import { readCertificate, selfSigned, type Certificate } from './certificate.ts';
 import { coordinatorHandler, type Coordinator } from './coordinator.ts';
 import { FederationFolder } from './federation-folder.ts';
 import { InvitationLinks } from './invitation-links.ts';
@@ -29,9 +28,10 @@ const MOST_RUNS = 4;
 await runCommand(usage, async () => {
   const options = readOptions(process.argv.slice(2));
   const complete = await completeTask(options.taskFile === null ? null : readTaskFile(options.taskFile), options);
+  const own = options.certificate === null ? null : readCertificate(options.certificate.cert, options.certificate.key);
   const bin = installFlower(say);
-  buildApp(options);
-  await serve(options, complete, bin);
+  await buildApp(options);
+  await serve(options, complete, own, bin);
 });
 
 function say(line: string): void {
@@ -43,20 +43,21 @@ function readTaskFile(path: string): Uint8Array {
   return readFileSync(path);
 }
 
-function buildApp({ isBuilding }: Options): void {
-  if (!isBuilding && existsSync(join(dist, 'index.html'))) return;
-  if (!isBuilding) throw new BedsideError('cli/no-build', 'settings', 'dist/ holds no built app.', 'Leave --no-build out.');
+async function buildApp({ isBuilding }: Options): Promise<void> {
+  if (!isBuilding && !existsSync(join(dist, 'index.html'))) throw new BedsideError('cli/no-build', 'settings', 'dist/ holds no built app.', 'Leave --no-build out.');
+  if (!isBuilding) return;
   say('Building Bedside; this takes some seconds.');
-  const { status } = spawnSync(process.execPath, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0) throw new BedsideError('cli/build', 'settings', 'The app could not be built.', 'See the lines above; --no-build serves what is in dist/.');
+  const { build } = await import('vite');
+  // What plugins took of the build is of no interest here.
+  await build({ root, logLevel: 'warn', build: { rolldownOptions: { checks: { pluginTimings: false } } } });
 }
 
-async function serve(options: Options, complete: CompleteTask, bin: string): Promise<void> {
+async function serve(options: Options, complete: CompleteTask, own: Certificate | null, bin: string): Promise<void> {
   const state = resolve(options.stateFolder ?? join(root, '.federation'));
   const folder = new FederationFolder(state, complete.taskHash);
   folder.hold();
   const names = networkNames(options.host);
-  const certificate = options.certificate === null ? selfSigned(state, bin, names.all, Date.now()) : readCertificate(options.certificate.cert, options.certificate.key);
+  const certificate = own ?? selfSigned(state, bin, names.all, Date.now());
   const kept = folder.readSeats();
   folder.saveSeats(kept);
   const seats = new Seats(kept, options.seats, (next) => folder.saveSeats(next), Date.now);
