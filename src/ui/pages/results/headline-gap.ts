@@ -7,6 +7,8 @@ export interface HeadlineGap {
   readonly high: number | null;
   readonly between: readonly [string, string];
   readonly isChance: boolean;
+  /** Pairs that the interval allows for. */
+  readonly comparisons: number;
   /** No other column has a larger one. */
   readonly isLargest: boolean;
 }
@@ -17,7 +19,7 @@ export function isWithinChance({ low, high }: Pick<GroupGap, 'low' | 'high'>): b
 
 /** The accuracy gap to show first: one that is more than chance comes before a larger one that may be nothing. Undefined where no column has two groups. */
 export function headlineGap(groups: readonly Pick<GroupReport, 'column' | 'accuracyGap'>[]): HeadlineGap | undefined {
-  const gaps = groups.flatMap(({ column, accuracyGap: { value, low, high, between } }) => (value === null || between === null ? [] : [{ column, value, low, high, between, isChance: isWithinChance({ low, high }) }]));
+  const gaps = groups.flatMap(({ column, accuracyGap: { value, low, high, between, comparisons } }) => (value === null || between === null ? [] : [{ column, value, low, high, between, isChance: isWithinChance({ low, high }), comparisons: comparisons ?? 1 }]));
   const [first] = gaps.toSorted((a, b) => Number(a.isChance) - Number(b.isChance) || Math.abs(b.value) - Math.abs(a.value));
   return first && { ...first, isLargest: gaps.every(({ value }) => Math.abs(value) <= Math.abs(first.value)) };
 }
