@@ -44,6 +44,7 @@ describe('guesses from names and values', () => {
     expect(of((i) => [sentence(i), 'k'], 30)[1]).toMatchObject({ role: 'label', reason: { code: 'label-name' } });
     expect(of(() => ['', ''], 0).map(({ role }) => role)).toEqual(['text', 'label']);
     expect(of((i) => ['cough', `k${i % 2}`], 4).map(({ reason }) => reason.code)).toEqual(['text-name', 'few-values']);
+    expect(guessedRoles(guessColumns({ header: ['病历', '科室'], rows: [0, 1, 2].map((i) => ({ row: i + 2, cells: ['咳嗽三天，伴发热，夜间加重。', `${i}科`] })) }))).toEqual({ 病历: 'text', 科室: 'label' });
     // Not where there are too many values to learn.
     expect(of((i) => [sentence(i), `k${i}`], 300)[1]!.role).toBe('ignore');
     expect(guessedRoles(guessColumns({ header: ['site', 'note', 'category'], rows: [0, 1, 2].map((i) => ({ row: i + 2, cells: [`s${i % 2}`, sentence(i), `c${i}`] })) }))).toEqual({ site: 'ignore', note: 'text', category: 'label' });

@@ -9,7 +9,7 @@ const words: Readonly<Record<'text' | 'label' | 'person' | 'group' | 'other', re
 };
 
 /** Names that say by themselves what the column is, whatever its values. */
-const plainLabel = ['label', 'labels', 'class', 'category', 'target', 'klasse', 'kategorie', '标签', '类别', '分类'];
+const plainLabel = ['label', 'labels', 'class', 'category', 'target', 'specialty', 'speciality', 'department', 'triage', 'urgency', 'intent', 'klasse', 'kategorie', '标签', '类别', '分类', '科室'];
 
 /** A group with more values than this says little and names people. */
 const maximumGroups = 20;

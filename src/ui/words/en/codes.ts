@@ -19,7 +19,7 @@ export const codes = {
   columnReasons: {
     'longest-text': () => 'the longest text',
     'text-name': () => 'the header says text',
-    'label-name': (_: Values, distinct: number) => `the header says label; ${plural(distinct, 'different value', 'different values')}`,
+    'label-name': (_: Values, distinct: number) => `the header says label${distinct > 0 ? `; ${plural(distinct, 'different value', 'different values')}` : ''}`,
     'few-values': (_: Values, distinct: number) => plural(distinct, 'different value', 'different values'),
     'many-rows-per-value': (_: Values, distinct: number) => `${plural(distinct, 'different value', 'different values')}, several rows each`,
     'group-name': (_: Values, distinct: number) => `named like a group, ${plural(distinct, 'value', 'values')}; for fairness only`,

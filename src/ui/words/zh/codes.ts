@@ -19,7 +19,7 @@ export const codes: Words['codes'] = {
   columnReasons: {
     'longest-text': () => '文本最长',
     'text-name': () => '表头写明是正文',
-    'label-name': (_, distinct) => `表头写明是标签，${f.count(distinct)} 个不同的取值`,
+    'label-name': (_, distinct) => `表头写明是标签${distinct > 0 ? `，${f.count(distinct)} 个不同的取值` : ''}`,
     'few-values': (_, distinct) => `${f.count(distinct)} 个不同的取值`,
     'many-rows-per-value': (_, distinct) => `${f.count(distinct)} 个不同的取值，每个有多行`,
     'group-name': (_, distinct) => `名称像分组，${f.count(distinct)} 个取值；仅用于公平性`,
