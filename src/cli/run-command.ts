@@ -1,4 +1,5 @@
 import { BedsideError } from '../ground/errors.ts';
+import { helpOf } from './option-help.ts';
 import { fileSystemError } from './system-errors.ts';
 
 /** Exit code of a command whose arguments or files cannot be used. */
@@ -13,12 +14,12 @@ function isArgumentError(error: unknown): error is Error {
 }
 
 /**
- * Runs a command line; `--help` prints how it is used. What the person can mend becomes a sentence on standard error and exit code 2;
+ * Runs a command line; `--help` prints how it is used and what its options do. What the person can mend becomes a sentence on standard error and exit code 2;
  * a fault of ours is thrown, and so prints its stack and exits with 1.
  */
 export async function runCommand(usage: string, command: () => Promise<void>): Promise<void> {
   if (process.argv.slice(2).some((argument) => argument === '--help' || argument === '-h')) {
-    process.stdout.write(`Usage: ${usage}\n`);
+    process.stdout.write(helpOf(usage));
     return;
   }
   try {

@@ -64,6 +64,13 @@ export async function loadModelFiles(folder: string, manifest: ModelManifest, na
   });
   const total = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let done = 0;
+  let told = 0;
+  /** A model comes in hundreds of pieces: told by the fiftieth, it keeps no page busy. */
+  const tell = (count: number) => {
+    if (count < total && count - told < total / 50) return;
+    told = count;
+    onProgress({ done: count, total });
+  };
   const files = new Map<EngineFile, Uint8Array<ArrayBuffer>>();
   for (const { name, sizeBytes, sha256 } of wanted) {
     const url = folder + name;
@@ -71,13 +78,13 @@ export async function loadModelFiles(folder: string, manifest: ModelManifest, na
     let bytes = kept ? new Uint8Array(await kept.arrayBuffer()) : null;
     if (bytes === null || (await sha256Hex(bytes)) !== sha256) {
       let received = 0;
-      bytes = await download(url, name, (count) => onProgress({ done: done + Math.min(sizeBytes, (received += count)), total }));
+      bytes = await download(url, name, (count) => tell(done + Math.min(sizeBytes, (received += count))));
       const found = await sha256Hex(bytes);
       if (found !== sha256) throw modelHashMismatch(name, sha256, found);
       await keep(cache, url, new Response(bytes, { headers: { 'Content-Length': String(bytes.length) } }));
     }
     files.set(name, bytes);
-    onProgress({ done: (done += sizeBytes), total });
+    tell((done += sizeBytes));
   }
   return files;
 }

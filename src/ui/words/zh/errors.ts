@@ -134,7 +134,7 @@ export const errors: Words['codes']['errors'] = {
 
   'model/exported-folder': said('此模型文件夹不完整或不是 Bedside 导出的。', '请使用由 Bedside 保存的文件夹。'),
   'input/project-file-newer': (v) => ({ message: `这个项目文件的版本为 ${text(v, 'version')}，比这份 Bedside 能读的更新。没有导入任何内容。`, hint: '请用保存它的版本或更新的 Bedside 打开。' }),
-  'input/project-file': said('这不是 Bedside 的项目文件，或已损坏。', '请选择在项目菜单中用“保存为文件”保存的文件。'),
+  'input/project-file': said('这不是 Bedside 的项目文件，或已损坏。', '请选择在项目菜单中用“存为文件”保存的文件。'),
   'input/ledger-conflict': said('项目文件中的账本记录与这里的不符。没有导入任何内容。', '请使用未被改动的项目文件。'),
   'internal/unexpected': said('发生了不该发生的错误。', reload),
   'internal/invariant': said('内部检查未通过。', reload),
