@@ -1,3 +1,4 @@
+import axe from 'axe-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { fakeAudit } from './testing/fake-audit.ts';
@@ -20,6 +21,23 @@ describe('the lab', () => {
     await expect.element(page.getByRole('img', { name: /At 1% false alarms the attack finds 1\.5% \(1\.0% to 2\.3%\) in the private model/ })).toBeVisible();
     await expect.element(page.getByRole('row', { name: /ε is at most.*1\.38.*∞/ })).toBeVisible();
     await expect.element(page.getByText('A low number is no promise.')).toBeVisible();
+  });
+
+  it('has nothing that axe finds in its results, nor scrolls sideways', async () => {
+    for (const [width, theme] of [[1280, 'light'], [390, 'dark']] as const) {
+      await page.viewport(width, 800);
+      const app = mountApp({ page: 'lab', theme, language: 'zh' });
+      close = app.close;
+      await expect.element(page.getByRole('button', { name: '开始攻击' })).toBeVisible();
+      await page.getByRole('button', { name: '开始攻击' }).click();
+      await expect.element(page.getByRole('button', { name: '再次攻击' })).toBeVisible();
+      await page.getByText('以表格显示').click();
+      const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+      expect(violations.map(({ id, nodes }) => `${width} ${id}: ${nodes[0]?.failureSummary ?? ''}`)).toEqual([]);
+      expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(document.documentElement.clientWidth);
+      await app.close();
+      close = null;
+    }
   });
 
   it('says so where the interval holds guessing', async () => {

@@ -39,6 +39,7 @@ export const lab = {
   chart: {
     title: 'Found, and at how many false alarms',
     about: 'both axes in powers of ten',
+    table: 'The curves as a table',
     private: (epsilon: number) => `private, ε ${f.epsilon(epsilon)}`,
     plain: 'not private',
     limit: 'the most that the proof allows',

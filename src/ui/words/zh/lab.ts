@@ -39,6 +39,7 @@ export const lab: Words['lab'] = {
   chart: {
     title: '查出多少，误报多少',
     about: '两轴均按十的幂',
+    table: '曲线的数值表',
     private: (epsilon) => `私密，ε ${f.epsilon(epsilon)}`,
     plain: '不私密',
     limit: '证明允许的上限',
