@@ -4,7 +4,7 @@ import type { TrainedHead } from '../training/trained-model.ts';
 import { classifyTable, type Classifier } from './classify.ts';
 import { unreadableRows } from './project-summary.ts';
 
-const model: TrainedHead = { kind: 'head', labels: ['short', 'long'], maximumLength: 6, features: { layers: [6], weights: [1] }, mean: null, biasInput: 1, weights: new Float32Array(0) };
+const model: TrainedHead = { kind: 'head', labels: ['short', 'long'], maximumLength: 6, features: { layers: [6], weights: [1], isUnitLength: true }, mean: null, biasInput: 1, weights: new Float32Array(0) };
 /** Two words or fewer are short; each word is one id between the two that frame a text. */
 const classifier: Classifier = {
   model,

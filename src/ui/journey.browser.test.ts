@@ -91,6 +91,12 @@ describe('data', () => {
     await expect.element(page.getByRole('link', { name: 'Use this data' })).not.toBeInTheDocument();
   });
 
+  it('names at the top the quote that holds rows, before any column is looked at', async () => {
+    await open({ scene: 'fresh', page: 'data' });
+    await expect.element(page.getByText('6 rows could not be read.')).toBeVisible();
+    await expect.element(page.getByText('Row 4,990: a quote opens and never closes. Add a closing quote; rows up to 4,994 are inside it.')).toBeVisible();
+  });
+
   it('shows row, problem and remedy, never the text of the row', async () => {
     await open({ scene: 'fresh', page: 'data' });
     const table = page.getByRole('table', { name: 'Rows set aside' });
