@@ -22,6 +22,14 @@ test('the whole journey with the network cut after load', async ({ page, context
   expect(foreign).toEqual([]);
 });
 
+test('a page that was left alone can go offline before a file has been opened', async ({ page, context }) => {
+  await openApp(page, { backend: 'wasm' });
+  await expect(page.getByText('Ready. The network can go.').first()).toBeVisible({ timeout: 120_000 });
+  await context.setOffline(true);
+  await page.reload();
+  await openSample(page);
+});
+
 test('the page may not send anything elsewhere', async ({ page }) => {
   await openApp(page, { backend: 'wasm', model: 'nano' });
   await page.getByRole('button', { name: 'Try to send something' }).click();

@@ -8,6 +8,7 @@ export const explain = {
   field: 'Note',
   placeholder: 'Paste a note here',
   classify: 'Classify',
+  keyDoes: 'classifies the note',
   busy: 'Reading the note',
   fromData: 'A note from your data',
   fromDataHint: 'It may be one the model trained on.',

@@ -117,7 +117,7 @@ export const train = {
     changed: 'Changed by you',
     kinds: {
       'full-batch-head': { name: 'Private, last layer', hint: 'The model reads every note once; the last layer is then trained on all of them at every step, with noise.' },
-      'dp-sgd': { name: 'Private, adapters and last layer', hint: 'Small adapters inside the model are trained too, on a random part of the notes at every step, with noise. For some ten thousand notes and more.' },
+      'dp-sgd': { name: 'Private, adapters and last layer', hint: 'Small adapters inside the model are trained too, on notes drawn at random at every step, or on all where they are few, with noise. For some ten thousand notes and more.' },
       'plain-head': { name: 'Not private, last layer', hint: 'No clip, no noise, no promise. Quick, to see what is possible.' },
       'plain-lora': { name: 'Not private, adapters and last layer', hint: 'No clip, no noise, no promise. The slowest; with some thousand notes usually the most accurate, with few of them not.' },
       'label-sentences': { name: 'Label sentences alone', hint: 'Trains nothing and reads no label. Costs no privacy.' },
@@ -158,6 +158,7 @@ export const train = {
       layers: 'The layer nearest to the text that gets an adapter; all above it get one too. 1 adapts all.',
       targets: 'Where in a layer they sit: in what a word looks for (query), or in what it hands on (value).',
       maximumLength: 'Longer reads more of each note and costs more energy.',
+      expectedAll: 'All of them, in every step: none is left to chance.',
       expectedBatchSize: 'How many are drawn on average. The number drawn in a step stays secret.',
     },
     units: { row: 'Note', person: 'Person' },

@@ -9,6 +9,7 @@ export const explain: Words['explain'] = {
   field: '病历',
   placeholder: '在此粘贴病历',
   classify: '判断',
+  keyDoes: '判断这份病历',
   busy: '正在阅读病历',
   fromData: '取一份您的病历',
   fromDataHint: '它可能参与过训练。',

@@ -117,7 +117,7 @@ export const train: Words['train'] = {
     changed: '您已更改',
     kinds: {
       'full-batch-head': { name: '私密，最后一层', hint: '模型把每份病历读一遍；然后每一步都用全部病历训练最后一层，并加入噪声。' },
-      'dp-sgd': { name: '私密，适配器和最后一层', hint: '模型内部的小适配器也参与训练，每一步随机抽取一部分病历，并加入噪声。适合约一万份以上。' },
+      'dp-sgd': { name: '私密，适配器和最后一层', hint: '模型内部的小适配器也参与训练，每一步随机抽取病历（病历少时用全部），并加入噪声。适合约一万份以上。' },
       'plain-head': { name: '非私密，最后一层', hint: '不裁剪、不加噪、没有承诺。很快，可用来了解能达到什么程度。' },
       'plain-lora': { name: '非私密，适配器和最后一层', hint: '不裁剪、不加噪、没有承诺。最慢；病历有数千条时通常最准确，病历少时则不然。' },
       'label-sentences': { name: '仅用标签描述', hint: '不训练、不读取标签，不消耗隐私。' },
@@ -158,6 +158,7 @@ export const train: Words['train'] = {
       layers: '最靠近文本的、带适配器的层；其上各层也都带。1 表示全部。',
       targets: '适配器在层中的位置：词在寻找什么（query），或词传递什么（value）。',
       maximumLength: '越长读得越多，能耗也越高。',
+      expectedAll: '每一步都用全部，不靠随机抽取。',
       expectedBatchSize: '平均抽取的数量。每一步实际抽取的数量保密。',
     },
     units: { row: '病历', person: '患者' },
