@@ -297,6 +297,15 @@ describe('after a run', () => {
     await expect.element(page.getByText('The note has changed since. Classify it again.')).toBeVisible();
   });
 
+  it('a labelled file says what was passed over, and how it was read', async () => {
+    await open({ scene: 'done', page: 'explain' });
+    await heading('Try a note').toBeVisible();
+    await expect.element(button('Choose a file')).toBeVisible();
+    choose(new File(['Letter\nseen today\n'], 'more.csv'));
+    await expect.element(page.getByText(/^4 rows have no label: 1 with another number of columns than the header; 3 without text\. They stand in the file/)).toBeVisible();
+    await expect.element(page.getByText('Notes taken from the column “Letter”, as in training. Read as GB18030 (GBK). 7 notes are longer than 256 word pieces; the rest of them was not read.')).toBeVisible();
+  });
+
   it('the ledger tells neighbouring charges as one line', async () => {
     await open({ scene: 'done', page: 'runs' });
     await expect.element(page.getByRole('table', { name: 'Ledger events' })).toHaveTextContent(/Run 3: 50 charges for training steps/);
