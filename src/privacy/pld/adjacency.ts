@@ -19,11 +19,6 @@ function adjacencyError(adjacency: string, message: string, hint: string): Bedsi
   return new BedsideError('privacy/adjacency', 'settings', message, hint, { adjacency });
 }
 
-/** Why Renyi's accountant gives no answer. */
-export function rdpReplaceOneRefused(): BedsideError {
-  return adjacencyError('replace-one', 'The Renyi series of a Poisson sample (arXiv 1908.10530) compares data with and without a unit; for a replaced unit in a secret sample it proves nothing.', 'Use the privacy loss distribution, or the full-batch bound with twice the sensitivity.');
-}
-
 /**
  * The charges of training in a fixed or shuffled order, each unit in one batch an epoch: no amplification, for a shuffled order is no Poisson
  * sample (Chua et al. 2024, arXiv 2403.17673). The batches of one epoch hold different units, so an epoch is one full-batch release.
