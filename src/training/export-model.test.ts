@@ -147,6 +147,15 @@ describe('an exported folder', () => {
     expect(() => readModelFiles(new Map(), weights.shape)).toThrow('head_config.json');
   });
 
+  it('is refused where its settings do not go with one another', () => {
+    const files = filesOf(models['a head over two layers']!);
+    const config: Record<string, unknown> = JSON.parse(bytesToUtf8(files.get('head_config.json')!));
+    const changed = (change: Record<string, unknown>) => new Map([...files, ['head_config.json', new TextEncoder().encode(JSON.stringify({ ...config, ...change }))]]);
+    expect(readModelFiles(changed({}), weights.shape)).toMatchObject({ kind: 'head' });
+    for (const weightsOf of [[1], [0.5, 0.3, 0.2], [1, -1]]) expect(() => readModelFiles(changed({ weights: weightsOf }), weights.shape)).toThrow('one weight of 0 or more for each layer');
+    for (const layers of [[2, 99], [2, -1], [2, 0.5]]) expect(() => readModelFiles(changed({ layers }), weights.shape)).toThrow('layers from 0 to 2');
+  });
+
   const python = findPython();
   const folder = mkdtempSync(join(tmpdir(), 'bedside-export-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

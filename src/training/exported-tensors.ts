@@ -112,7 +112,10 @@ export function readModelFiles(files: ReadonlyMap<string, Uint8Array>, shape: Be
   const weight = floats(head.get('weight'), classes * length, 'weight');
   const bias = floats(head.get('bias'), classes, 'bias');
   if (!Number.isInteger(maximumLength) || maximumLength < 3 || maximumLength > shape.maximumPositions) throw folderError(`a maximum length of at most ${shape.maximumPositions}`);
+  if (!layers.every((layer) => Number.isInteger(layer) && layer >= 0 && layer <= shape.layers)) throw folderError(`layers from 0 to ${shape.layers}`);
   if (!files.has('adapter_config.json')) {
+    const layerWeights = numbers(config['weights'], 'weights');
+    if (layerWeights.length !== layers.length || layerWeights.some((one) => one < 0)) throw folderError('one weight of 0 or more for each layer');
     const weights = new Float32Array(classes * (length + 1));
     for (let c = 0; c < classes; c++) {
       weights.set(weight.subarray(c * length, (c + 1) * length), c * (length + 1));
@@ -121,7 +124,7 @@ export function readModelFiles(files: ReadonlyMap<string, Uint8Array>, shape: Be
     const mean = head.get('mean');
     return {
       kind: 'head', labels, maximumLength, biasInput: 1, weights,
-      features: { layers, weights: numbers(config['weights'], 'weights'), isUnitLength: config['unit_length'] === true },
+      features: { layers, weights: layerWeights, isUnitLength: config['unit_length'] === true },
       mean: mean ? floats(mean, length, 'mean') : null,
     };
   }
