@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Decode } from '../data/encoding.ts';
 import { parseTable } from '../data/parse.ts';
 import type { RawTable } from '../data/table.ts';
@@ -35,24 +35,4 @@ export async function readFolder(folder: string): Promise<Map<string, Uint8Array
   const files = new Map<string, Uint8Array>();
   for (const entry of await readdir(folder, { withFileTypes: true })) if (entry.isFile()) files.set(entry.name, await readFile(join(folder, entry.name)));
   return files;
-}
-
-/** Refuses, before the work, a folder that holds anything but an earlier model. */
-export async function checkOutFolder(folder: string): Promise<void> {
-  if (!existsSync(folder)) return;
-  if (!(await stat(folder)).isDirectory()) throw fileError('out-is-file', `${folder} is a file, expected a folder for the model.`, 'Give another --out.');
-  const names = await readdir(folder);
-  if (names.length > 0 && !names.includes('head_config.json')) throw fileError('out-not-empty', `${folder} holds files that are no model.`, 'Give a new or empty folder as --out.');
-}
-
-/** Writes files beside the target and renames, so that the folder is there whole or not at all; an earlier model is replaced. */
-export async function writeModelFolder(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
-  const target = resolve(folder);
-  const unfinished = `${target}.unfinished`;
-  await rm(unfinished, { recursive: true, force: true });
-  await mkdir(unfinished, { recursive: true });
-  for (const [name, bytes] of files) await writeFile(join(unfinished, name), bytes);
-  await mkdir(dirname(target), { recursive: true });
-  await rm(target, { recursive: true, force: true });
-  await rename(unfinished, target);
 }

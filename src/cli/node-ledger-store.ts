@@ -8,6 +8,7 @@ import { BedsideError } from '../ground/errors.ts';
 import type { LedgerEntry, LedgerHead, LedgerStore } from '../privacy/events.ts';
 import { replaceDurably, writeDurably } from './durable-files.ts';
 import { withProcessLock } from './process-lock.ts';
+import { naming } from './system-errors.ts';
 
 /** Where spending is kept when no file is named: one ledger an account, because the budget belongs to the rows and not to a folder. */
 export function defaultLedgerPath(): string {
@@ -49,9 +50,9 @@ export function openNodeLedgerStore(file: string): NodeLedgerStore {
   const keyPath = `${path}.key`;
 
   async function locked<Result>(work: () => Promise<Result>): Promise<Result> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await naming(path, () => mkdir(dirname(path), { recursive: true, mode: 0o700 }));
     const lock = `${path}.lock`;
-    return withProcessLock(lock, () => ledgerError('ledger-locked', `${path} is in use by another command.`, `Wait for it to end; if none runs, remove ${lock}.`, path), work);
+    return naming(path, () => withProcessLock(lock, () => ledgerError('ledger-locked', `${path} is in use by another command.`, `Wait for it to end; if none runs, remove ${lock}.`, path), work));
   }
 
   /** Whole lines of the file, and whether a line that was cut short follows them. */
@@ -82,7 +83,7 @@ export function openNodeLedgerStore(file: string): NodeLedgerStore {
   return {
     path,
     async read() {
-      const { entries, head } = await snapshot();
+      const { entries, head } = await naming(path, snapshot);
       return { entries, head };
     },
     append: (entries, after) =>

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { addColumns } from '../data/added-columns.ts';
 import { csvText } from '../data/csv-write.ts';
@@ -6,26 +5,36 @@ import { readModelFiles } from '../training/exported-tensors.ts';
 import { predictionsOf, sharedLogits, type Prediction } from '../training/predict.ts';
 import { chunks } from '../training/row-batches.ts';
 import { defaultModelFolder, openNodeModel } from './node-engine.ts';
-import { checkColumn, readFolder, readTable } from './node-files.ts';
+import { checkColumn, fileError, readFolder, readTable } from './node-files.ts';
 import { startNodeTrainers, workerCount } from './node-trainers.ts';
+import { checkOutFile, writeOutFile } from './out-files.ts';
 import { runCommand, usageError } from './run-command.ts';
+import { unreadableLines, unreadableRows } from './unreadable-rows.ts';
 
 const rowsWorthThreads = 100;
 const rowsAtATime = 128;
 const usage = 'npm run -s predict -- --model FOLDER --data more.csv --text COLUMN [--out labelled.csv] [--base FOLDER]';
 
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
 async function predict(): Promise<void> {
   const { values } = parseArgs({ options: { model: { type: 'string' }, data: { type: 'string' }, text: { type: 'string' }, out: { type: 'string' }, base: { type: 'string' } } });
   const { model: folder, data, text } = values;
   if (!folder || !data || !text) throw usageError('--model, --data and --text are needed.', usage);
+  if (values.out !== undefined) await checkOutFile(values.out);
   const files = await readFolder(folder);
   const table = await readTable(data);
   checkColumn(table, '--text', text);
+  for (const line of unreadableLines(data, table)) say(line);
+  const lost = unreadableRows(table);
+  if (lost > table.rows.length) throw fileError('mostly-unreadable', `${data}: only ${table.rows.length} of ${table.rows.length + lost} rows can be read. Nothing was written.`, 'Mend the row that is named first: a quote that is not closed takes along what is behind it.');
   const modelFolder = values.base ?? defaultModelFolder;
   const { engine, tokenizer } = await openNodeModel(modelFolder);
   const model = readModelFiles(files, engine.shape);
   const column = table.header.indexOf(text);
   const rows = table.rows.filter(({ cells }) => cells[column]!.trim() !== '');
+  const unlabelled = table.rows.length - rows.length + lost;
+  if (unlabelled > 0) say(`${unlabelled} of ${table.rows.length + lost} rows cannot be read or have no text; they stay, without a label.`);
   // A few rows are read before other threads would have started.
   const { trainers, close } = await startNodeTrainers(modelFolder, engine, rows.length < rowsWorthThreads ? 1 : workerCount());
   const predictions: Prediction[] = [];
@@ -33,7 +42,7 @@ async function predict(): Promise<void> {
     for (const part of chunks(rows, rowsAtATime * trainers.length)) {
       const tokenized = part.map(({ cells }) => tokenizer.encode(cells[column]!, model.maximumLength));
       predictions.push(...predictionsOf(await sharedLogits(trainers, model, tokenized.map(({ ids }) => ids)), model, tokenized));
-      process.stderr.write(`${predictions.length} of ${rows.length}\n`);
+      say(`${predictions.length} of ${rows.length}`);
     }
   } finally {
     await close();
@@ -45,7 +54,7 @@ async function predict(): Promise<void> {
   ]);
   const csv = csvText(labelled.header, labelled.rows, { withByteOrderMark: values.out !== undefined });
   if (values.out === undefined) process.stdout.write(csv);
-  else await writeFile(values.out, csv);
+  else await writeOutFile(values.out, csv);
 }
 
 // A reader that has seen enough, as `head`, closes the pipe: that is no fault.

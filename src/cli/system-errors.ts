@@ -41,3 +41,12 @@ export function fileSystemError(error: unknown, path?: string): BedsideError | n
   const [message, hint] = sentence(where);
   return new BedsideError(`storage/${code.toLowerCase()}`, 'storage', message, hint, { path: where });
 }
+
+/** Runs `work`; what the system refuses becomes a sentence that names `path`, as the person gave it. */
+export async function naming<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw fileSystemError(error, path) ?? error;
+  }
+}

@@ -7,6 +7,7 @@ import { defaultHeldOutShare } from '../training/propose.ts';
 import { splitNotes, type Split } from '../training/split.ts';
 import { checkColumn, fileError, readTable } from './node-files.ts';
 import type { TrainOptions } from './train-options.ts';
+import { rowsOf, unreadableLines } from './unreadable-rows.ts';
 
 /** The split of the command line has a public key, so that the same rows fall on the same side on every machine. */
 const splitKey = utf8ToBytes('bedside command line, split of 2026');
@@ -35,8 +36,9 @@ async function readNotes(path: string, options: TrainOptions): Promise<Dataset> 
   const dataset = buildDataset(table, roles);
   if (dataset.problems.length > 0) {
     const counts = new Map<string, number>();
-    for (const { code } of dataset.problems) counts.set(code, (counts.get(code) ?? 0) + 1);
-    process.stderr.write(`${path}: ${dataset.notes.length} notes; set aside: ${[...counts].map(([code, count]) => `${count} ${code}`).join(', ')}.\n`);
+    for (const problem of dataset.problems) counts.set(problem.code, (counts.get(problem.code) ?? 0) + rowsOf(problem));
+    process.stderr.write(`${path}: ${dataset.notes.length} notes; rows set aside: ${[...counts].map(([code, count]) => `${count} ${code}`).join(', ')}.\n`);
+    for (const line of unreadableLines(path, table)) process.stderr.write(`${line}\n`);
   }
   if (dataset.notes.length === 0) throw fileError('no-notes', `${path} has no usable row.`, 'Every row needs a text and a label.');
   return dataset;

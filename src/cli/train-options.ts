@@ -82,6 +82,18 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
   };
 }
 
+/**
+ * Holds delta to the number of units that train: at 1/N a mechanism that publishes one unit outright keeps its promise (Dwork and Roth 2014, section 2.3).
+ * Returns a warning above 1/(10 N), else null.
+ * @throws cli/usage from 1/N on
+ */
+export function checkDelta(delta: number, units: number, unit: PrivacyUnit): string | null {
+  const many = `${units} ${unit === 'person' ? 'persons' : 'notes'}`;
+  if (delta >= 1 / units) throw usageError(`--delta ${delta} is too large for ${many}: from 1/${units} on, publishing one of them whole would keep the promise. Nothing was charged.`, trainUsage);
+  if (delta > 1 / (10 * units)) return `--delta ${delta} is large for ${many}: below ${(1 / (10 * units)).toPrecision(2)} is advised, for delta is the chance that the promise fails.`;
+  return null;
+}
+
 /** Label descriptions: `{"LABEL": "sentence", ...}`. */
 export async function readSentences(path: string | null): Promise<Readonly<Record<string, string>>> {
   if (path === null) return {};

@@ -1,29 +1,10 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nanoFloatFiles } from '../engine/model/nano.ts';
-import { quantizedFolder } from './model-folder.ts';
+import { makeNotesFolder, runCommandLine } from './testing/command-line.ts';
 
-const project = join(import.meta.dirname, '..', '..');
 let folder: string;
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a command of this folder as `npm run` does, with a ledger of the test's own. */
-function command(name: 'train' | 'predict', args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', join(project, 'src', 'cli', `${name}.ts`), ...args], { cwd: project, env: { ...process.env, BEDSIDE_LEDGER: join(folder, 'ledger.jsonl') } }, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
-    });
-  });
-}
-
+const command = (name: 'train' | 'predict', args: readonly string[]) => runCommandLine(folder, name, args);
 const train = (...args: readonly string[]) => command('train', ['--model', join(folder, 'base'), '--text', 'note', '--label', 'kind', ...args]);
 const at = (name: string) => join(folder, name);
 
@@ -32,18 +13,7 @@ function json(text: string): Record<string, unknown> {
   return value;
 }
 
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'bedside-train-'));
-  mkdirSync(at('base'));
-  for (const [name, bytes] of quantizedFolder(nanoFloatFiles(1), { name: 'nano', origin: 'made by code' }, new Uint8Array())) writeFileSync(join(at('base'), name), bytes);
-  const words = { cough: 'cough cough wheeze sputum', knee: 'knee swollen joint limp', rash: 'rash itch red skin' };
-  const rows = Array.from({ length: 120 }, (_, i) => {
-    const [kind, text] = Object.entries(words)[i % 3]!;
-    return `"${text}, day ${i}",${kind},p${Math.floor(i / 2)}`;
-  });
-  writeFileSync(at('notes.csv'), `note,kind,who\n${rows.join('\n')}\n`);
-  writeFileSync(at('test.csv'), `note,kind,who\n${rows.slice(0, 12).map((row) => row.replace('day', 'night')).join('\n')}\n`);
-});
+beforeAll(() => { folder = makeNotesFolder(); });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('npm run train', () => {

@@ -15,13 +15,14 @@ import { runSession } from '../training/session.ts';
 import { statementAtEnd } from '../training/statement.ts';
 import { countUnits, groupUnits, lengthReport, tokenizeNotes } from '../training/units.ts';
 import { createNodeKeyStream } from './key-stream.ts';
+import { weightBytes } from './model-size.ts';
 import { openNodeModel } from './node-engine.ts';
-import { checkOutFolder, writeModelFolder } from './node-files.ts';
 import { startNodeTrainers } from './node-trainers.ts';
+import { checkOutFolder, writeModelFolder } from './out-files.ts';
 import { runCommand } from './run-command.ts';
 import { readTrainData } from './train-data.ts';
 import { openTrainLedger, type TrainLedger } from './train-ledger.ts';
-import { parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
+import { checkDelta, parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -45,7 +46,7 @@ function reporter(): (progress: SessionProgress) => void {
 
 async function train(options: TrainOptions): Promise<void> {
   const startedAtMs = performance.now();
-  await checkOutFolder(options.out);
+  await checkOutFolder(options.out, 0);
   const sentences = await readSentences(options.labels);
   const { split, labels, isSynthetic, isDisjoint } = await readTrainData(options);
   const { engine, tokenizer, manifest } = await openNodeModel(options.model);
@@ -65,11 +66,15 @@ async function train(options: TrainOptions): Promise<void> {
   const plan = isPrivate(proposed) && !isDisjoint ? { ...proposed, validationEpsilon: null } : proposed;
   say(`${split.training.length} notes train, ${split.heldOut.length} are held out; ${labels.length} labels; ${lengths.cutNotes} notes are cut at ${maximumLength} tokens; ${engine.device}.`);
   if (isPrivate(plan)) {
+    const warning = checkDelta(plan.delta, training.units.length, options.unit);
+    if (warning !== null) say(warning);
     const proposal = proposePlan(facts, lengths);
     if (!isDisjoint) say(`Some ${options.unit === 'person' ? 'persons' : 'notes'} are in both parts: no score is charged, so none may leave, and the exact ones flatter.`);
     if (proposal.isTooFewRows) say(`These are too few ${options.unit === 'person' ? 'persons' : 'notes'} for a private model to learn from (x = ${proposal.signal.toPrecision(2)}, below 2): --method sentences does as well and costs no privacy.`);
   } else if (plan.kind !== 'label-sentences') say('This run is NOT private: treat the model like the notes.');
 
+  // Once more and with the model's size: it may have filled up, and from here on budget is spent.
+  await checkOutFolder(options.out, weightBytes(plan, labels.length, engine.shape));
   let ledger: TrainLedger | null = null;
   if (isPrivate(plan)) {
     ledger = await openTrainLedger(options.ledger, split, plan, labels.length, training.units.length, options.limit, options.person);

@@ -1,0 +1,12 @@
+import { describe, expect, it } from 'vitest';
+import { defaultDelta } from '../training/propose.ts';
+import { checkDelta } from './train-options.ts';
+
+describe('checkDelta', () => {
+  it('refuses from 1/N on, warns above 1/(10 N), and is content with the default', () => {
+    for (const delta of [0.9, 0.01, 1 / 100]) expect(() => checkDelta(delta, 100, 'row')).toThrow(/too large for 100 notes/);
+    for (const delta of [0.0099, 0.0011]) expect(checkDelta(delta, 100, 'person')).toMatch(/is large for 100 persons: below 0\.0010 is advised/);
+    for (const delta of [0.001, 1e-5]) expect(checkDelta(delta, 100, 'row')).toBeNull();
+    for (const units of [1, 7, 49, 12_345, 999_999]) expect(checkDelta(defaultDelta(units), units, 'row')).toBeNull();
+  });
+});
