@@ -59,7 +59,7 @@ async function measure(name: keyof typeof sets): Promise<object> {
   const rows: Row[] = [];
   let shape: object = {};
   for (const epsilon of [8, 3, 1]) {
-    const report = await runAudit({
+    const { value: report } = await runAudit({
       plan: { ...planOfKind('full-batch-head', facts), epsilon }, twin: planOfKind('plain-head', facts), labels, units,
       labelSentences: sentencesOf(labels, sentences).map((sentence) => tokenizer.encode(sentence, 128).ids),
       trainers: [createTrainer(rememberPooled(engine, memory))],

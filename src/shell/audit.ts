@@ -1,10 +1,9 @@
 /** The attack lab inside the guard: reads the notes of a project through the trainers, and trains and attacks models on the guard's own thread. */
 import { mulberry32 } from '../ground/random.ts';
 import { oncePerTensor } from '../privacy/key-stream.ts';
-import { runAudit } from '../training/audit/audit-run.ts';
+import { runAudit, type AuditProgress } from '../training/audit/audit-run.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { FullBatchHeadPlan, PlainHeadPlan } from '../training/plan.ts';
-import type { AuditProgress } from '../training/audit/audit-run.ts';
 import type { Dataset } from '../data/table.ts';
 import type { Split } from '../training/split.ts';
 import type { BedsideDatabase } from './database.ts';
@@ -43,12 +42,13 @@ export async function auditProject({ database, crew, project, dataset, split, en
   const use = trainers[0] ? featureUseOf(plan, dataset.notes.length, encoder, trainers[0].device) : null;
   await crew.lendFeatures(use && (await grantFeatures(database, project, use)));
   try {
-    return await runAudit({
+    const { value } = await runAudit({
       plan, twin, labels: dataset.labels, units: training, labelSentences, trainers,
       world: { createKeys: async () => oncePerTensor(await createKeyStream()), yields, clock: () => performance.now() },
       random: mulberry32(crypto.getRandomValues(new Uint32Array(1))[0]!),
       onProgress,
     });
+    return value;
   } finally {
     await crew.lendFeatures(null);
   }

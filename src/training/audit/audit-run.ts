@@ -1,4 +1,5 @@
 import { shuffle } from '../../ground/random.ts';
+import { forOwnersEyes, type OwnersEyes } from '../../privacy/doors.ts';
 import { gaussianMu } from '../../privacy/gaussian.ts';
 import type { FullBatchHeadPlan, Plan, PlainHeadPlan } from '../plan.ts';
 import type { TokenizedUnit, Trainer } from '../trainer.ts';
@@ -82,7 +83,7 @@ async function auditModel(stage: Stage, plan: Plan): Promise<ModelAudit> {
  * Every model is trained for the audit and thrown away; nothing is charged, and the report is for the owner's eyes.
  * @throws what `world.yields` throws, within a step.
  */
-export async function runAudit(input: AuditInput): Promise<AuditReport> {
+export async function runAudit(input: AuditInput): Promise<OwnersEyes<AuditReport>> {
   const { plan, twin, labels, labelSentences, trainers, world, random, onProgress } = input;
   const startedAtMs = world.clock();
   const classes = labels.length;
@@ -121,7 +122,7 @@ export async function runAudit(input: AuditInput): Promise<AuditReport> {
   };
   const privateAudit = await auditModel(stage, { ...plan, validationEpsilon: null });
   const plainAudit = await auditModel(stage, twin);
-  return {
+  return forOwnersEyes<AuditReport>({
     unit: plan.unit,
     units: units.length,
     allUnits: input.units.length,
@@ -134,5 +135,5 @@ export async function runAudit(input: AuditInput): Promise<AuditReport> {
     private: privateAudit,
     plain: plainAudit,
     seconds: (world.clock() - startedAtMs) / 1000,
-  };
+  });
 }

@@ -145,7 +145,7 @@ describe('an audit run', () => {
 
   it('attacks both models with the same coins, and says what is proven beside what it found', async () => {
     const given = input();
-    const report = await runAudit(given);
+    const { value: report } = await runAudit(given);
     expect(report).toMatchObject({ unit: 'row', units: 24, allUnits: 24, classes: 3, epsilon: 3, delta: 1e-5, membershipRuns: 4, canaryRuns: 2 });
     expect(report.mu).toBeCloseTo(0.719, 2);
     // Two canaries a free direction of 32: 32 - 10 - 2 = 20 are free.
@@ -158,7 +158,7 @@ describe('an audit run', () => {
   });
 
   it('leaves units out by lot where there are many', async () => {
-    const report = await runAudit(input({ size: { units: 10, pairs: 2, canaryRuns: 2 } }));
+    const { value: report } = await runAudit(input({ size: { units: 10, pairs: 2, canaryRuns: 2 } }));
     expect(report).toMatchObject({ units: 10, allUnits: 24 });
   });
 
