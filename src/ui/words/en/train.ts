@@ -65,7 +65,7 @@ export const train = {
     hintRunning: (next: number, free: number) => `One more step brings it to ${f.epsilon(next)}. After this run ${f.epsilonLeft(free)} stays free. Each step is charged before it is made.`,
     hintFree: 'This run spends nothing.',
     hintOutside: 'This run is not private: it stands outside this budget.',
-    hintOpen: (free: number) => `${f.epsilonLeft(free)} is free. It belongs to the notes, not to a run: another run on the same notes adds up.`,
+    hintOpen: (free: number) => `${f.epsilonLeft(free)} is free. It belongs to the notes, not to a run: another run on the same notes draws on it too.`,
     hintAgain: (after: number) => `Another run of the same plan would bring it to ${f.epsilon(after)}.`,
     hintNotAgain: (after: number) => `Another run of the same plan would not fit: it would bring it to ${f.epsilon(after)}.`,
     heldOut: (epsilon: number, limit: number) => `The held-out part has a budget of its own, with the same limit: ${f.epsilon(epsilon)} of ${f.epsilon(limit)} spent there.`,
