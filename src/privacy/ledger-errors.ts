@@ -20,6 +20,10 @@ export function ledgerBroken(): BedsideError {
   return new BedsideError('budget/ledger-broken', 'budget', 'The ledger of privacy spending is damaged or incomplete, so everything counts as spent. Nothing was charged or released.', 'Restore the storage from a backup, or erase the ledger in the settings after reading what that gives up.');
 }
 
+export function ledgerUnreadable(): BedsideError {
+  return new BedsideError('storage/ledger-unreadable', 'storage', 'The ledger of privacy spending could not be read, so nothing was charged or released.', 'Try again in a moment: what is written there is most likely unharmed.');
+}
+
 export function budgetNotSet(): BedsideError {
   return new BedsideError('settings/budget-not-set', 'settings', 'No privacy budget is set for this data set. Nothing was charged or released.', 'Set a limit first.');
 }

@@ -312,7 +312,19 @@ describe('durability', () => {
     store.beforeRead = () => { throw new Error('gone'); };
     await expect(ledger.charge(charge(first, 'training', gaussian(3)))).rejects.toThrow('gone');
     expect(ledger.balance(first.splitId)!.epsilonSpent).toBe(Infinity);
-    expect((await errorOf(ledger.charge(charge(first, 'training', gaussian(3))))).code).toBe('budget/ledger-broken');
+    expect(await errorOf(ledger.charge(charge(first, 'training', gaussian(3))))).toMatchObject({ code: 'storage/ledger-unreadable', family: 'storage' });
+    expect(store.entries).toHaveLength(3);
+  });
+
+  it('goes on where the store could not be read for a moment, and counts what was written meanwhile', async () => {
+    const { ledger, store } = await ledgerWith(first);
+    store.afterAppend = () => { throw new Error('gone'); };
+    store.beforeRead = () => { throw new Error('gone'); };
+    await expect(ledger.charge(charge(first, 'training', gaussian(10)))).rejects.toThrow('gone');
+    store.afterAppend = () => undefined;
+    store.beforeRead = () => undefined;
+    await ledger.charge(charge(first, 'training', gaussian(10)));
+    expect(ledger.balance(first.splitId)!.epsilonSpent).toBe(gaussians(10, 2));
   });
 
   it('two instances over one store see each other: none overwrites, both limits hold', async () => {

@@ -7,7 +7,7 @@ import { checkMechanism, type Charge } from './composition.ts';
 import { KnownBounds } from './known-bounds.ts';
 import type { ChargeEvent, LedgerEntry, LedgerEvent, LedgerHead, LedgerStore } from './events.ts';
 import { newHashesOf, withoutKnownLimits } from './ledger-import.ts';
-import { allowanceExhausted, alreadyCharged, budgetExhausted, budgetNotSet, deltaRises, eventInvalid, importConflict, ledgerBroken } from './ledger-errors.ts';
+import { allowanceExhausted, alreadyCharged, budgetExhausted, budgetNotSet, deltaRises, eventInvalid, importConflict, ledgerBroken, ledgerUnreadable } from './ledger-errors.ts';
 
 /** How often an append is tried anew after somebody else's came between. */
 const LARGEST_RETRIES = 3;
@@ -28,6 +28,8 @@ export class Ledger {
   #entries: readonly LedgerEntry[] = [];
   #head: LedgerHead | null = null;
   #isChainIntact = false;
+  /** The store could not be read when it was last tried: what it holds is not known, and may be sound. */
+  #isUnread = false;
   #state: LedgerState;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -94,7 +96,7 @@ export class Ledger {
   append(events: EventsToAppend): Promise<void> {
     return this.#inTurn(() =>
       this.#write(() => {
-        if (!this.#isChainIntact) throw ledgerBroken();
+        if (!this.#isChainIntact) throw this.#notReady();
         const fresh = this.#unknown(this.#decided(events));
         for (const event of fresh) {
           if (event.kind === 'charge') throw eventInvalid('charge', 'charges to go through charge()');
@@ -110,13 +112,13 @@ export class Ledger {
 
   /**
    * Charges one release, durably, before it is made. Noise may be drawn only after this has resolved.
-   * @throws family `budget` where any unit would go past its limit or the chain is broken; nothing is charged then. Where the store fails it
+   * @throws family `budget` where any unit would go past its limit or the chain is broken, storage/ledger-unreadable where it cannot be read; nothing is charged then. Where the store fails it
    * is not known whether the charge was written: it counts if it was, the release must not be made, and a new try needs a new id.
    */
   charge(event: ChargeEvent): Promise<void> {
     return this.#inTurn(() =>
       this.#write(() => {
-        if (!this.#isChainIntact) throw ledgerBroken();
+        if (!this.#isChainIntact) throw this.#notReady();
         if (this.#state.event(event.id)) throw alreadyCharged(event.id);
         if (event.isFromFile) throw eventInvalid('charge', 'a charge that is made here');
         this.#check([event]);
@@ -138,7 +140,7 @@ export class Ledger {
     let delta = 0;
     await this.#inTurn(() =>
       this.#write(() => {
-        if (!this.#isChainIntact) throw ledgerBroken();
+        if (!this.#isChainIntact) throw this.#notReady();
         const fresh = this.#unknown(this.#decided(first));
         const loss = shareEvents(this.preview(fresh), splitId, share);
         delta = loss.delta;
@@ -166,7 +168,7 @@ export class Ledger {
   }
 
   #merged(events: readonly LedgerEvent[]): readonly LedgerEvent[] {
-    if (!this.#isChainIntact) throw ledgerBroken();
+    if (!this.#isChainIntact) throw this.#notReady();
     const seen = new Set<string>();
     const incoming = events.map((event) => {
       if (event.kind === 'charge') return { ...event, isFromFile: true as const };
@@ -232,6 +234,10 @@ export class Ledger {
     if (refusal) throw budgetExhausted(refusal.epsilonAfter, refusal.epsilonLimit, refusal.splitId !== splitId);
   }
 
+  #notReady(): BedsideError {
+    return this.#isUnread ? ledgerUnreadable() : ledgerBroken();
+  }
+
   /** One call after the other, whether the one before succeeded or not. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#last.then(work, work);
@@ -242,6 +248,7 @@ export class Ledger {
   /** Writes what `decide` makes of the present state; decides again where another instance has written in between. */
   async #write(decide: () => readonly LedgerEvent[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
+      if (this.#isUnread) await this.#load();
       const events = decide();
       if (events.length === 0) return;
       const before = this.#head;
@@ -270,9 +277,11 @@ export class Ledger {
       this.#entries = entries;
       this.#head = head;
       this.#isChainIntact = isChainIntact(entries, head);
+      this.#isUnread = false;
     } catch {
       // Unreadable counts as spent; what was known before stays listed.
       this.#isChainIntact = false;
+      this.#isUnread = true;
       return;
     }
     try {

@@ -93,7 +93,8 @@ export class LedgerKeeper {
 
   async ledger(): Promise<Ledger> {
     const known = await this.#ledger;
-    if (known) {
+    // One that could not be read is read again: it may have been for a moment.
+    if (known?.isChainIntact) {
       const head = await this.#store.head().catch(() => null);
       if (head?.hash === known.head?.hash && head?.count === known.head?.count) return known;
     }

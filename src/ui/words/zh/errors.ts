@@ -92,6 +92,7 @@ export const errors: Words['codes']['errors'] = {
   'budget/exhausted-elsewhere': (v) => ({ message: `本设备上另一个数据集可能包含同一批人：这一步会使他们在那里的 ε 达到 ${text(v, 'after')}，那里的上限为 ${text(v, 'limit')}。没有记账，也没有发布。`, hint: '请保留现有模型，或在了解代价后提高那里的上限；如果这批病历是另一批人，请声明。' }),
   'budget/no-allowance': said('这批病历来自一个没有带来隐私预算的项目文件，因此不能在这里私密训练。没有记账，也没有发布。', '请在文件来源处训练，或在那里再次保存并带上一份预算。'),
   'budget/allowance-exhausted': (v) => ({ message: `这批病历带来的隐私预算为 ε ${text(v, 'allowance')}，这一步会使其中已用部分达到 ${text(v, 'after')}。没有记账，也没有发布。`, hint: '请保留现有模型，选择更小的 ε，或在来源处再次保存文件并带上更多预算。' }),
+  'storage/ledger-unreadable': said('暂时无法读取隐私账本，因此没有记账，也没有发布。', '请稍后再试：其中的内容多半没有受损。'),
   'budget/ledger-broken': said('隐私账本已损坏或不完整，因此全部视为已用。没有记账，也没有发布。', '请从备份恢复，或在了解后果后到设置中清除账本。'),
 
   'training/too-large': (v) => ({ message: `此方案约需 ${text(v, 'needed')} GB 内存，这里大约只能用 ${text(v, 'available')} GB。`, hint: '请只用一部分病历训练：拆分文件，打开其中一部分。' }),
