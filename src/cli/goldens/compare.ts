@@ -1,3 +1,5 @@
+import { isJsonObject } from '../../engine/model/json.ts';
+
 /** How one recorded value is held against ours. */
 export type Rule =
   /** Given to our code, not compared. */
@@ -9,14 +11,33 @@ export type Rule =
   /** Ours must equal it, or be at most (upper bound) or at least it (lower bound), within absolute + relative * |it|. */
   | { readonly kind: 'equal' | 'upper bound' | 'lower bound'; readonly absolute: number; readonly relative: number; readonly why: string };
 
-/** Rules of an entry's fields by path; a field of the entry that no path begins with is unknown, and is reported. */
+/** Rules of an entry's fields by path; a field of the entry that no path leads to is unknown, and fails the entry. */
 export type FieldTable = Readonly<Record<string, Rule>>;
 
 /** Numbers, the words Infinity and NaN, null, or what is equal only to itself. */
 export type Recorded = number | string | boolean | null;
 
 /** Holds `found` against the recorded value of a field, by the table's rule for it. */
-export type Compare = (field: string, found: Recorded, expected: Recorded) => void;
+export interface Compare {
+  (field: string, found: Recorded, expected: Recorded): void;
+  /** Says that a field of this entry is compared with nothing, for a reason of the check's; with it all that lie in it. */
+  leaveOut(field: string): void;
+}
+
+const isCompared = (rule: Rule | undefined) => rule?.kind === 'equal' || rule?.kind === 'upper bound' || rule?.kind === 'lower bound';
+
+/** The paths of an entry's fields as the table cuts them: those with a rule, and those that no rule leads to. */
+function* pathsOf(value: unknown, table: FieldTable, prefix: string): Generator<{ readonly path: string; readonly isKnown: boolean }> {
+  if (!isJsonObject(value)) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const path = `${prefix}${key}`;
+    if (table[path] !== undefined) yield { path, isKnown: true };
+    else if (!Object.keys(table).some((one) => one.startsWith(`${path}.`))) yield { path, isKnown: false };
+    else if (isJsonObject(inner)) yield* pathsOf(inner, table, `${path}.`);
+    // A value where the table has fields: only a check that says so may pass it over.
+    else yield { path, isKnown: true };
+  }
+}
 
 export interface FamilyReport {
   readonly family: string;
@@ -28,7 +49,7 @@ export interface FamilyReport {
   readonly worstRelative: number;
   readonly status: 'passed' | 'failed' | 'not implemented' | 'unknown family';
   readonly firstFailures: readonly string[];
-  /** Fields of entries that the table has no rule for: nothing was held against them. */
+  /** Fields of entries that the table has no rule for; such entries fail. */
   readonly unknownFields: readonly string[];
 }
 
@@ -57,25 +78,38 @@ export class Tally {
     this.#table = table;
   }
 
-  /** Runs one entry; it passes if every comparison does and at least one was made. */
-  async entry(name: string, fields: readonly string[], run: (compare: Compare) => void | Promise<void>): Promise<void> {
+  /** Runs one entry; it passes if every comparison does, at least one was made, and each field of the entry that has a rule to be held to was compared or left out. */
+  async entry(name: string, entry: object, run: (compare: Compare) => void | Promise<void>): Promise<void> {
     this.#entries++;
     const problems: string[] = [];
-    for (const field of fields) {
-      if (!Object.keys(this.#table).some((path) => path === field || path.startsWith(`${field}.`))) this.#unknownFields.add(field);
+    const paths = [...pathsOf(entry, this.#table, '')];
+    for (const { path, isKnown } of paths) {
+      if (isKnown) continue;
+      this.#unknownFields.add(path);
+      problems.push(`${path}: no rule for this field`);
     }
-    let comparisons = 0;
-    try {
-      await run((field, found, expected) => {
+    const compared = new Set<string>();
+    const leftOut = new Set<string>();
+    const compare = Object.assign(
+      (field: string, found: Recorded, expected: Recorded) => {
         const rule = this.#table[field];
         if (rule === undefined) {
           problems.push(`${field}: no rule for this field`);
         } else if (rule.kind === 'equal' || rule.kind === 'upper bound' || rule.kind === 'lower bound') {
-          comparisons++;
+          compared.add(field);
           if (!this.#holds(rule, found, expected)) problems.push(`${field}: found ${String(found)}, ${rule.kind === 'equal' ? 'expected' : rule.kind} ${String(expected)}`);
         }
-      });
-      if (comparisons === 0 && problems.length === 0) problems.push('nothing was compared');
+      },
+      { leaveOut: (field: string) => void leftOut.add(field) },
+    );
+    try {
+      await run(compare);
+      for (const { path, isKnown } of paths) {
+        const isPassedOver = [...leftOut].some((field) => path === field || path.startsWith(`${field}.`));
+        const isHeld = this.#table[path] === undefined || isCompared(this.#table[path]);
+        if (isKnown && isHeld && !isPassedOver && !compared.has(path)) problems.push(`${path}: was not compared`);
+      }
+      if (compared.size === 0 && problems.length === 0) problems.push('nothing was compared');
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
     }

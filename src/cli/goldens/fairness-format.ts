@@ -21,6 +21,13 @@ const gaps = {
 
 const accuracyOf = ({ correct, count }: GroupCounts) => correct / count;
 
+const precisionOf = ({ truePositives, falsePositives }: GroupCounts) => (truePositives + falsePositives === 0 ? null : truePositives / (truePositives + falsePositives));
+
+const complement = (rate: (group: GroupCounts) => number | null) => (group: GroupCounts) => {
+  const value = rate(group);
+  return value === null ? null : 1 - value;
+};
+
 /** Figures that a recommended table has for each group, by its names. */
 const figures: Readonly<Record<string, (group: GroupCounts) => number | null>> = {
   n: ({ count }) => count, positives: ({ positives }) => positives, negatives: ({ negatives }) => negatives, tp: ({ truePositives }) => truePositives, fp: ({ falsePositives }) => falsePositives,
@@ -39,16 +46,14 @@ function compareRecommended(recommended: JsonObject, groups: readonly GroupCount
 
 /** fairlearn's own rates by group, where they are defined. Weighted rows are another figure than ours. */
 function compareFairlearn(entry: JsonObject, groups: readonly GroupCounts[], compare: Compare): void {
-  if ('sample_weight' in entry || !isJsonObject(entry['fairlearn'])) return;
+  if ('sample_weight' in entry) return compare.leaveOut('fairlearn');
   const metrics = objectOf(objectOf(entry, 'fairlearn'), 'metrics');
-  const ours = { selection_rate: selectionRate, tpr: truePositiveRate, fpr: falsePositiveRate, accuracy: accuracyOf, count: (group: GroupCounts) => group.count } as const;
+  const ours = { selection_rate: selectionRate, tpr: truePositiveRate, fpr: falsePositiveRate, fnr: complement(truePositiveRate), tnr: complement(falsePositiveRate), precision: precisionOf, accuracy: accuracyOf, count: (group: GroupCounts) => group.count } as const;
   for (const [name, figure] of Object.entries(ours)) {
     const byGroup = objectOf(objectOf(metrics, name), 'by_group');
-    for (const group of groups) {
-      const value = figure(group);
-      const expected = byGroup[group.group];
-      if (value !== null && typeof expected === 'number') compare(`fairlearn.metrics.${name}`, value, expected);
-    }
+    const defined = groups.filter((group) => figure(group) !== null);
+    if (defined.length === 0) compare.leaveOut(`fairlearn.metrics.${name}`);
+    for (const group of defined) compare(`fairlearn.metrics.${name}`, figure(group), recordedOf(byGroup, group.group));
   }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Tally, type FieldTable } from './compare.ts';
+import { Tally, type Compare, type FieldTable } from './compare.ts';
 import { parseReference, runFile, runFolder, type FileReport } from './run-goldens.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
@@ -43,6 +43,10 @@ describe('a changed value', () => {
     ['an upper bound', 'dpsgd', (json) => { json['dpsgd']![5]!['dp_accounting_rdp'] = { '1e-05': [0.001, 2] }; }],
     ['a lower bound', 'gdp_clt_warning', (json) => { json['gdp_clt_warning']![0]!['pld_eps_1e-5'] = 50; }],
     ['Infinity for a number', 'gaussian_epsilon', (json) => { json['gaussian_epsilon']![0]!['epsilon'] = 'Infinity'; }],
+    ['a field that no rule knows', 'gaussian_epsilon', (json) => { json['gaussian_epsilon']![0]!['epsilon_low'] = 123456; }],
+    ['an entry stripped to one value', 'dpsgd', (json) => { const { sigma, q, steps, opacus_rdp } = json['dpsgd']![0]!; json['dpsgd']![0] = { sigma, q, steps, opacus_rdp }; }],
+    ['an answer taken away without a word', 'dpsgd', (json) => { json['dpsgd']![0]!['pld'] = null; }],
+    ['a field within a field that is taken away', 'dpsgd', (json) => { delete (json['dpsgd']![0]!['pld'] as Record<string, unknown>)['delta_at_eps']; }],
     ['a missing field', 'gaussian_epsilon', (json) => { delete json['gaussian_epsilon']![0]!['epsilon']; }],
   ];
   it.each(changes)('%s fails its family alone', async (_, family, change) => {
@@ -74,7 +78,7 @@ describe('Tally', () => {
   const table: FieldTable = { same: { kind: 'equal', absolute: 0.1, relative: 0, why: '' }, note: { kind: 'information', why: '' } };
   const outcome = async (found: number | string | null, expected: number | string | null) => {
     const tally = new Tally('family', table);
-    await tally.entry('entry', ['same'], (compare) => { compare('same', found, expected); });
+    await tally.entry('entry', { same: 1 }, (compare) => { compare('same', found, expected); });
     return tally.report().failed === 0;
   };
 
@@ -85,11 +89,28 @@ describe('Tally', () => {
 
   it('an entry in which nothing was compared, or a field without a rule was, fails', async () => {
     const tally = new Tally('family', table);
-    await tally.entry('information alone', ['note'], (compare) => { compare('note', 1, 2); });
-    await tally.entry('no rule', [], (compare) => { compare('other', 1, 1); });
-    await tally.entry('thrown', [], () => { throw new Error('cannot'); });
-    await tally.entry('unknown field', ['same', 'extra'], (compare) => { compare('same', 1, 1); });
-    expect(tally.report()).toMatchObject({ entries: 4, failed: 3, passed: 1, unknownFields: ['extra'] });
+    await tally.entry('information alone', { note: 1 }, (compare) => { compare('note', 1, 2); });
+    await tally.entry('no rule', {}, (compare) => { compare('other', 1, 1); });
+    await tally.entry('thrown', {}, () => { throw new Error('cannot'); });
+    await tally.entry('unknown field', { same: 1, extra: 1 }, (compare) => { compare('same', 1, 1); });
+    expect(tally.report()).toMatchObject({ entries: 4, failed: 4, passed: 0, unknownFields: ['extra'] });
+  });
+
+  it('a field that has a rule and is there must be compared or left out, in objects too', async () => {
+    const inner: FieldTable = { ...table, 'deep.one': table['same']!, 'deep.two': table['same']!, 'deep.note': table['note']! };
+    const passes = async (entry: object, check: (compare: Compare) => void) => {
+      const tally = new Tally('family', inner);
+      await tally.entry('entry', entry, (compare) => { compare('same', 1, 1); check(compare); });
+      return tally.report().failed === 0;
+    };
+    const whole = { same: 1, deep: { one: 1, two: 2, note: 3 } };
+    expect(await passes(whole, (compare) => { compare('deep.one', 1, 1); compare('deep.two', 2, 2); })).toBe(true);
+    expect(await passes(whole, (compare) => { compare('deep.one', 1, 1); })).toBe(false);
+    expect(await passes(whole, (compare) => { compare('deep.one', 1, 1); compare.leaveOut('deep.two'); })).toBe(true);
+    expect(await passes(whole, (compare) => { compare.leaveOut('deep'); })).toBe(true);
+    expect(await passes({ same: 1, deep: null }, () => undefined)).toBe(false);
+    expect(await passes({ same: 1, deep: { three: 3 } }, () => undefined)).toBe(false);
+    expect(await passes({ same: 1 }, () => undefined)).toBe(true);
   });
 });
 

@@ -11,11 +11,10 @@ const mechanismOf = (sigma: number, q: number): Mechanism => (q === 1 ? { kind: 
 export const chargesOf = (phases: readonly Phase[]): Charge[] => phases.map(([sigma, q, count]) => ({ mechanism: mechanismOf(sigma, q), count }));
 export const phaseOf = (entry: JsonObject): Phase => [numberOf(entry, 'sigma'), numberOf(entry, 'q'), numberOf(entry, 'steps')];
 
-/** Compares a field that holds a value, or [value, order], for each delta. */
+/** Compares a field that holds a value, or [value, order], for each delta; the field must be there. */
 export function compareByDelta(entry: JsonObject, path: string, compare: Compare, found: (delta: number) => number): void {
   const [field, nested] = path.split('.') as [string, string | undefined];
   let values: unknown = entry[field];
-  if (values === undefined || values === null) return;
   if (nested !== undefined) values = isJsonObject(values) ? values[nested] : undefined;
   if (!isJsonObject(values)) throw new Error(`field ${path} has no values by delta`);
   for (const [delta, value] of Object.entries(values)) {

@@ -107,7 +107,7 @@ const binaryRules = {
   'recommended.equal_opportunity_difference': printed12,
   'recommended.equalized_odds_difference': printed12,
   'recommended.equalized_odds_ratio': printed12,
-  'fairlearn.metrics.selection_rate': printed12, 'fairlearn.metrics.tpr': printed12, 'fairlearn.metrics.fpr': printed12, 'fairlearn.metrics.accuracy': printed12, 'fairlearn.metrics.count': printed12,
+  'fairlearn.metrics.selection_rate': printed12, 'fairlearn.metrics.tpr': printed12, 'fairlearn.metrics.fpr': printed12, 'fairlearn.metrics.fnr': printed12, 'fairlearn.metrics.tnr': printed12, 'fairlearn.metrics.precision': printed12, 'fairlearn.metrics.accuracy': printed12, 'fairlearn.metrics.count': printed12,
   'fairlearn.gaps': loose,
 } as const;
 

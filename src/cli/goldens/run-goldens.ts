@@ -31,7 +31,7 @@ async function runFamily(format: Format, name: string, entries: readonly JsonObj
   const { check, fields } = family;
   if (!check) return uncompared(name, entries.length, 'not implemented');
   const tally = new Tally(name, fields);
-  for (const [index, entry] of entries.entries()) await tally.entry(`${name} ${index}`, Object.keys(entry), (compare) => check(entry, compare, { ...source, index }));
+  for (const [index, entry] of entries.entries()) await tally.entry(`${name} ${index}`, entry, (compare) => check(entry, compare, { ...source, index }));
   return tally.report();
 }
 
