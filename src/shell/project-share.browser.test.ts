@@ -86,7 +86,7 @@ describe('a project file and its share of the budget', () => {
     // The held-out part pays for itself, out of the same share.
     await run.charges.charge('held-out', 1, 'charged-validation', { kind: 'gaussian', noiseMultiplier: 40 });
     // A duplicate has no budget of its own.
-    const twin = await duplicateProject(there.database, copy, 'twin');
+    const twin = await duplicateProject(there.database, copy);
     await expect(spend(there, twin.id, 0.1)).rejects.toMatchObject({ code: 'budget/allowance-exhausted' });
   });
 
