@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createNodeKeyStream } from '../src/cli/key-stream.ts';
 import { defaultModelFolder, openNodeModel } from '../src/cli/node-engine.ts';
 import { startNodeTrainers, type NodeTrainers } from '../src/cli/node-trainers.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { rememberPooled } from '../src/training/remembered-engine.ts';
 import { createTrainer } from '../src/training/in-process-trainer.ts';
 import { isPrivate, type Plan } from '../src/training/plan.ts';
@@ -24,14 +25,14 @@ import { referenceAccuracy } from './reference-accuracy.ts';
 const root = join(import.meta.dirname, '..');
 const resultFolder = join(root, 'bench', 'results', 'accuracy');
 
-interface Cell {
+export interface Cell {
   readonly set: SetName;
   readonly method: 'head' | 'lora';
   readonly epsilon: number | null;
   readonly seed: number;
 }
 
-interface CellResult extends Cell {
+export interface CellResult extends Cell {
   readonly accuracy: number;
   readonly macroF1: number;
   readonly delta: number | null;
@@ -70,12 +71,14 @@ function planOf({ set, method, epsilon, seed }: Cell, data: PublicSet, encoderLa
   return plan;
 }
 
-interface Prepared {
+export interface Prepared {
   readonly data: PublicSet;
   readonly training: readonly TokenizedUnit[];
   readonly test: readonly TokenizedUnit[];
   readonly sentences: readonly Int32Array[];
   readonly headTrainers: readonly Trainer[];
+  /** With its outputs remembered. */
+  readonly headEngine: Engine;
   readonly memory: PooledFile;
   readonly encoderLayers: number;
   loraTrainers(): Promise<NodeTrainers>;
@@ -87,7 +90,8 @@ async function prepare(name: SetName): Promise<Prepared> {
   const units = async (notes: PublicSet['training']) => groupUnits(await tokenizeNotes(notes, tokenizer, data.maximumLength), data.labels, 'row').units;
   const memory = PooledFile.open(join(root, '.cache', `pooled-${name}.bin`), engine.shape.width);
   const sentences = data.labels.map((label) => tokenizer.encode(data.sentences[label] ?? label, data.maximumLength).ids);
-  return { data, training: await units(data.training), test: await units(data.test), sentences, memory, encoderLayers: engine.shape.layers, headTrainers: [createTrainer(rememberPooled(engine, memory))], loraTrainers: () => startNodeTrainers(defaultModelFolder, engine) };
+  const headEngine = rememberPooled(engine, memory);
+  return { data, training: await units(data.training), test: await units(data.test), sentences, memory, encoderLayers: engine.shape.layers, headTrainers: [createTrainer(headEngine)], headEngine, loraTrainers: () => startNodeTrainers(defaultModelFolder, engine) };
 }
 
 async function runCell(cell: Cell, prepared: Prepared): Promise<CellResult> {
@@ -130,23 +134,36 @@ function printTable(results: readonly CellResult[]): void {
   }
 }
 
-export async function run(args: readonly string[]): Promise<void> {
+/** The results of cells: those that are kept are read, the others run unless `mayRun` forbids it. `preparedOf` gives a set's rows, once. */
+export async function resultsOf(cells: readonly Cell[], preparedOf: (set: SetName) => Promise<Prepared>, mayRun: boolean): Promise<CellResult[]> {
   mkdirSync(resultFolder, { recursive: true });
-  const prepared = new Map<SetName, Prepared>();
   const results: CellResult[] = [];
-  for (const cell of wantedCells(args)) {
+  for (const cell of cells) {
     const file = resultFile(cell);
     if (existsSync(file)) {
       const kept: CellResult = JSON.parse(readFileSync(file, 'utf8'));
       results.push(kept);
       continue;
     }
-    if (args.includes('--print')) continue;
-    if (!prepared.has(cell.set)) prepared.set(cell.set, await prepare(cell.set));
-    const result = await runCell(cell, prepared.get(cell.set)!);
+    if (!mayRun) continue;
+    const result = await runCell(cell, await preparedOf(cell.set));
     writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);
     results.push(result);
     console.error(`${cell.set} ${cell.method} epsilon ${cell.epsilon ?? 'none'} seed ${cell.seed}: ${result.accuracy.toFixed(4)} in ${result.seconds.toFixed(0)} s`);
   }
-  printTable(results);
+  return results;
+}
+
+/** Prepares each set when it is first asked for. */
+export function preparedOnce(): (set: SetName) => Promise<Prepared> {
+  const prepared = new Map<SetName, Promise<Prepared>>();
+  return (set) => {
+    const known = prepared.get(set) ?? prepare(set);
+    prepared.set(set, known);
+    return known;
+  };
+}
+
+export async function run(args: readonly string[]): Promise<void> {
+  printTable(await resultsOf(wantedCells(args), preparedOnce(), !args.includes('--print')));
 }
