@@ -53,7 +53,7 @@ function forgetsToClip(trainer: Trainer): Trainer {
 }
 
 describe('recipe R, epsilon 3 claimed', () => {
-  it('as it is, is accused in none of 20 audits, where the level allows one', async () => {
+  it('as it is, is accused in hardly any of 20 audits', async () => {
     const bounds = await boundsOf({});
     // 5 % may be; the bound is not tight, so hardly any is. More than 3 of 20 at a true 5 % has a chance of 1.6 %.
     expect(shareAbove(bounds, claimed)).toBeLessThanOrEqual(0.15);
