@@ -8,6 +8,8 @@ const source = join(import.meta.dirname, '..');
 const allowed: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   // The noisy held-out accuracy, after its charge.
   'training/charged-validation.ts': { charged: 1 },
+  // The noisy gradient of a federation's round, after its charge.
+  'training/federated-update.ts': { charged: 1 },
   // Parameters of private runs; label sentences.
   'training/export-model.ts': { charged: 1, public: 1 },
   // Stored releases of a finished run; a plain model that its owner asks to save, after the page has said what it is.

@@ -164,4 +164,9 @@ export const errors: Words['codes']['errors'] = {
   'federation/left': said('本设备已退出联邦，密钥已销毁。', '如需参加，请用新的邀请重新加入。'),
   'federation/other-agreement': said('本设备正按另一份约定参加联邦。', '请先退出那个联邦，再加入这一个。'),
   'federation/another-tab': said('Bedside 的另一个标签页正在代表本设备参加联邦。', '请在那个标签页中继续，或关闭它后重试。'),
+  'training/federated-task': (v) => ({ message: `联邦的任务不适合本设备：任务中的 ${text(v, 'found')} 与本设备的 ${text(v, 'expected')} 不符（${text(v, 'what')}）。没有记账，也没有发送任何内容。`, hint: '请询问组织者该任务适用于哪个模型和哪些病历。' }),
+  'training/federated-terms': (v) => ({ message: `联邦的一轮要求的 ${text(v, 'term')} 是 ${text(v, 'asked')}，而约定的是 ${text(v, 'agreed')}。没有记账，也没有发送任何内容。`, hint: '若您不认可，请退出联邦。' }),
+  'training/federated-repeated': (v) => ({ message: `联邦的第 ${text(v, 'round')} 轮已经记过账，不会重复训练。这次没有记账，也没有发送任何内容。`, hint: '无需操作：下一轮会自动开始。' }),
+  'training/federated-budget': (v) => ({ message: `这些病历剩余的隐私预算不足以参加联邦的第 ${text(v, 'round')} 轮，本设备已拒绝这一轮。没有记账，也没有发送任何内容。`, hint: '请退出联邦，或在了解后果的前提下提高上限。' }),
+  'training/federated-cancelled': said('联邦训练已取消，不再发送任何内容。', '需要时可重新加入。'),
 };

@@ -1,0 +1,151 @@
+import { invariant } from '../ground/check.ts';
+import { releasableBecause, type Releasable } from '../privacy/doors.ts';
+import { oncePerTensor, type KeyStream } from '../privacy/key-stream.ts';
+import { distributeUnits } from './distribute.ts';
+import { roundCharged, roundOverBudget, trainingCancelled } from './federated-errors.ts';
+import { checkFederatedTask, checkFederatedTerms, federatedFeatures, federatedPlan, type FederatedData, type FederatedHead, type FederatedTask, type FederatedTerms } from './federated-task.ts';
+import type { FullBatchHeadPlan } from './plan.ts';
+import { prepareFeatures } from './run-features.ts';
+import { SessionControl } from './session-control.ts';
+import type { ChargePort, SessionProgress } from './session-input.ts';
+import { SessionRun } from './session-run.ts';
+import { streamTensors } from './stream-tensors.ts';
+import { checkTrainerClips } from './trainer-check.ts';
+import type { Trainer } from './trainer.ts';
+
+export interface FederatedParts extends FederatedData {
+  readonly task: FederatedTask;
+  /** Names this federation in the ledger: the same after every reload. */
+  readonly runId: string;
+  /** By the ledger, of this run: `chargedRounds`. */
+  readonly chargedRounds: readonly number[];
+  readonly trainers: readonly Trainer[];
+  readonly charges: ChargePort;
+  /** A stream under a new key each time, one a round. */
+  readonly freshKeys: () => Promise<KeyStream>;
+  /** Milliseconds that only grow. */
+  readonly clock: () => number;
+  readonly yields: () => Promise<void>;
+  /** While the notes are read, before the first round that is trained. */
+  readonly onProgress: (progress: SessionProgress) => void;
+}
+
+/** What may be sent. Beside the update there is no number: each would have to be paid for. */
+export interface FederatedUpdate {
+  /** [C, D + 1], to be added to the model. */
+  readonly delta: Float32Array;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/**
+ * A participant's part of each round: minus the noisy full-batch gradient sum of the head at the round's model, over the public number of units,
+ * no longer than the agreed bound.
+ * Guarantee: a round is one Gaussian mechanism of the round's noise multiplier over the units (zero-out adjacency), charged durably before its noise
+ * is drawn, by the door of every private run, under a key of its own. What follows reads nothing private. A round that was charged is not trained again,
+ * whatever became of it, after a reload neither: a second try would pay twice for one model.
+ */
+export class FederatedUpdates {
+  readonly #parts: FederatedParts;
+  readonly #head: FederatedHead;
+  readonly #plan: FullBatchHeadPlan;
+  readonly #control = new SessionControl();
+  readonly #charged: Set<number>;
+  readonly #usedKeys = new WeakSet<KeyStream>();
+  /** The trainers hold this task's features, centred. */
+  #isPrepared = false;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @throws `training/federated-task` where the task does not fit the model or the notes; nothing has been read then. */
+  constructor(parts: FederatedParts) {
+    const [first] = parts.trainers;
+    invariant(first !== undefined, 'a federation has a trainer');
+    this.#parts = parts;
+    this.#head = checkFederatedTask(parts.task, parts, first.shape);
+    this.#plan = federatedPlan(parts.task, this.#head);
+    this.#charged = new Set(parts.chargedRounds);
+  }
+
+  /**
+   * One round; rounds wait for each other. Shapes: model [C, D + 1].
+   * @throws `training/federated-terms`, `training/federated-repeated`, `training/federated-budget` or `training/federated-cancelled` where the round is
+   * declined; nothing is charged by the first three. Whatever else fails after the charge releases nothing, and stays charged.
+   */
+  train(request: { readonly terms: FederatedTerms; readonly model: Float32Array }): Promise<Releasable<FederatedUpdate>> {
+    const result = this.#last.then(() => this.#train(request.terms, request.model));
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** For good: a person who joins again has another source. */
+  cancel(): void {
+    this.#control.stop();
+  }
+
+  async #train(terms: FederatedTerms, model: Float32Array): Promise<Releasable<FederatedUpdate>> {
+    const { task, training, freshKeys } = this.#parts;
+    const { round, clipNorm, noiseMultiplier, updateNormBound } = terms;
+    this.#mayGoOn();
+    checkFederatedTerms(task, terms, model);
+    if (this.#charged.has(round)) throw roundCharged(round);
+    const keys = await freshKeys();
+    invariant(!this.#usedKeys.has(keys), 'every round has a key of its own');
+    this.#usedKeys.add(keys);
+    const run = this.#runUnder(oncePerTensor(keys));
+
+    const wasPrepared = this.#isPrepared;
+    // Where a trainer fails below, whoever takes its place holds nothing.
+    this.#isPrepared = false;
+    if (!wasPrepared) await this.#prepare(run);
+    await run.mayStep();
+    this.#mayGoOn();
+    const sums = await run.onAll((trainer) => trainer.headGradientSum(model, task.labels.length, clipNorm, this.#head.biasInput));
+    this.#isPrepared = true;
+    this.#mayGoOn();
+
+    // Before the charge is asked for: where its answer is lost, it counts.
+    this.#charged.add(round);
+    const mechanism = { kind: 'gaussian', noiseMultiplier } as const;
+    const noisy = await run.release(sums, { step: round, purpose: 'gradient', mechanism, tensor: streamTensors.gradient, expected: { length: task.coordinates, unitCount: training.length, clipNorm } });
+    if (noisy === null) {
+      this.#charged.delete(round);
+      throw roundOverBudget(round);
+    }
+    this.#mayGoOn();
+    return releasableBecause('charged', { delta: withinNorm(noisy.map((value) => -value / training.length), updateNormBound), metrics: {} });
+  }
+
+  /** Checks that trainers clip, hands the units out, reads them, and centres their features by the public mean. */
+  async #prepare(run: SessionRun): Promise<void> {
+    const { trainers, training, task } = this.#parts;
+    for (const trainer of trainers) await checkTrainerClips(trainer, this.#plan, task.labels.length);
+    const shares = distributeUnits(training, trainers.length);
+    await run.onAll((trainer, index) => trainer.assign(shares[index]!, task.unit));
+    await run.onAll((trainer) => trainer.assignHeldOut([]));
+    await prepareFeatures(run, federatedFeatures(this.#head));
+    const mean = Float32Array.from(this.#head.publicMean);
+    await run.onAll((trainer) => trainer.centreFeatures(mean));
+  }
+
+  /** A run of one step, for its door. It saves nothing: a round that is cut off is declined, so there is nothing to resume. */
+  #runUnder(keys: KeyStream): SessionRun {
+    const { task, runId, training, trainers, charges, clock, yields, onProgress } = this.#parts;
+    return new SessionRun(
+      { runId, plan: this.#plan, labels: task.labels, training, heldOut: [], labelSentences: [], trainers, charges, keys, checkpoints: { save: () => Promise.resolve() }, clock, yields, control: this.#control, onProgress, resumeFrom: null },
+      { steps: task.rounds, expectedBatch: training.length, plannedCharges: (steps) => [{ mechanism: { kind: 'gaussian', noiseMultiplier: task.noiseMultiplier }, count: steps }] },
+    );
+  }
+
+  #mayGoOn(): void {
+    if (this.#control.isStopping) throw trainingCancelled();
+  }
+}
+
+/** Twice what a node leaves below the bound for rounding, so that it sends these very numbers. */
+const BELOW_BOUND = 1 - 2 ** -19;
+
+/** Scaled to `bound` where it is longer, in float32. Reads nothing but the noisy values. */
+function withinNorm(values: Float64Array, bound: number): Float32Array {
+  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  const factor = norm > bound * BELOW_BOUND ? (bound / norm) * BELOW_BOUND : 1;
+  return Float32Array.from(values, (value) => value * factor);
+}
