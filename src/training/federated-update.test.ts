@@ -16,7 +16,7 @@ import { createTrainer } from './in-process-trainer.ts';
 import { ledgerCharges } from './ledger-charges.ts';
 import type { ChargePort } from './session-input.ts';
 import { streamTensors } from './stream-tensors.ts';
-import { coordinates, federatedScene, head, length, model, task, terms, zeroNoise, type FederatedScene } from './testing/federated-scene.ts';
+import { coordinates, federatedScene, head, length, model, task, terms, zeroNoise } from './testing/federated-scene.ts';
 import { nanoClasses, nanoEngine, nanoUnits } from './testing/nano-session.ts';
 import type { TokenizedUnit, Trainer } from './trainer.ts';
 

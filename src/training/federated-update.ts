@@ -19,6 +19,7 @@ export interface FederatedParts extends FederatedData {
   readonly runId: string;
   /** By the ledger, of this run: `chargedRounds`. */
   readonly chargedRounds: readonly number[];
+  /** This source's alone while it lives: who lends them to a run in between would have other notes charged as these. */
   readonly trainers: readonly Trainer[];
   readonly charges: ChargePort;
   /** A stream under a new key each time, one a round. */
