@@ -1,0 +1,40 @@
+import type { Agreement } from '../federation/agreement.ts';
+import type { UpdateSource } from '../federation/update-source.ts';
+import type { DataPart } from '../privacy/events.ts';
+import type { Ledger } from '../privacy/ledger.ts';
+import type { FederatedData } from '../training/federated-task.ts';
+import { chargedRounds } from '../training/federated-task.ts';
+import { FederatedUpdates, type FederatedParts } from '../training/federated-update.ts';
+import { ledgerCharges } from '../training/ledger-charges.ts';
+import { createKeyStream } from './key-stream.ts';
+import { takeTurn } from './turn.ts';
+
+export interface FederationSourceParts extends FederatedData, Pick<FederatedParts, 'trainers' | 'onProgress'> {
+  readonly agreement: Agreement;
+  /** Knows the cohorts and has a limit for them. */
+  readonly ledger: Ledger;
+  readonly cohortIds: Readonly<Record<DataPart, string>>;
+}
+
+/** Of a federation's charges in the ledger: the same on this device for ever, so that leaving and joining again trains no round a second time. */
+export function federationRunId(taskHash: string): string {
+  return `federation-${taskHash}`;
+}
+
+/**
+ * The guard's source of updates for one agreement: charges the ledger, draws a new key for every round, and knows by the ledger which rounds were charged.
+ * @throws `training/federated-task` where the task does not fit the model or the notes.
+ */
+export function guardedSource({ agreement: { task, taskHash }, ledger, cohortIds, ...parts }: FederationSourceParts): UpdateSource {
+  const runId = federationRunId(taskHash);
+  return new FederatedUpdates({
+    ...parts,
+    task,
+    runId,
+    chargedRounds: chargedRounds(ledger.entries.map(({ event }) => event), runId),
+    charges: ledgerCharges(ledger, cohortIds, runId, () => crypto.randomUUID()),
+    freshKeys: createKeyStream,
+    clock: () => performance.now(),
+    yields: takeTurn,
+  });
+}
