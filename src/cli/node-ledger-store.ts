@@ -70,9 +70,10 @@ export function openNodeLedgerStore(file: string): NodeLedgerStore {
   }
 
   async function snapshot(): Promise<{ readonly whole: readonly string[]; readonly isCut: boolean; readonly entries: readonly LedgerEntry[]; readonly head: LedgerHead | null }> {
+    // The head first: another process may write meanwhile, and one that is older than the lines is understood.
+    const stored = await storedHead();
     const { whole, isCut } = await lines();
     const entries = whole.map((line) => parsed<LedgerEntry>(line, path));
-    const stored = await storedHead();
     const last = entries.at(-1);
     // A head that stands on an earlier entry of this very chain is one that a crash left behind; a head that is missing is a disagreement.
     const isBehind = last !== undefined && stored !== null && (stored.count === 0 || entries[stored.count - 1]?.hash === stored.hash);

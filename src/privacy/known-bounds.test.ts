@@ -67,6 +67,15 @@ describe('known bounds', () => {
   });
 });
 
+it('stay with RDP, and throw nothing, for noise without measure and for more kinds of samples than any run has', () => {
+  const bounds = new KnownBounds();
+  const odd = [sample(0.1, 1e200, 1), sample(0.1, 1.2, 10)];
+  expect(bounds.tightly(() => bounds.epsilonOf(odd, delta))).toBeLessThanOrEqual(rdp(odd));
+  expect(bounds.epsilonOf(odd, delta)).toBeGreaterThanOrEqual(pldEpsilon([odd[1]!], delta).epsilon * (1 - 1e-3));
+  const many = Array.from({ length: 40 }, (_, index) => sample(0.1, 4 + index / 10, 1));
+  expect(bounds.tightly(() => bounds.epsilonOf(many, delta))).toBe(rdp(many));
+});
+
 describe('checkpoints', () => {
   it('end with the run, rise, and are no more than its steps', () => {
     expect(checkpointsOf(400)).toEqual([50, 100, 150, 200, 250, 300, 350, 400]);

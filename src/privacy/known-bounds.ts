@@ -15,6 +15,9 @@ interface KnownBound {
 /** Lists kept: a run has some ten, at each of a few deltas. The oldest go first; RDP's answer is left then. */
 const LARGEST_KNOWN = 256;
 
+/** Kinds of samples beside one another for which PLD is asked: each takes a grid of its own, and no run has so many. Beyond, RDP's answer stands. */
+const LARGEST_KINDS = 12;
+
 /** How many checkpoints the steps of a run are divided by. */
 const CHECKPOINTS = 8;
 
@@ -63,7 +66,7 @@ export class KnownBounds {
     if (delta === 0 || epsilon === 0 || !Number.isFinite(epsilon)) return epsilon;
     const tally = tallyOf(charges);
     const same = this.#isTight ? this.#known.find((one) => one.delta === delta && contains(one.tally, tally) && contains(tally, one.tally)) : undefined;
-    if (this.#isTight && !same) this.#learn({ tally, delta, epsilon: pldEpsilon(charges, delta).epsilon });
+    if (this.#isTight && !same && tally.samples.length <= LARGEST_KINDS) this.#learn({ tally, delta, epsilon: pldEpsilon(charges, delta).epsilon });
     return this.#known.reduce((least, one) => (one.epsilon < least && one.delta <= delta && contains(one.tally, tally) ? one.epsilon : least), epsilon);
   }
 

@@ -363,7 +363,7 @@ export interface BedsideService {
   shareable(id: string): Promise<Shareable | null>;
   /** The project as a file. `epsilon` of the budget goes along and is lost here before the file is made; 0 unless given. */
   exportProject(id: string, epsilon?: number): Promise<Blob>;
-  /** Rejects with `project/exhausts-others` where what the file says was spent would bring a data set of this device past its limit, unless it may. */
+  /** Rejects with `project/exhausts-others` where what the file says was spent would leave a data set of this device next to nothing to spend, unless it may. */
   importProject(file: Blob, mayExhaust?: boolean): Promise<ProjectSummary>;
 
   /** Parses in a worker; rejects on a file that is no table. */

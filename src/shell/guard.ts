@@ -50,6 +50,11 @@ interface RunDataset {
   readonly facts: RunFacts;
 }
 
+/** Where a unit lies in both parts, a score would not compose in parallel with the training, and is left out. */
+function planFor({ isDisjoint }: RunDataset, plan: Plan): Plan {
+  return isPrivate(plan) && !isDisjoint ? { ...plan, validationEpsilon: null } : plan;
+}
+
 /** Everything the guard worker does, over its parts. */
 export class Guard {
   readonly #database: BedsideDatabase;
@@ -130,9 +135,7 @@ export class Guard {
       if (isPrivate(plan)) await this.#ledger.checkAllowance(project, plan);
       await this.#planner.checkMemory(id, plan);
       const data = await this.#dataOf(project, plan);
-      // Where a unit lies in both parts, a score would not compose in parallel with the training.
-      const used = isPrivate(plan) && !data.isDisjoint ? { ...plan, validationEpsilon: null } : plan;
-      return this.#begin(await createRun(this.#database, id, used, data.facts, plannedSteps(plan, data.split.training.length)), data, onMessage, 'started');
+      return this.#begin(await createRun(this.#database, id, planFor(data, plan), data.facts, plannedSteps(plan, data.split.training.length)), data, onMessage, 'started');
     });
   }
 
@@ -142,7 +145,7 @@ export class Guard {
       if (run.projectId !== id || run.state === 'finished' || run.state === 'stopped' || run.state === 'failed') throw cannotResume();
       const data = await this.#dataOf(await readProject(this.#database, id), run.plan);
       if (run.facts && !isSameData(run.facts, data.facts)) throw dataChanged();
-      const resumed: RunRecord = { ...run, state: 'running' };
+      const resumed: RunRecord = { ...run, plan: planFor(data, run.plan), state: 'running' };
       await saveRun(this.#database, resumed);
       return this.#begin(resumed, data, onMessage, 'resumed');
     });

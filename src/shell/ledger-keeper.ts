@@ -247,7 +247,12 @@ export class LedgerKeeper {
     const spentAfter = (steps: number) => ledger.balanceAfter(splitId, { training: ofPlan(steps) })?.epsilonSpent ?? Infinity;
     const epsilonCharged = () => epsilonOf(charged().training, plan.delta, this.#bounds) ?? 0;
     const done = charged().training.length;
-    if (step?.mechanism.kind === 'poisson-gaussian') this.#bounds.tightly(() => checkpointsOf(plan.steps).forEach((checkpoint) => spentAfter(Math.max(0, checkpoint - done))));
+    if (step?.mechanism.kind === 'poisson-gaussian') {
+      const checkpoints = checkpointsOf(plan.steps).map((checkpoint) => Math.max(0, checkpoint - done));
+      this.#bounds.tightly(() => checkpoints.forEach(spentAfter));
+      // And what they come to in other data sets that RDP alone would stop the run for.
+      for (const checkpoint of checkpoints) state.refusal(splitId, { training: ofPlan(checkpoint) });
+    }
     return {
       charges: ledgerCharges(ledger, { training: cohorts[0].cohortId, 'held-out': cohorts[1].cohortId }, runId, () => crypto.randomUUID()),
       budget: () => ({ ...reportOf(ledger.balance(splitId) ?? balance ?? everythingSpent(subject)), isTighterElsewhere, hasUndeclared }),

@@ -1,8 +1,8 @@
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { checkNonNegative } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
-import { roundUp } from '../ground/rounding.ts';
-import { isWithin, type Balance } from '../privacy/balance.ts';
+import { roundDownTo, roundUp } from '../ground/rounding.ts';
+import type { Balance, LedgerState } from '../privacy/balance.ts';
 import type { LedgerEvent } from '../privacy/events.ts';
 import type { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
@@ -98,20 +98,30 @@ function ofRowsAtHand(event: LedgerEvent): LedgerEvent {
 }
 
 /** Opening is asked for once more: what a file says was spent counts for good, and it may be damaged, or somebody's who means no good. */
-function exhaustsOthers(count: number, epsilonAfter: number, epsilonLimit: number): BedsideError {
-  const values = { count, after: roundUp(epsilonAfter, 3), limit: roundUp(epsilonLimit, 3) };
-  return new BedsideError('project/exhausts-others', 'budget', `By what this file says was spent, ${count === 1 ? 'a data set' : `${count} data sets`} of this device would be past the limit: epsilon ${values.after} of ${values.limit} at worst. Nothing was opened.`, 'Open it only if you trust where it came from: what is taken in counts for good, and only erasing the whole ledger undoes it.', values);
+function exhaustsOthers(count: number, before: number, left: number): BedsideError {
+  const values = { count, before: roundDownTo(before, 2), left: roundDownTo(left, 2) };
+  return new BedsideError('project/exhausts-others', 'budget', `By what this file says was spent or may be spent, ${count === 1 ? 'a data set' : `${count} data sets`} of this device would have next to nothing left: epsilon ${values.left} where there is ${values.before}. Nothing was opened.`, 'Open it only if you trust where it came from: what was spent counts for good, and only erasing the whole ledger undoes it. If its notes are of other people, say so on its Train page afterwards.', values);
 }
 
-/** Of the data sets that are within their limits here, those that would not be any more. */
-function exhaustedBy(ledger: Ledger, events: readonly LedgerEvent[]): readonly Balance[] {
+/** Of a limit, what is too little to train with. */
+const USABLE_SHARE = 0.05;
+
+/** What a data set may still spend, by its limit and by what copies brought along that may hold its people. */
+function leftOf(state: LedgerState, splitId: string, { epsilonLimit, epsilonSpent }: Balance): number {
+  return Math.max(0, Math.min(epsilonLimit - epsilonSpent, ...state.allowances(splitId).map((one) => one.epsilon - one.epsilonSpent)));
+}
+
+/** The data sets that have something to spend here and would not have afterwards. */
+function exhaustedBy(ledger: Ledger, events: readonly LedgerEvent[]): readonly { readonly before: number; readonly left: number }[] {
   return ledger.bounds.tightly(() => {
     const [now, then] = [ledger.preview([]), ledger.previewMerge(events)];
-    const isOver = ({ epsilonSpent, epsilonLimit }: Balance) => !isWithin(epsilonSpent, epsilonLimit);
     const splits = new Set(now.cohortIds.flatMap((id) => now.splitOf(id) ?? []));
     return [...splits].flatMap((id) => {
-      const [before, after] = [now.balance(id), then.balance(id)];
-      return before && after && !isOver(before) && isOver(after) ? [after] : [];
+      const [balance, after] = [now.balance(id), then.balance(id)];
+      if (!balance || !after) return [];
+      const [before, left] = [leftOf(now, id, balance), leftOf(then, id, after)];
+      const usable = USABLE_SHARE * balance.epsilonLimit;
+      return before > usable && left <= usable ? [{ before, left }] : [];
     });
   });
 }
@@ -119,7 +129,7 @@ function exhaustedBy(ledger: Ledger, events: readonly LedgerEvent[]): readonly B
 /**
  * Takes a project in under new ids. The ledger comes first: if saving fails afterwards, more is counted as spent, never less.
  * Row hashes are computed anew under this installation's key, and events merge by id.
- * @throws project/exhausts-others, taking nothing in, where a data set of this device would be past its limit and `mayExhaust` does not say that it may.
+ * @throws project/exhausts-others, taking nothing in, where a data set of this device would have next to nothing left and `mayExhaust` does not say that it may.
  */
 export async function importProject(database: BedsideDatabase, ledger: LedgerKeeper, file: Blob, mayExhaust = false): Promise<string> {
   const { project, table, runs, models, results, ledger: shared } = readProjectFile(await unzip(file));
@@ -132,8 +142,8 @@ export async function importProject(database: BedsideDatabase, ledger: LedgerKee
     const incoming = events.map(dataset.isSynthetic ? ofRowsAtHand : ofSomebody);
     if (!mayExhaust) {
       const exhausted = exhaustedBy(held, incoming);
-      const [worst] = [...exhausted].sort((a, b) => b.epsilonSpent - a.epsilonSpent);
-      if (worst) throw exhaustsOthers(exhausted.length, worst.epsilonSpent, worst.epsilonLimit);
+      const [worst] = [...exhausted].sort((a, b) => b.before - b.left - (a.before - a.left));
+      if (worst) throw exhaustsOthers(exhausted.length, worst.before, worst.left);
     }
     await held.merge(incoming);
   }

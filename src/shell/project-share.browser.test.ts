@@ -152,7 +152,7 @@ describe('a project file and its share of the budget', () => {
     expect(await budget(elsewhere, own)).toMatchObject({ epsilonSpent: 0, allowance: null, hasUndeclared: false });
   });
 
-  it('that would bring a data set of this device past its limit is opened when that is wanted, and not before', async () => {
+  it('that would leave a data set of this device nothing to spend is opened when that is wanted, and not before', async () => {
     const [{ here, id }, there] = [await withNotes(), await installation()];
     const other = await createProject(there.database, { ...table, rows: table.rows.map((row, i) => ({ ...row, cells: [`other ${i}`, row.cells[1]!, `q${i >> 1}`] })) }, false);
     await saveDataset(there.database, other.id, roles, buildDataset({ ...table, rows: table.rows.map((row, i) => ({ ...row, cells: [`other ${i}`, row.cells[1]!, `q${i >> 1}`] })) }, roles));
@@ -161,7 +161,7 @@ describe('a project file and its share of the budget', () => {
     await spend(here, id, 40);
     const saved = await file(here, id);
     const before = await budget(there, other.id);
-    await expect(opened(there, saved)).rejects.toMatchObject({ code: 'project/exhausts-others', family: 'budget', values: { count: 1, limit: 4 } });
+    await expect(opened(there, saved)).rejects.toMatchObject({ code: 'project/exhausts-others', family: 'budget', values: { count: 1, left: 0 } });
     expect([await budget(there, other.id), (await there.database.getAll('projects')).length]).toEqual([before, 1]);
     await importProject(there.database, there.keeper, saved, true);
     expect((await budget(there, other.id)).epsilonSpent).toBeGreaterThan(40);

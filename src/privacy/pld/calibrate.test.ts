@@ -55,4 +55,8 @@ describe('stepsWithinBudgetPld', () => {
     for (const bad of [NaN, 0, -1, Infinity]) expect(() => stepsWithinBudgetPld({ ...target, noiseMultiplier: bad })).toThrow(/noise multiplier/);
     for (const bad of [NaN, 0, -1]) expect(() => stepsWithinBudgetPld({ ...target, noiseMultiplier: 1, epsilon: bad })).toThrow(/epsilon/);
   });
+
+  it('refuses a delta that alone could pay for the unit that is drawn', () => {
+    expect(() => calibrateNoiseMultiplierPld({ epsilon: 1, delta: 0.05, samplingRate: 0.001, steps: 20 })).toThrow(/delta must lie below the sampling rate/);
+  });
 });

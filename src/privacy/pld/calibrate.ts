@@ -1,4 +1,5 @@
 /** The tight accountant's inverses. RDP's answer is where the search begins. */
+import { BedsideError } from '../../ground/errors.ts';
 import { calibrateNoiseMultiplier, leastNoise, stepsWithinBudget } from '../composition.ts';
 import type { Mechanism } from '../events.ts';
 import { checkAdjacency, type Adjacency } from './adjacency.ts';
@@ -10,6 +11,10 @@ export interface PldTarget {
   /** 1 for full batch. */
   readonly samplingRate: number;
   readonly adjacency?: Adjacency;
+}
+
+function deltaTooLarge(delta: number, samplingRate: number): BedsideError {
+  return new BedsideError('privacy/delta', 'settings', `delta must lie below the sampling rate of ${samplingRate}, found ${delta}.`, 'Use 1e-5, or less than one over the number of units.', { found: delta });
 }
 
 /** Relative width of the bracket that is left: epsilon then lies within a few times as much of its target. */
@@ -35,11 +40,13 @@ function epsilonFunction({ delta, samplingRate, adjacency = 'zero-out' }: PldTar
 
 /**
  * The least noise multiplier for which `steps` releases stay within (epsilon, delta), to a relative 1e-5 and never below it.
- * @throws unless epsilon > 0, 0 < delta < 1, 0 < samplingRate <= 1 and steps >= 1.
+ * @throws unless epsilon > 0, 0 < delta < samplingRate <= 1 and steps >= 1.
  */
 export function calibrateNoiseMultiplierPld(target: PldTarget & { readonly steps: number }): number {
   const { epsilon, delta, samplingRate, steps, adjacency = 'zero-out' } = target;
   checkAdjacency(adjacency);
+  // Else delta alone may pay for the unit that is drawn, and no noise at all would do.
+  if (delta >= samplingRate) throw deltaTooLarge(delta, samplingRate);
   const start = calibrateNoiseMultiplier({ epsilon, delta, samplingRate, steps });
   // At full batch both accountants are exact, and a replacement is a doubled sensitivity.
   if (samplingRate === 1) return adjacency === 'replace-one' ? 2 * start : start;

@@ -19,6 +19,9 @@ const LARGEST_MU = 40;
 /** Points of a pair, and of a composition: grids are doubled until both fit. 8 MiB an array. */
 const MOST_POINTS = 2 ** 20;
 
+/** Of noise without measure the deviation is 0 in doubles; a grid that is too fine is coarsened to what fits. */
+const FINEST_GRID = 1e-12;
+
 /**
  * Distance of grid points for one mechanism: min(1e-4, 0.03 deviations of its loss). The spread to grid points inflates the variance of a loss by at
  * most h^2/6, so epsilon by about h^2 / 12 Var, here 1e-4 of itself.
@@ -27,7 +30,7 @@ export function gridOf(mechanism: Mechanism, adjacency: Adjacency = 'zero-out'):
   const mu = 1 / checkPositive('noise multiplier', mechanism.noiseMultiplier);
   const samplingRate = mechanism.kind === 'gaussian' ? 1 : checkPositive('sampling rate', mechanism.samplingRate);
   const deviation = adjacency === 'replace-one' ? 2 * samplingRate * Math.sqrt(Math.sinh(mu * mu)) : samplingRate * Math.sqrt(Math.expm1(mu * mu));
-  return Math.min(1e-4, 0.03 * deviation);
+  return Math.max(FINEST_GRID, Math.min(1e-4, 0.03 * deviation));
 }
 
 interface PldOptions {

@@ -83,7 +83,7 @@ export const errors: Words['codes']['errors'] = {
   'storage/missing': said('保存的内容不在了。', '请回到起始页；它可能已在另一个标签页中删除。'),
 
   'settings/out-of-range': (v) => ({ message: `设置 ${text(v, 'name')} 超出范围，实际为 ${text(v, 'found')}。`, hint: '请更改该设置。' }),
-  'project/exhausts-others': (v) => ({ message: `按此文件所记的花费，本设备上有 ${text(v, 'count')} 个数据集将超出上限：最多 ε ${text(v, 'after')}，上限 ${text(v, 'limit')}。什么也没有打开。`, hint: '只有在信任文件来源时才打开：记入的花费不可撤销，只有清除整个账本才能去掉。' }),
+  'project/exhausts-others': (v) => ({ message: `按此文件所记的花费与份额，本设备上有 ${text(v, 'count')} 个数据集将几乎没有可用的隐私预算：现有 ε ${text(v, 'before')}，之后 ε ${text(v, 'left')}。什么也没有打开。`, hint: '只有在信任文件来源时才打开：记入的花费不可撤销，只有清除整个账本才能去掉。若其中的病历属于另一些人，请之后在其训练页上说明。' }),
   'settings/share-too-large': (v) => ({ message: `这批病历最多还能带走 ε ${text(v, 'largest')}，输入为 ${text(v, 'found')}。没有带走任何预算，也没有写文件。`, hint: '请减少数值，或不带：不带预算的副本可以使用，但不能私密训练。' }),
   'settings/budget-not-set': said('此数据集尚未设定隐私预算。没有记账，也没有发布。', '请先设定上限。'),
   'settings/delta-rises': (v) => ({ message: `数据集的 δ 只能降低：当前为 ${text(v, 'current')}，输入为 ${text(v, 'found')}。`, hint: `请使用 ${text(v, 'current')} 或更小的值。` }),
