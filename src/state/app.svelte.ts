@@ -40,12 +40,15 @@ export class AppState {
   get checks(): readonly KernelCheck[] { return this.device.isBusy || this.#checks.length > 0 ? this.#checks : (this.device.value?.checks ?? []); }
 
   /** Device, model, projects, and the project that was open last. */
-  async begin(): Promise<void> {
+  /** `wantsProject`: the address asks for a page of a project. Where it is not remembered which (a browser that was killed forgets what it just noted), it is the one opened last. */
+  async begin(wantsProject = false): Promise<void> {
     void this.device.load(() => this.service.device());
     void this.model.load(() => this.service.model());
     void this.refreshSilence();
     const last = this.settings.lastProject;
     await Promise.all([this.refreshProjects(), last === null ? null : this.open(last)]);
+    const [latest] = (this.projects.value ?? []).toSorted((a, b) => b.openedAtMs - a.openedAtMs);
+    if (wantsProject && last === null && latest && this.#project === null) await this.open(latest.id);
   }
 
   async open(id: string): Promise<ProjectState | null> {

@@ -138,3 +138,17 @@ describe('notes that cannot be prepared', () => {
     await expect.element(page.getByRole('link', { name: 'Use this data' })).toBeVisible();
   });
 });
+
+describe('an address of a project page, where the browser has forgotten which project it was', () => {
+  it('opens the project that was open last', async () => {
+    await open({ scene: 'interrupted', page: 'train', isForgotten: true });
+    await expect.element(page.getByRole('link', { name: 'Train' }).first()).toBeVisible();
+    await expect.element(heading(/was interrupted/)).toBeVisible();
+  });
+
+  it('opens none for the start page', async () => {
+    await open({ scene: 'interrupted', page: 'start', isForgotten: true });
+    await expect.element(page.getByRole('button', { name: 'Try the sample' })).toBeVisible();
+    await expect.element(page.getByRole('link', { name: 'Train' })).not.toBeInTheDocument();
+  });
+});

@@ -9,6 +9,8 @@ export interface MountOptions extends FakeOptions {
   readonly page?: PageName;
   readonly theme?: Theme;
   readonly language?: Language;
+  /** The browser does not know which project was open. */
+  readonly isForgotten?: boolean;
 }
 
 function memoryStore(): KeyValueStore {
@@ -17,14 +19,14 @@ function memoryStore(): KeyValueStore {
 }
 
 /** The whole app on a fake service; the saved project is open where the scene has one. Returns how to take it down. */
-export function mountApp({ page = 'start', theme = 'light', language = 'en', ...fake }: MountOptions = {}): { readonly service: FakeService; readonly settings: SettingsState; close(): Promise<void> } {
+export function mountApp({ page = 'start', theme = 'light', language = 'en', isForgotten = false, ...fake }: MountOptions = {}): { readonly service: FakeService; readonly settings: SettingsState; close(): Promise<void> } {
   const target = document.createElement('div');
   target.id = 'app';
   document.body.append(target);
   location.hash = `#/${page}`;
   const settings = new SettingsState(memoryStore(), language);
   settings.setTheme(theme);
-  if (fake.scene !== 'empty') settings.setLastProject('project-1');
+  if (fake.scene !== 'empty' && !isForgotten) settings.setLastProject('project-1');
   const service = new FakeService({ delayMs: 0, stepMs: 15, ...fake });
   const app = mount(App, { target, props: { connect: Promise.resolve(service), settings, isSecure: true } });
   return {
