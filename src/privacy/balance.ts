@@ -11,8 +11,7 @@ import { DataSets, hasOneNaming, unitsOf, type Cohort } from './data-sets.ts';
 import type { AllowanceEvent, BudgetEvent, CohortEvent, DataPart, LedgerEvent } from './events.ts';
 import { chargesAt, worstEpsilon, type ChargesTo } from './exposure.ts';
 import { KnownBounds } from './known-bounds.ts';
-import { isSubset, meets } from './unit-sets.ts';
-import { noUnits, type UnitSets } from './unit-sets.ts';
+import { isSubset, meets, noUnits, type UnitSets } from './unit-sets.ts';
 
 /** Charges that are not in the ledger yet, by part. */
 export type ExtraCharges = Readonly<Partial<Record<DataPart, readonly Charge[]>>>;

@@ -6,7 +6,7 @@ import { exponential, laneMaximum, laneSum, multiplyAdd, ZEROS } from './vector'
 /** Queries that are worked on at a time: four tiles of six. Their scores stay in the first-level cache. */
 const QUERY_ROWS: i32 = 24;
 
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function roundUp(value: i32): i32 {
   return (value + 7) & ~7;
@@ -28,7 +28,7 @@ function packWidth(tokens: i32, headWidth: i32, x: usize, stride: usize, panels:
 }
 
 /** out = X Yᵀ for some rows of X, with Y as transposed panels. Shapes: X [rows, headWidth], out [rows, paddedTokens]. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function multiplyByTokens(rows: i32, paddedTokens: i32, headWidth: i32, x: usize, stride: usize, panels: usize, out: usize): void {
   for (let t = 0; t < paddedTokens; t += 8) {
@@ -37,7 +37,7 @@ function multiplyByTokens(rows: i32, paddedTokens: i32, headWidth: i32, x: usize
 }
 
 /** out = P Y for some rows of P, with Y as panels of its columns. Shapes: P [rows, paddedTokens], out [rows, headWidth]. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function multiplyByWidth(rows: i32, tokens: i32, paddedTokens: i32, headWidth: i32, p: usize, panels: usize, out: usize, outStride: usize): void {
   for (let d = 0; d < headWidth; d += 8) {
@@ -46,7 +46,7 @@ function multiplyByWidth(rows: i32, tokens: i32, paddedTokens: i32, headWidth: i
 }
 
 /** out (+)= Pᵀ X over some rows of P and X. Shapes: P [rows, paddedTokens], X [rows, headWidth], out [tokens, headWidth]. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function addTransposed(isFirst: bool, rows: i32, tokens: i32, paddedTokens: i32, headWidth: i32, p: usize, x: usize, stride: usize, out: usize, outStride: usize): void {
   for (let d = 0; d < headWidth; d += 8) {

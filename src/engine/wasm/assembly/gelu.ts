@@ -11,14 +11,14 @@ const A2: usize = memory.data<f32>([-0.284496736]);
 const A1: usize = memory.data<f32>([0.254829592]);
 
 /** exp(-x²/2). */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function gaussian(x: v128): v128 {
   return exponential(f32x4.mul(f32x4.mul(x, x), constant(MINUS_HALF)));
 }
 
 /** 1 - Phi(|x|), given exp(-x²/2). */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function upperTail(x: v128, gaussianOfX: v128): v128 {
   const z = f32x4.abs(f32x4.mul(x, constant(SQRT_HALF)));

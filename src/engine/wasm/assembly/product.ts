@@ -40,7 +40,7 @@ export function multiplyTransposed(M: i32, N: i32, K: i32, a: usize, aStride: us
 }
 
 /** Rows of A that share one dequantised panel: they stay in the second-level cache (at most 384 kB) while the panels pass. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function blockRows(K: i32): i32 {
   return max(48, min(192, (96 * 1024 / K) / 6 * 6));

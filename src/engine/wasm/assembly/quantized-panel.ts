@@ -12,14 +12,14 @@ export function packWeights(rows: i32, columns: i32, source: usize, target: usiz
   }
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function transposeBytes(x: v128): v128 {
   return v128.shuffle<i8>(x, x, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 }
 
 /** Bytes 4 * quarter to 4 * quarter + 3 as four floats. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function quarterToFloats(bytes: v128, quarter: i32): v128 {
   const half = quarter < 2 ? i16x8.extend_low_i8x16_s(bytes) : i16x8.extend_high_i8x16_s(bytes);
@@ -47,7 +47,7 @@ export function dequantizeForward(block: usize, columns: i32, scales: usize, pan
 }
 
 /** Four rows of W, eight columns of each, as four rows of a panel. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function dequantizeFourRows(left: v128, right: v128, scales: usize, panel: usize): void {
   let scale = v128.load32_splat(scales);

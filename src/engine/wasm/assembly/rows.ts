@@ -1,7 +1,7 @@
 // What is done to each row of D floats by itself. D is a multiple of 4.
 import { laneSum, multiplyAdd } from './vector';
 
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function mean(x: usize, bytes: usize, inverseWidth: f32): f32 {
   let sum = f32x4.splat(0);
@@ -10,7 +10,7 @@ function mean(x: usize, bytes: usize, inverseWidth: f32): f32 {
 }
 
 /** 1 / sqrt(variance + epsilon), by the squares of the differences from the mean. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function inverseDeviation(x: usize, bytes: usize, mean: v128, inverseWidth: f32, epsilon: f32): f32 {
   let squares = f32x4.splat(0);
@@ -68,7 +68,7 @@ export function layerNormBackward(M: i32, D: i32, dy: usize, x: usize, weight: u
 }
 
 /** Four int8 values as floats. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 function fourFloats(bytes: usize): v128 {
   return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(bytes))));

@@ -1,7 +1,7 @@
 // Arithmetic on four float32 lanes. All pointers and strides in this folder count bytes.
 
 /** a * b + c: one rounding in the relaxed build where the CPU has it, two in the plain build everywhere. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
@@ -9,20 +9,20 @@ export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
 }
 
 /** Sum of the four lanes, in lane order. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 export function laneSum(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3);
 }
 
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 export function laneMaximum(v: v128): f32 {
   return max(max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)), max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)));
 }
 
 /** A constant in every lane. From memory: engines rebuild v128 constants inside loops, which costs more than a load. */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 export function constant(pointer: usize): v128 {
   return v128.load32_splat(pointer);
@@ -51,7 +51,7 @@ const EXP_1: usize = memory.data<f32>([5.0000001201e-1]);
  * exp(x) for x <= 0, relative error 2e-7; below -87 it stays at exp(-87) = 1.6e-38.
  * Source: Cephes expf (Moshier): x = n ln 2 + r, a polynomial in r, then n added to the exponent bits.
  */
-// @ts-ignore: decorator
+// @ts-ignore: asc takes decorators of functions, which TypeScript has none of
 @inline
 export function exponential(x: v128): v128 {
   const bounded = f32x4.pmax(x, constant(SMALLEST_EXPONENT));
