@@ -220,7 +220,8 @@ export class Guard {
     const lost = chargedAgain(ledger.entries.map(({ event }) => event), runId, checkpoint?.step ?? null);
     if (Object.values(lost).every((charges) => charges.length === 0)) return 0;
     const { splitId } = await this.#ledger.subject(project, plan);
-    const [now, after] = [ledger.balanceAfter(splitId, {}), ledger.balanceAfter(splitId, lost)];
+    // Both by one accountant: their difference is told.
+    const [now, after] = ledger.bounds.tightly(() => [ledger.balanceAfter(splitId, {}), ledger.balanceAfter(splitId, lost)]);
     if (!now || !after || !Number.isFinite(after.epsilonSpent)) return Infinity;
     return Math.max(after.epsilonTraining - now.epsilonTraining, after.epsilonHeldOut - now.epsilonHeldOut);
   }
