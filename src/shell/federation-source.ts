@@ -1,6 +1,7 @@
 import type { Agreement } from '../federation/agreement.ts';
 import type { UpdateSource } from '../federation/update-source.ts';
 import type { DataPart } from '../privacy/events.ts';
+import { ledgerUnreadable } from '../privacy/ledger-errors.ts';
 import type { Ledger } from '../privacy/ledger.ts';
 import type { FederatedData } from '../training/federated-task.ts';
 import { chargedRounds } from '../training/federated-task.ts';
@@ -23,10 +24,11 @@ export function federationRunId(taskHash: string): string {
 
 /**
  * The guard's source of updates for one agreement: charges the ledger, draws a new key for every round, and knows by the ledger which rounds were charged.
- * @throws `training/federated-task` where the task does not fit the model or the notes.
+ * @throws `training/federated-task` where the task does not fit the model or the notes; `storage/ledger-unreadable` where the ledger cannot say which rounds were charged.
  */
 export function guardedSource({ agreement: { task, taskHash }, ledger, cohortIds, ...parts }: FederationSourceParts): UpdateSource {
   const runId = federationRunId(taskHash);
+  if (!ledger.isChainIntact) throw ledgerUnreadable();
   return new FederatedUpdates({
     ...parts,
     task,

@@ -231,6 +231,8 @@ export class LedgerKeeper {
    */
   async openRun(project: ProjectRecord, plan: PrivatePlan, runId: string, how: 'started' | 'resumed', known?: Dataset): Promise<RunLedger> {
     const [subject, ledger] = [await this.subject(project, plan, known), await this.ledger()];
+    // One that could not be read is read again, or refuses: what follows looks at its entries.
+    await ledger.append([]);
     const { splitId, cohorts } = subject;
     if (plan.unit === 'person' && cohorts[0].maximumRowsPerPerson === null) throw noPersons();
     const isElsewhere = ({ event }: LedgerEntry) => event.kind === 'charge' && event.runId === runId && cohorts.every(({ cohortId }) => cohortId !== event.cohortId);

@@ -103,8 +103,9 @@ function exhaustsOthers(count: number, before: number, left: number): BedsideErr
   return new BedsideError('project/exhausts-others', 'budget', `By what this file says was spent or may be spent, ${count === 1 ? 'a data set' : `${count} data sets`} of this device would have next to nothing left: epsilon ${values.left} where there is ${values.before}. Nothing was opened.`, 'Open it only if you trust where it came from: what was spent counts for good, and only erasing the whole ledger undoes it. If its notes are of other people, say so on its Train page afterwards.', values);
 }
 
-/** Of a limit, what is too little to train with. */
+/** Of what is left before, what is next to nothing. Where less than the least was left, nothing can be lost. */
 const USABLE_SHARE = 0.05;
+const LEAST_USABLE = 0.01;
 
 /** What a data set may still spend, by its limit and by what copies brought along that may hold its people. */
 function leftOf(state: LedgerState, splitId: string, { epsilonLimit, epsilonSpent }: Balance): number {
@@ -120,8 +121,7 @@ function exhaustedBy(ledger: Ledger, events: readonly LedgerEvent[]): readonly {
       const [balance, after] = [now.balance(id), then.balance(id)];
       if (!balance || !after) return [];
       const [before, left] = [leftOf(now, id, balance), leftOf(then, id, after)];
-      const usable = USABLE_SHARE * balance.epsilonLimit;
-      return before > usable && left <= usable ? [{ before, left }] : [];
+      return before >= LEAST_USABLE && left <= USABLE_SHARE * before ? [{ before, left }] : [];
     });
   });
 }
