@@ -1,0 +1,200 @@
+/**
+ * The boundary between the page and a federation, beside `bedside.service.ts` and by its rules: every call may reject with a `BedsideError`, callbacks
+ * are called on the main thread. Numbers of the agreement are computed on this device from the task file; a server's word counts for nothing but its status.
+ */
+import type { Clamp } from '../federation/agreement.ts';
+import type { RoundOutcome } from '../federation/node-record.ts';
+import type { Task } from '../federation/task.ts';
+import type { Proportion } from '../metrics/classification.ts';
+import type { Failure } from '../state/failure.ts';
+import type { BudgetReport } from './bedside.service.ts';
+
+/** What follows `#/federation/`: never sent as part of an address. */
+export type FederationLink = { readonly kind: 'seat' | 'room' | 'projector'; readonly token: string };
+
+export type FederationState = 'starting' | 'waiting' | 'training' | 'finished' | 'failed';
+
+/** Score on the coordinator's public notes: nobody's privacy, and no participant's score. */
+export interface PublicScore {
+  readonly correct: number;
+  readonly total: number;
+}
+
+/** One round as the server tells it; counts, no names. */
+export interface FederationRound {
+  readonly round: number;
+  /** Enough updates were accepted. */
+  readonly isCounted: boolean;
+  /** Counted, and the evaluation gate let the new model stand; true where there is no gate. */
+  readonly isKept: boolean;
+  readonly accepted: number;
+  readonly dropped: number;
+  /** From the first instruction to the last reply that was taken. */
+  readonly seconds: number;
+  /** Sum over the accepted replies of the time that each took: at most so long did devices compute. */
+  readonly deviceSeconds: number;
+  /** Of the model after this round; null where the coordinator has no public notes. */
+  readonly accuracy: PublicScore | null;
+}
+
+/** `GET /federation/status`, checked field by field. */
+export interface FederationStatus {
+  readonly state: FederationState;
+  /** The round that is going on. */
+  readonly round: number | null;
+  readonly roundsPlanned: number;
+  readonly rounds: readonly FederationRound[];
+  readonly participants: { readonly seats: number; readonly enrolled: number; readonly left: number; readonly present: number; readonly asked: number; readonly needed: number };
+  readonly epsilon: { readonly spent: number; readonly perRound: number; readonly total: number; readonly delta: number; readonly unit: Task['unit'] };
+  /** Of the first model, before any round. */
+  readonly initialAccuracy: PublicScore | null;
+  /** The newest signed release. */
+  readonly model: { readonly version: number; readonly round: number; readonly sha256: string; readonly sizeBytes: number; readonly signature: string } | null;
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+/** Whether pooling was found to help where counts are like these: a look-up of measured figures, made before anybody joins. */
+export interface FederationOutlook {
+  readonly verdict: 'helps' | 'little' | 'does-not-help';
+  /** N mu / K of all participants together: how far labels outweigh the noise. */
+  readonly signal: number;
+  /** The same of one participant who trains alone with the same epsilon. */
+  readonly signalAlone: number;
+}
+
+/** What a person reads before joining. */
+export interface FederationOffer {
+  readonly task: Task;
+  /** SHA-256 of the task file, hexadecimal. */
+  readonly taskHash: string;
+  /** Host and port that would be sent to. */
+  readonly address: string;
+  readonly status: FederationStatus;
+  readonly figures: {
+    /** Of one update, envelope included, and of all rounds. */
+    readonly bytesPerRound: number;
+    readonly bytesTotal: number;
+    readonly epsilonPerRound: number;
+    readonly epsilonTotal: number;
+  };
+  /** Codes for the words: why this browser cannot take part. Null where it can. */
+  readonly obstacle: 'insecure-context' | 'other-base-model' | 'other-membership' | 'no-head' | null;
+}
+
+/** How a project's notes fit a task, before joining. For the owner's eyes. */
+export interface FederationFit {
+  readonly projectId: string;
+  /** Why they do not; codes as in `Failure`. Null where they do. */
+  readonly failure: Failure | null;
+  /** Of the training part; the held-out part judges the model that comes back and is never sent about. */
+  readonly units: number;
+  readonly rows: number;
+  readonly heldOutRows: number;
+  readonly budget: BudgetReport | null;
+  /** Of the most exposed unit once all rounds are done. */
+  readonly epsilonAfter: number | null;
+  /** Rounds that the budget has room for, at most the task's. */
+  readonly roundsThatFit: number;
+  readonly outlook: FederationOutlook | null;
+}
+
+/**
+ * One update on the person's own notes, before noise and as it would be sent; for the owner's eyes. Charges nothing and is never sent: a round that is sent
+ * draws other noise under another key.
+ */
+export interface UpdatePreview {
+  /** Edges [B + 1] of bars that hold nearly all values. */
+  readonly edges: readonly number[];
+  /** Numbers in each bar [B]. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  /** Standard deviation of the numbers. */
+  readonly spreadBefore: number;
+  readonly spreadAfter: number;
+  /** The first bytes of the array as they would go out. */
+  readonly firstBytes: readonly number[];
+}
+
+/** One round as this device lived it: the audit list. */
+export interface SharedRound {
+  readonly round: number | null;
+  readonly atMs: number;
+  readonly outcome: RoundOutcome;
+  /** Error code of what went wrong. */
+  readonly reason: string | null;
+  /** Charged for this round; null where nothing was trained. */
+  readonly epsilon: number | null;
+  /** Settings that the server pushed past what was agreed; the agreed ones were used. */
+  readonly clamps: readonly Clamp[];
+  /** Objects that went out, with their SHA-256: all of a reply, the array among them. */
+  readonly sent: readonly { readonly what: string; readonly bytes: number; readonly sha256: string }[];
+}
+
+/** A model that came back and was checked here. */
+export interface ReceivedModel {
+  readonly version: number;
+  readonly round: number;
+  readonly sha256: string;
+  readonly atMs: number;
+  /** Own held-out notes, exact, for the owner's eyes: of this model, of the one before it, and of the first. */
+  readonly accuracy: Proportion;
+  readonly accuracyBefore: Proportion | null;
+  /** False where it was worse than the one before and that one was kept. */
+  readonly isKept: boolean;
+  /** The run it is stored as in its project, like any other. */
+  readonly runId: string;
+}
+
+export interface FederationMembership {
+  readonly task: Task;
+  readonly taskHash: string;
+  readonly projectId: string;
+  /** Null until the server said. */
+  readonly seat: number | null;
+  readonly seats: number | null;
+  readonly epsilonLimit: number;
+  readonly epsilonSpent: number;
+  readonly phase: 'joining' | 'waiting' | 'reading' | 'training' | 'sending' | 'leaving' | 'left' | 'ended';
+  /** While notes are read for the first time. */
+  readonly progress: { readonly done: number; readonly total: number } | null;
+  /** Why it waits longer than usual, or has ended. */
+  readonly failure: Failure | null;
+  /** Whether the server knows that this device has left. */
+  readonly wasServerTold: boolean | null;
+  readonly status: FederationStatus | null;
+  readonly rounds: readonly SharedRound[];
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly models: readonly ReceivedModel[];
+}
+
+export interface ProjectorView {
+  readonly task: Task;
+  readonly taskHash: string;
+  readonly status: FederationStatus;
+  readonly address: string;
+  /** Null where every invitation is handed out by hand. */
+  readonly roomLink: string | null;
+  /** An SVG document of the link; null with it. */
+  readonly roomQr: string | null;
+  /** SHA-256 of a self-signed certificate; null where it is signed by others. */
+  readonly fingerprint: string | null;
+}
+
+export interface FederationService {
+  /** Reads the task and the status from this page's own origin. Tells the server nothing but that somebody looks. */
+  offer(): Promise<FederationOffer>;
+  fit(projectId: string, taskHash: string): Promise<FederationFit>;
+  /** The built-in notes of a seat, as a project: only where the task deals them out. The seat is dealt by the room's link, or is that of the invitation. */
+  openDealtNotes(link: FederationLink): Promise<{ readonly projectId: string; readonly invitation: string; readonly seat: number }>;
+  preview(projectId: string, taskHash: string, signal: AbortSignal): Promise<UpdatePreview>;
+  /** The one deliberate act: from here on rounds are answered until the person leaves. `epsilonLimit` is at most the task's total. */
+  join(projectId: string, taskHash: string, link: FederationLink, epsilonLimit: number): Promise<void>;
+  /** Finishes nothing: the key is destroyed and the node unregistered. Resolves to whether the server could be told. */
+  leave(): Promise<boolean>;
+  /** Null where this device has never joined. Listens until the returned function is called; called at once with what is known. Goes on with a membership that a reload cut off. */
+  watch(onChange: (membership: FederationMembership | null) => void): Promise<() => void>;
+  /** Fetches the newest release, checks its signature, hash, shape and numbers, scores it on the own held-out notes and keeps it unless it is worse. */
+  receive(): Promise<ReceivedModel>;
+  projector(token: string): Promise<ProjectorView>;
+}
