@@ -27,6 +27,27 @@ export interface Task {
   readonly updateNormBound: number;
   /** What the shared numbers mean, where they are a linear head over frozen features: the same for all, so that updates add up. */
   readonly head?: TaskHead;
+  /** Made-up notes are dealt out by seat, so that nobody prepares data; `dealtTable` of the data layer makes them. */
+  readonly sample?: TaskSample;
+  /** Who signs releases: SubjectPublicKeyInfo of an ECDSA key over P-384, base64. Pinned with the task's hash. */
+  readonly releaseKey?: string;
+  /** Noise that the server adds to each round's sum, beside that of the nodes. Protects a participant from whoever gets the model, not from the operator. */
+  readonly centralNoise?: TaskCentralNoise;
+}
+
+export interface TaskSample {
+  /** Of one seat. */
+  readonly persons: number;
+  readonly notes: number;
+  /** Concentration of the Dirichlet distribution that a seat's shares of labels are drawn from; null: the same for all. */
+  readonly alpha: number | null;
+}
+
+export interface TaskCentralNoise {
+  /** Standard deviation over `updateNormBound`, which is the most that one participant adds. */
+  readonly noiseMultiplier: number;
+  /** Participants asked a round at most, and what the noisy sum is divided by, however many answer. */
+  readonly cohort: number;
 }
 
 /** A head [C, D + 1] over unit features, row by row in the order of the labels; D is the length of `publicMean`. */
@@ -49,6 +70,11 @@ const LONGEST_TEXT = 2000;
 const MOST_LAYERS = 4;
 const LONGEST_FEATURE = 10_000;
 const LONGEST_NOTE = 512;
+const MOST_DEALT_PERSONS = 1000;
+const MOST_DEALT_NOTES_PER_PERSON = 6;
+const MOST_PARTICIPANTS = 10_000;
+/** The 24 bytes before the point of a P-384 key in DER, and its 97 bytes less the first (04), without padding: 120 bytes are 160 letters. */
+const releaseKeyForm = /^MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE[A-Za-z0-9+/]{128}$/;
 /** Weights are written in decimals. */
 const WEIGHTS_TOLERANCE = 1e-6;
 
@@ -70,6 +96,10 @@ export async function readTask(sha256: Sha256, file: Uint8Array<ArrayBuffer>): P
   if (delta === 1) throw badTask('delta', 'below 1', '1');
   const coordinates = whole(json['coordinates'], 'coordinates', LARGEST_COORDINATES);
   const head = json['head'] === undefined ? undefined : readHead(json['head'], labels.length, coordinates);
+  const sample = json['sample'] === undefined ? undefined : readSample(json['sample']);
+  const releaseKey = json['releaseKey'] === undefined ? undefined : text(json['releaseKey'], 'releaseKey');
+  if (releaseKey !== undefined && !releaseKeyForm.test(releaseKey)) throw badTask('releaseKey', 'an ECDSA key over P-384, SubjectPublicKeyInfo in base64', 'something else');
+  const centralNoise = json['centralNoise'] === undefined ? undefined : readCentralNoise(json['centralNoise']);
   const task: Task = {
     name: text(json['name'], 'name'),
     coordinator: text(json['coordinator'], 'coordinator'),
@@ -80,6 +110,9 @@ export async function readTask(sha256: Sha256, file: Uint8Array<ArrayBuffer>): P
     noiseMultiplier: number(json['noiseMultiplier'], 'noiseMultiplier', 0, 1e9),
     updateNormBound: number(json['updateNormBound'], 'updateNormBound', 0, 1e9),
     ...(head === undefined ? {} : { head }),
+    ...(sample === undefined ? {} : { sample }),
+    ...(releaseKey === undefined ? {} : { releaseKey }),
+    ...(centralNoise === undefined ? {} : { centralNoise }),
   };
   return { task, taskHash: bytesToHex(await sha256(file)) };
 }
@@ -99,6 +132,21 @@ function readHead(value: unknown, classes: number, coordinates: number): TaskHea
   const publicMean = list(value['publicMean'], 'head.publicMean', LONGEST_FEATURE, (item) => number(item, 'head.publicMean', -1 - WEIGHTS_TOLERANCE, 1));
   if (coordinates !== classes * (publicMean.length + 1)) throw badTask('coordinates', `${classes * (publicMean.length + 1)}: ${classes} labels by ${publicMean.length} numbers and one`, `${coordinates}`);
   return { featureLayers, featureWeights, publicMean, maximumLength: whole(value['maximumLength'], 'head.maximumLength', LONGEST_NOTE), biasInput: number(value['biasInput'], 'head.biasInput', 0, 10) };
+}
+
+function readSample(value: unknown): TaskSample {
+  if (!isJsonObject(value)) throw badTask('sample', 'an object', 'something else');
+  const persons = whole(value['persons'], 'sample.persons', MOST_DEALT_PERSONS);
+  const notes = whole(value['notes'], 'sample.notes', MOST_DEALT_NOTES_PER_PERSON * persons);
+  if (notes < persons) throw badTask('sample.notes', `at least one a person, ${persons}`, `${notes}`);
+  return { persons, notes, alpha: value['alpha'] === null ? null : number(value['alpha'], 'sample.alpha', 0, 1e6) };
+}
+
+function readCentralNoise(value: unknown): TaskCentralNoise {
+  if (!isJsonObject(value)) throw badTask('centralNoise', 'an object', 'something else');
+  const cohort = whole(value['cohort'], 'centralNoise.cohort', MOST_PARTICIPANTS);
+  if (cohort < 2) throw badTask('centralNoise.cohort', '2 participants or more', `${cohort}`);
+  return { noiseMultiplier: number(value['noiseMultiplier'], 'centralNoise.noiseMultiplier', 0, 1e9), cohort };
 }
 
 function list<Item>(value: unknown, field: string, most: number, item: (value: unknown) => Item): readonly Item[] {
