@@ -4,7 +4,7 @@ import type { TokenBatch } from './engine.ts';
 import { countBuffers } from './live-buffers.ts';
 import { caseShape, caseValues, caseWeights, offsetsOf } from './operations/operation-case.ts';
 import type { Operations } from './operations/operations.ts';
-import type { AdapterConfig } from './parameters.ts';
+import { loraTargets, type AdapterConfig } from './parameters.ts';
 import { createReferenceOperations, createReferenceOperationsIn } from './reference/reference-operations.ts';
 
 const weights = caseWeights('nano');
@@ -17,7 +17,13 @@ const labels = Int32Array.of(2, 0, 1, 1);
 const headOnly: AdapterConfig = { classes: 3, lora: null };
 const everyLayer: AdapterConfig = { classes: 3, lora: { rank: 4, alpha: 8, targets: ['query', 'value'], layers: [0, 1] } };
 const topLayer: AdapterConfig = { classes: 3, lora: { rank: 4, alpha: 8, targets: ['value'], layers: [1] } };
-const adapters = [['head only', headOnly], ['LoRA in every layer', everyLayer], ['LoRA in the top layer', topLayer]] as const;
+const everyMap: AdapterConfig = { classes: 3, lora: { rank: 2, alpha: 4, targets: loraTargets, layers: [0, 1] } };
+const feedForward: AdapterConfig = { classes: 3, lora: { rank: 2, alpha: 4, targets: ['feed-forward'], layers: [0] } };
+const attentionOutput: AdapterConfig = { classes: 3, lora: { rank: 2, alpha: 4, targets: ['attention-output', 'key'], layers: [1] } };
+const adapters = [
+  ['head only', headOnly], ['LoRA in every layer', everyLayer], ['LoRA in the top layer', topLayer],
+  ['LoRA beside every map', everyMap], ['LoRA beside the feed-forward maps of the first layer', feedForward], ['LoRA beside key and attention output', attentionOutput],
+] as const;
 
 function rows(rowLengths: readonly number[]): TokenBatch {
   const offsets = Int32Array.from(offsetsOf(rowLengths));

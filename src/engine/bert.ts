@@ -5,8 +5,8 @@ import type { Engine, EngineInput, ExampleGradients } from './engine.ts';
 import { checkInput } from './input-check.ts';
 import { type MicroBatch, microBatches } from './micro-batch.ts';
 import type { BertWeights } from './model/weights.ts';
-import type { LoraPair, Operations } from './operations/operations.ts';
-import { type AdapterConfig, firstTrainedLayer, loraPairs, type ParameterLayout, parameterEntry, parameterLayout } from './parameters.ts';
+import type { Operations } from './operations/operations.ts';
+import { type AdapterConfig, firstTrainedLayer, type LayerPairs, loraPairs, type ParameterLayout, parameterEntry, parameterLayout } from './parameters.ts';
 
 export interface EngineOptions {
   /** Tokens computed at a time; the memory of activations follows it. */
@@ -19,7 +19,7 @@ interface Trained<Buffer> {
   readonly layout: ParameterLayout;
   readonly theta: Buffer;
   /** By layer. */
-  readonly pairs: readonly (readonly LoraPair[])[];
+  readonly pairs: readonly LayerPairs[];
   /** Everything below is a frozen prefix. */
   readonly firstLayer: number;
   readonly offsetWeight: number;
@@ -132,7 +132,7 @@ export function createEngine<Buffer>(operations: Operations<Buffer>, weights: Be
         adapter,
         layout,
         theta: operations.zeros(layout.length),
-        pairs: weights.layers.map((_, layer) => loraPairs(layout, adapter, layer)),
+        pairs: weights.layers.map((_, layer) => loraPairs(weights.shape, layout, adapter, layer)),
         firstLayer: firstTrainedLayer(weights.shape, adapter),
         offsetWeight: parameterEntry(layout, 'classifier.weight').offset,
         offsetBias: parameterEntry(layout, 'classifier.bias').offset,

@@ -1,6 +1,7 @@
 import type { Arena } from './arena.ts';
 import type { BertShape } from './model/weights.ts';
-import type { LoraPair, Operations, Sequences } from './operations/operations.ts';
+import type { LinearName, Operations, Sequences } from './operations/operations.ts';
+import type { LayerPairs } from './parameters.ts';
 
 /** One micro-batch on the device. */
 export interface Work<Buffer> {
@@ -11,7 +12,7 @@ export interface Work<Buffer> {
 
 /** The LoRA pairs of one layer, and theta [P] that holds them. */
 export interface LayerAdapters<Buffer> {
-  readonly pairs: readonly LoraPair[];
+  readonly pairs: LayerPairs;
   readonly theta: Buffer;
 }
 
@@ -25,8 +26,8 @@ export interface GradientMatrix<Buffer> {
 export interface LayerTape<Buffer> {
   readonly x: Buffer;
   readonly qkv: Buffer;
-  /** x Aᵀ of each pair. */
-  readonly u: readonly Buffer[];
+  /** x Aᵀ of each pair, by map. */
+  readonly u: Readonly<Record<LinearName, readonly Buffer[]>>;
   readonly context: Buffer;
   readonly attentionSum: Buffer;
   readonly feedForward: Buffer;
@@ -40,53 +41,83 @@ export class EncoderLayers<Buffer> {
     private readonly shape: BertShape,
   ) {}
 
-  /** Layer number `layer`, with LoRA added to its projections where given. Shapes: x, y [T, D]. */
-  forward(layer: number, x: Buffer, adapters: LayerAdapters<Buffer> | null, { arena, sequences, tokens }: Work<Buffer>): { y: Buffer; tape: LayerTape<Buffer> } {
+  /** Layer number `layer`, with LoRA added to its maps where given. Shapes: x, y [T, D]. */
+  forward(layer: number, x: Buffer, adapters: LayerAdapters<Buffer> | null, work: Work<Buffer>): { y: Buffer; tape: LayerTape<Buffer> } {
     const { operations } = this;
+    const { arena, sequences, tokens } = work;
+    const adapt = (map: LinearName, input: Buffer, output: Buffer): Buffer[] => (adapters ? adapters.pairs[map].map((pair) => arena.own(operations.addLora(input, adapters.theta, pair, output, tokens))) : []);
+
     const qkv = arena.own(operations.linear(layer, 'queryKeyValue', x, tokens));
-    const u = adapters ? adapters.pairs.map((pair) => arena.own(operations.addLora(x, adapters.theta, pair, qkv, tokens))) : [];
+    const queryKeyValue = adapt('queryKeyValue', x, qkv);
     const context = arena.own(operations.attention(qkv, sequences));
     const attentionSum = arena.own(operations.linear(layer, 'attentionOutput', context, tokens, x));
-    const attended = arena.own(operations.layerNorm(layer, 'attentionNorm', attentionSum, tokens));
+    const attentionOutput = adapt('attentionOutput', context, attentionSum);
+    const attended = this.#attended(layer, attentionSum, work);
 
     const feedForward = arena.own(operations.linear(layer, 'intermediate', attended, tokens));
-    const activated = arena.own(operations.gelu(feedForward, tokens * this.shape.feedForwardWidth));
+    const intermediate = adapt('intermediate', attended, feedForward);
+    const activated = this.#activated(feedForward, work);
     const outputSum = arena.own(operations.linear(layer, 'output', activated, tokens, attended));
+    const output = adapt('output', activated, outputSum);
     arena.free(attended, activated);
     const y = arena.own(operations.layerNorm(layer, 'outputNorm', outputSum, tokens));
-    return { y, tape: { x, qkv, u, context, attentionSum, feedForward, outputSum } };
+    return { y, tape: { x, qkv, u: { queryKeyValue, attentionOutput, intermediate, output }, context, attentionSum, feedForward, outputSum } };
   }
 
   /**
    * The same layer backwards. Writes the gradients of its adapters into the matrix and frees the tape;
    * returns dx [T, D], or null where the layers below do not train. Shapes: dy [T, D].
    */
-  backward(
-    layer: number, dy: Buffer, tape: LayerTape<Buffer>, { pairs, theta }: LayerAdapters<Buffer>, { gradients, parameters }: GradientMatrix<Buffer>,
-    isLowest: boolean, work: Work<Buffer>,
-  ): Buffer | null {
+  backward(layer: number, dy: Buffer, tape: LayerTape<Buffer>, { pairs, theta }: LayerAdapters<Buffer>, { gradients, parameters }: GradientMatrix<Buffer>, isLowest: boolean, work: Work<Buffer>): Buffer | null {
     const { operations } = this;
     const { arena, sequences, tokens } = work;
+    const adapt = (map: LinearName, input: Buffer, dOutput: Buffer, dInput?: Buffer): void => {
+      for (const [index, pair] of pairs[map].entries()) operations.loraBackward(input, tape.u[map][index]!, dOutput, theta, pair, gradients, parameters, sequences, dInput);
+    };
+
     const dOutputSum = arena.own(operations.layerNormBackward(layer, 'outputNorm', dy, tape.outputSum, tokens));
     const dActivated = arena.own(operations.linearBackward(layer, 'output', dOutputSum, tokens));
+    if (pairs.output.length > 0) this.#with(this.#activated(tape.feedForward, work), work, (activated) => adapt('output', activated, dOutputSum, dActivated));
     const dFeedForward = arena.own(operations.geluBackward(dActivated, tape.feedForward, tokens * this.shape.feedForwardWidth));
     const dAttended = arena.own(operations.linearBackward(layer, 'intermediate', dFeedForward, tokens, dOutputSum));
+    if (pairs.intermediate.length > 0) this.#with(this.#attended(layer, tape.attentionSum, work), work, (attended) => adapt('intermediate', attended, dFeedForward, dAttended));
     arena.free(dOutputSum, dActivated, dFeedForward);
 
-    const dAttentionSum = arena.own(operations.layerNormBackward(layer, 'attentionNorm', dAttended, tape.attentionSum, tokens));
-    const dContext = arena.own(operations.linearBackward(layer, 'attentionOutput', dAttentionSum, tokens));
-    const dQkv = arena.own(operations.attentionBackward(tape.qkv, tape.context, dContext, sequences));
-    const dx = isLowest ? null : arena.own(operations.linearBackward(layer, 'queryKeyValue', dQkv, tokens, dAttentionSum));
-    for (const [index, pair] of pairs.entries()) {
-      operations.loraBackward(tape.x, tape.u[index]!, dQkv, theta, pair, gradients, parameters, sequences, dx ?? undefined);
-    }
-    arena.free(dAttended, dAttentionSum, dContext, dQkv);
+    const dx = isLowest && pairs.queryKeyValue.length + pairs.attentionOutput.length === 0 ? null : this.#attentionBackward(layer, dAttended, tape, adapt, isLowest, work);
+    arena.free(dAttended);
     this.forget(tape, work);
     return dx;
   }
 
+  /** The attention block backwards, from the gradient of its normed output. */
+  #attentionBackward(layer: number, dAttended: Buffer, tape: LayerTape<Buffer>, adapt: (map: LinearName, input: Buffer, dOutput: Buffer, dInput?: Buffer) => void, isLowest: boolean, { arena, sequences, tokens }: Work<Buffer>): Buffer | null {
+    const { operations } = this;
+    const dAttentionSum = arena.own(operations.layerNormBackward(layer, 'attentionNorm', dAttended, tape.attentionSum, tokens));
+    const dContext = arena.own(operations.linearBackward(layer, 'attentionOutput', dAttentionSum, tokens));
+    adapt('attentionOutput', tape.context, dAttentionSum, dContext);
+    const dQkv = arena.own(operations.attentionBackward(tape.qkv, tape.context, dContext, sequences));
+    const dx = isLowest ? null : arena.own(operations.linearBackward(layer, 'queryKeyValue', dQkv, tokens, dAttentionSum));
+    adapt('queryKeyValue', tape.x, dQkv, dx ?? undefined);
+    arena.free(dAttentionSum, dContext, dQkv);
+    return dx;
+  }
+
+  /** What the feed-forward block reads; computed again in the backward pass, where it is wanted, rather than kept. */
+  #attended(layer: number, attentionSum: Buffer, { arena, tokens }: Work<Buffer>): Buffer {
+    return arena.own(this.operations.layerNorm(layer, 'attentionNorm', attentionSum, tokens));
+  }
+
+  #activated(feedForward: Buffer, { arena, tokens }: Work<Buffer>): Buffer {
+    return arena.own(this.operations.gelu(feedForward, tokens * this.shape.feedForwardWidth));
+  }
+
+  #with(buffer: Buffer, { arena }: Work<Buffer>, use: (buffer: Buffer) => void): void {
+    use(buffer);
+    arena.free(buffer);
+  }
+
   /** Frees what only the backward pass would need; x stays. */
   forget({ qkv, u, context, attentionSum, feedForward, outputSum }: LayerTape<Buffer>, { arena }: Work<Buffer>): void {
-    arena.free(qkv, ...u, context, attentionSum, feedForward, outputSum);
+    arena.free(qkv, ...Object.values(u).flat(), context, attentionSum, feedForward, outputSum);
   }
 }

@@ -93,13 +93,13 @@ export function countBuffers<Buffer>(operations: Operations<Buffer>): { operatio
         used(qkv, context, dContext, sequences);
         return made(inner.attentionBackward(qkv, context, dContext, sequences));
       },
-      addLora(x, theta, pair, qkv, tokens) {
-        used(x, theta, qkv);
-        return made(inner.addLora(x, theta, pair, qkv, tokens));
+      addLora(x, theta, pair, y, tokens) {
+        used(x, theta, y);
+        return made(inner.addLora(x, theta, pair, y, tokens));
       },
-      loraBackward(x, u, dqkv, theta, pair, gradients, parameters, sequences, dx) {
-        used(x, u, dqkv, theta, gradients, sequences, dx);
-        inner.loraBackward(x, u, dqkv, theta, pair, gradients, parameters, sequences, dx);
+      loraBackward(x, u, dy, theta, pair, gradients, parameters, sequences, dx) {
+        used(x, u, dy, theta, gradients, sequences, dx);
+        inner.loraBackward(x, u, dy, theta, pair, gradients, parameters, sequences, dx);
       },
       meanPool(x, sequences) {
         used(x, sequences);

@@ -1,10 +1,12 @@
 import { checkInteger, checkPositive, invariant } from '../ground/check.ts';
 import type { BertShape } from './model/weights.ts';
-import type { LoraPair } from './operations/operations.ts';
+import type { LinearName, LoraPair } from './operations/operations.ts';
 
-export type LoraTarget = 'query' | 'value';
+/** Maps of an encoder layer that an adapter can sit beside, in layout order; `feed-forward` is both maps of that block. */
+export const loraTargets = ['query', 'key', 'value', 'attention-output', 'feed-forward'] as const;
+export type LoraTarget = (typeof loraTargets)[number];
 
-/** LoRA on attention projections (Hu et al., arXiv 2106.09685): y += (alpha / rank) x Aᵀ Bᵀ. */
+/** LoRA on the maps of encoder layers (Hu et al., arXiv 2106.09685): y += (alpha / rank) x Aᵀ Bᵀ. */
 export interface LoraConfig {
   readonly rank: number;
   readonly alpha: number;
@@ -22,7 +24,7 @@ export interface AdapterConfig {
 export interface ParameterEntry {
   /** Hugging Face name, e.g. `encoder.layer.0.attention.self.query.lora_A.weight`. */
   readonly name: string;
-  /** [rows, columns] row-major, or [length]. lora_A [R, D], lora_B [D, R], classifier.weight [C, D], classifier.bias [C]. */
+  /** [rows, columns] row-major, or [length]. lora_A [R, K], lora_B [N, R], classifier.weight [C, D], classifier.bias [C]. */
   readonly shape: readonly number[];
   readonly offset: number;
   readonly length: number;
@@ -35,7 +37,33 @@ export interface ParameterLayout {
   readonly length: number;
 }
 
-/** Layout order: by layer, then query before value, then A before B; then classifier weight and bias. */
+/** One frozen map of a layer that a pair sits beside. */
+interface AdaptedMap {
+  readonly target: LoraTarget;
+  readonly map: LinearName;
+  /** Path within the layer, as Hugging Face names it. */
+  readonly path: string;
+  readonly inputWidth: number;
+  readonly outputWidth: number;
+  readonly outputStride: number;
+  readonly outputColumn: number;
+}
+
+/** Every map of a layer that can be adapted, in layout order. */
+function adaptableMaps({ width: D, feedForwardWidth: F }: BertShape): readonly AdaptedMap[] {
+  const projection = (target: 'query' | 'key' | 'value', block: number): AdaptedMap => ({ target, map: 'queryKeyValue', path: `attention.self.${target}`, inputWidth: D, outputWidth: D, outputStride: 3 * D, outputColumn: block * D });
+  const whole = (target: LoraTarget, map: LinearName, path: string, inputWidth: number, outputWidth: number): AdaptedMap => ({ target, map, path, inputWidth, outputWidth, outputStride: outputWidth, outputColumn: 0 });
+  return [
+    projection('query', 0), projection('key', 1), projection('value', 2),
+    whole('attention-output', 'attentionOutput', 'attention.output.dense', D, D),
+    whole('feed-forward', 'intermediate', 'intermediate.dense', D, F),
+    whole('feed-forward', 'output', 'output.dense', F, D),
+  ];
+}
+
+const adaptedMaps = (shape: BertShape, { targets }: LoraConfig) => adaptableMaps(shape).filter(({ target }) => targets.includes(target));
+
+/** Layout order: by layer, then by map in the order of `loraTargets`, then A before B; then classifier weight and bias. */
 export function parameterLayout(shape: BertShape, adapter: AdapterConfig): ParameterLayout {
   checkInteger('classes', adapter.classes, 2);
   const entries: ParameterEntry[] = [];
@@ -46,16 +74,14 @@ export function parameterLayout(shape: BertShape, adapter: AdapterConfig): Param
     offset += length;
   };
   if (adapter.lora) {
-    const { rank, alpha, targets, layers } = adapter.lora;
+    const { rank, alpha, layers } = adapter.lora;
     checkInteger('adapter rank', rank, 1, shape.width);
     checkPositive('adapter alpha', alpha);
     for (const layer of layers) {
       checkInteger('adapter layer', layer, 0, shape.layers - 1);
-      for (const target of ['query', 'value'] as const) {
-        if (!targets.includes(target)) continue;
-        const prefix = `encoder.layer.${layer}.attention.self.${target}`;
-        add(`${prefix}.lora_A.weight`, [rank, shape.width]);
-        add(`${prefix}.lora_B.weight`, [shape.width, rank]);
+      for (const { path, inputWidth, outputWidth } of adaptedMaps(shape, adapter.lora)) {
+        add(`encoder.layer.${layer}.${path}.lora_A.weight`, [rank, inputWidth]);
+        add(`encoder.layer.${layer}.${path}.lora_B.weight`, [outputWidth, rank]);
       }
     }
   }
@@ -76,22 +102,16 @@ export function parameterEntry(layout: ParameterLayout, name: string): Parameter
   return entry;
 }
 
-/** Column block of the joined query-key-value map that a target adds to. */
-const targetBlock = { query: 0, value: 2 } as const;
+/** The LoRA pairs of one encoder layer beside each of its frozen maps. */
+export type LayerPairs = Readonly<Record<LinearName, readonly LoraPair[]>>;
 
-/** The LoRA pairs of one encoder layer, in layout order; empty where it carries none. */
-export function loraPairs(layout: ParameterLayout, { lora }: AdapterConfig, layer: number): LoraPair[] {
-  if (!lora?.layers.includes(layer)) return [];
-  return (['query', 'value'] as const)
-    .filter((target) => lora.targets.includes(target))
-    .map((target) => {
-      const prefix = `encoder.layer.${layer}.attention.self.${target}`;
-      return {
-        block: targetBlock[target],
-        offsetA: parameterEntry(layout, `${prefix}.lora_A.weight`).offset,
-        offsetB: parameterEntry(layout, `${prefix}.lora_B.weight`).offset,
-        rank: lora.rank,
-        scaling: lora.alpha / lora.rank,
-      };
-    });
+/** The LoRA pairs of one encoder layer, each map's in layout order; empty where it carries none. */
+export function loraPairs(shape: BertShape, layout: ParameterLayout, { lora }: AdapterConfig, layer: number): LayerPairs {
+  const pairs: Record<LinearName, LoraPair[]> = { queryKeyValue: [], attentionOutput: [], intermediate: [], output: [] };
+  if (!lora?.layers.includes(layer)) return pairs;
+  for (const { map, path, inputWidth, outputWidth, outputStride, outputColumn } of adaptedMaps(shape, lora)) {
+    const offsetOf = (factor: 'A' | 'B') => parameterEntry(layout, `encoder.layer.${layer}.${path}.lora_${factor}.weight`).offset;
+    pairs[map].push({ inputWidth, outputWidth, outputStride, outputColumn, offsetA: offsetOf('A'), offsetB: offsetOf('B'), rank: lora.rank, scaling: lora.alpha / lora.rank });
+  }
+  return pairs;
 }

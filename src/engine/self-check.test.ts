@@ -46,8 +46,8 @@ describe('self-check', () => {
     // Attends across rows, as padding without a mask would.
     ['attention', (good) => ({ attention: (qkv, { offsets }) => good.attention(qkv, good.sequences(Int32Array.of(0, offsets.at(-1)!))) })],
     ['attentionBackward', (good) => ({ attentionBackward: (qkv, _context, dContext, sequences) => good.attentionBackward(qkv, dContext, dContext, sequences) })],
-    ['addLora', (good) => ({ addLora: (x, theta, pair, qkv, tokens) => good.addLora(x, theta, { ...pair, scaling: 1 }, qkv, tokens) })],
-    ['loraBackward', (good) => ({ loraBackward: (x, u, dqkv, theta, pair, gradients, parameters, sequences) => good.loraBackward(x, u, dqkv, theta, pair, gradients, parameters, sequences) })],
+    ['addLora', (good) => ({ addLora: (x, theta, pair, y, tokens) => good.addLora(x, theta, { ...pair, scaling: 1 }, y, tokens) })],
+    ['loraBackward', (good) => ({ loraBackward: (x, u, dy, theta, pair, gradients, parameters, sequences) => good.loraBackward(x, u, dy, theta, pair, gradients, parameters, sequences) })],
     ['meanPool', (good) => ({ meanPool: (x, sequences) => scaled(good.meanPool(x, sequences), 2) })],
     ['meanPoolBackward', (good) => ({ meanPoolBackward: (dPooled, sequences) => scaled(good.meanPoolBackward(dPooled, sequences), 1.001) })],
     ['headLogits', (good) => ({ headLogits: (pooled, theta, weight, _bias, classes, rows) => good.headLogits(pooled, theta, weight, 0, classes, rows) })],

@@ -14,10 +14,16 @@ export interface Sequences {
   readonly handle: unknown;
 }
 
-/** One LoRA pair inside theta. Offsets count floats. A [R, D], B [D, R]. */
+/** One LoRA pair inside theta, beside a frozen map or a block of its columns. Offsets count floats. A [R, K], B [N, R]. */
 export interface LoraPair {
-  /** Column block of queryKeyValue that it adds to: 0 query, 1 key, 2 value. */
-  readonly block: 0 | 1 | 2;
+  /** K: columns of what it reads. */
+  readonly inputWidth: number;
+  /** N: columns that it adds to. */
+  readonly outputWidth: number;
+  /** Columns of a whole row of the map's output: 3D for `queryKeyValue`, else N. */
+  readonly outputStride: number;
+  /** The first of its N columns; a multiple of four. */
+  readonly outputColumn: number;
   readonly offsetA: number;
   readonly offsetB: number;
   readonly rank: number;
@@ -29,7 +35,7 @@ export interface LoraPair {
  * The fused operations that every backend implements; the reference in `../reference` is their definition.
  * `Buffer` is the backend's handle to float32 values on its device. BERT is written once above them, in `../bert.ts`.
  *
- * Shapes: T tokens, B rows, D width, F feed-forward width, R adapter rank, C classes, P parameters. All row-major.
+ * Shapes: T tokens, B rows, D width, F feed-forward width, K and N columns into and out of a map, R adapter rank, C classes, P parameters. All row-major.
  * Buffers live until `release`; operations return new buffers unless said otherwise.
  */
 export interface Operations<Buffer> {
@@ -69,13 +75,13 @@ export interface Operations<Buffer> {
   /** Gradient of attention with respect to qkv: [T, 3D]. Shapes: context (forward output) and dContext [T, D]. */
   attentionBackward(qkv: Buffer, context: Buffer, dContext: Buffer, sequences: Sequences): Buffer;
 
-  /** Adds (x Aᵀ) Bᵀ · scaling into the block of qkv, in place; returns u = x Aᵀ: [T, R]. Shapes: x [T, D], theta [P]. */
-  addLora(x: Buffer, theta: Buffer, pair: LoraPair, qkv: Buffer, tokens: number): Buffer;
+  /** Adds (x Aᵀ) Bᵀ · scaling into the pair's columns of y, in place; returns u = x Aᵀ: [T, R]. Shapes: x [T, K], theta [P], y [T, outputStride]. */
+  addLora(x: Buffer, theta: Buffer, pair: LoraPair, y: Buffer, tokens: number): Buffer;
   /**
    * Writes the per-example gradients dA and dB of one pair into `gradients` [B, P] at its offsets, in place;
-   * adds (dY B · scaling) A to `dx` [T, D], in place, where given. Shapes: dqkv [T, 3D], x [T, D], u [T, R].
+   * adds (dY B · scaling) A to `dx` [T, K], in place, where given. Shapes: dy [T, outputStride], x [T, K], u [T, R].
    */
-  loraBackward(x: Buffer, u: Buffer, dqkv: Buffer, theta: Buffer, pair: LoraPair, gradients: Buffer, parameters: number, sequences: Sequences, dx?: Buffer): void;
+  loraBackward(x: Buffer, u: Buffer, dy: Buffer, theta: Buffer, pair: LoraPair, gradients: Buffer, parameters: number, sequences: Sequences, dx?: Buffer): void;
 
   /** Mean over a row's tokens: [B, D]. */
   meanPool(x: Buffer, sequences: Sequences): Buffer;

@@ -70,22 +70,27 @@ describe('backward twins against central differences', () => {
     expectGradient(operations.meanPoolBackward(dy, sequences), (moved) => dot(dy, operations.meanPool(moved, sequences)), x);
   });
 
-  test('LoRA: both factors of each row, and the input', () => {
-    const pair = { block: 2, offsetA: 3, offsetB: 5 + 2 * D, rank: 2, scaling: 1.5 } as const;
-    const parameters = pair.offsetB + 2 * D + 1;
-    const [x, theta, qkv, dy] = [values(tokens * D, 11), values(parameters, 12), values(tokens * 3 * D, 13), values(tokens * 3 * D, 14)];
+  test.each([
+    ['a block of query, key, value', { inputWidth: D, outputWidth: D, outputStride: 3 * D, outputColumn: 2 * D }],
+    ['a map that is wider out than in', { inputWidth: D, outputWidth: 2 * D, outputStride: 2 * D, outputColumn: 0 }],
+    ['a map that is wider in than out', { inputWidth: 2 * D, outputWidth: D, outputStride: D, outputColumn: 0 }],
+  ])('LoRA beside %s: both factors of each row, and the input', (_, place) => {
+    const { inputWidth: K, outputWidth: N, outputStride } = place;
+    const pair = { ...place, offsetA: 3, offsetB: 5 + 2 * K, rank: 2, scaling: 1.5 };
+    const parameters = pair.offsetB + 2 * N + 1;
+    const [x, theta, y, dy] = [values(tokens * K, 11), values(parameters, 12), values(tokens * outputStride, 13), values(tokens * outputStride, 14)];
     const after = (input: Float64Array, factors: Float64Array) => {
-      const out = qkv.slice();
+      const out = y.slice();
       operations.addLora(input, factors, pair, out, tokens);
       return out;
     };
-    const u = operations.addLora(x, theta, pair, qkv.slice(), tokens);
+    const u = operations.addLora(x, theta, pair, y.slice(), tokens);
     const gradients = operations.zeros(3 * parameters);
-    const dx = operations.zeros(tokens * D);
+    const dx = operations.zeros(tokens * K);
     operations.loraBackward(x, u, dy, theta, pair, gradients, parameters, sequences, dx);
     expectGradient(dx, (moved) => dot(dy, after(moved, theta)), x);
     for (let row = 0; row < 3; row++) {
-      const rowOnly = dy.map((value, i) => (i >= offsets[row]! * 3 * D && i < offsets[row + 1]! * 3 * D ? value : 0));
+      const rowOnly = dy.map((value, i) => (i >= offsets[row]! * outputStride && i < offsets[row + 1]! * outputStride ? value : 0));
       expectGradient(gradients.subarray(row * parameters, (row + 1) * parameters), (moved) => dot(rowOnly, after(x, moved)), theta);
     }
   });

@@ -75,9 +75,8 @@ export function createReferenceOperationsIn<A extends FloatArray>(allocate: (len
       const { width, heads } = shape();
       return filled(offsets.at(-1)! * 3 * width, (dQkv) => attentionBackward(qkv, context, dContext, offsets, width, heads, dQkv));
     },
-    addLora: (x, theta, pair, qkv, tokens) => filled(tokens * pair.rank, (u) => addLora(x, theta, pair, qkv, shape().width, u)),
-    loraBackward: (x, u, dqkv, theta, pair, gradients, parameters, { offsets }, dx) =>
-      loraBackward(x, u, dqkv, theta, pair, gradients, parameters, offsets, shape().width, dx),
+    addLora: (x, theta, pair, y, tokens) => filled(tokens * pair.rank, (u) => addLora(x, theta, pair, y, u)),
+    loraBackward: (x, u, dy, theta, pair, gradients, parameters, { offsets }, dx) => loraBackward(x, u, dy, theta, pair, gradients, parameters, offsets, dx),
     meanPool: (x, { offsets }) => filled((offsets.length - 1) * shape().width, (pooled) => meanPool(x, offsets, shape().width, pooled)),
     meanPoolBackward: (dPooled, { offsets }) => filled(offsets.at(-1)! * shape().width, (dx) => meanPoolBackward(dPooled, offsets, shape().width, dx)),
     headLogits: (pooled, theta, offsetWeight, offsetBias, classes, rows) =>

@@ -14,6 +14,14 @@ export interface WasmOperations extends Operations<number> {
   readonly memoryBytes: number;
 }
 
+/** Strides and first column of a pair in bytes, and where its A and B lie in a vector of parameters. */
+function placeOf({ inputWidth, outputStride, outputColumn, rank, offsetA, offsetB }: LoraPair, parameters: number) {
+  return {
+    inputBytes: inputWidth * floatBytes, outputBytes: outputStride * floatBytes, columnBytes: outputColumn * floatBytes, rankBytes: rank * floatBytes,
+    a: parameters + offsetA * floatBytes, b: parameters + offsetB * floatBytes,
+  };
+}
+
 /**
  * BERT's operations on our own kernels: int8 weights, float32 activations, one thread.
  * Guarantee: a row of the batch gives the same bits alone and among others, and the same bits on every run of one
@@ -190,33 +198,33 @@ export function createWasmOperations(module: WasmModule): WasmOperations {
       return dQkv;
     },
 
-    addLora(x, theta, { block, offsetA, offsetB, rank, scaling }: LoraPair, qkv, tokens) {
-      const { width: D } = loaded().shape;
-      const [rowBytes, rankBytes] = [D * floatBytes, rank * floatBytes];
-      const room = panel(Math.max(D, rank));
+    addLora(x, theta, pair, y, tokens) {
+      const { inputWidth: K, outputWidth: N, rank, scaling } = pair;
+      const { inputBytes, outputBytes, rankBytes, columnBytes, a, b } = placeOf(pair, theta);
+      const room = panel(Math.max(K, rank));
       const u = create(tokens * rank);
-      const y = qkv + block * rowBytes;
-      kernels.multiplyByTransposed(tokens, rank, D, x, rowBytes, theta + offsetA * floatBytes, rowBytes, 1, 0, 0, 0, u, rankBytes, room);
-      kernels.multiplyByTransposed(tokens, D, rank, u, rankBytes, theta + offsetB * floatBytes, rankBytes, scaling, y, 3 * rowBytes, 0, y, 3 * rowBytes, room);
+      const block = y + columnBytes;
+      kernels.multiplyByTransposed(tokens, rank, K, x, inputBytes, a, inputBytes, 1, 0, 0, 0, u, rankBytes, room);
+      kernels.multiplyByTransposed(tokens, N, rank, u, rankBytes, b, rankBytes, scaling, block, outputBytes, 0, block, outputBytes, room);
       return u;
     },
-    loraBackward(x, u, dqkv, theta, { block, offsetA, offsetB, rank, scaling }, gradients, parameters, { offsets }, dx) {
-      const { width: D } = loaded().shape;
+    loraBackward(x, u, dy, theta, pair, gradients, parameters, { offsets }, dx) {
+      const { inputWidth: K, outputWidth: N, rank, scaling } = pair;
+      const { inputBytes, outputBytes, rankBytes, columnBytes, a, b } = placeOf(pair, theta);
       const tokens = offsets.at(-1)!;
-      const [rowBytes, rankBytes] = [D * floatBytes, rank * floatBytes];
-      const room = panel(Math.max(D, rank, tokens));
-      const dy = dqkv + block * rowBytes;
+      const room = panel(Math.max(N, rank, tokens));
+      const block = dy + columnBytes;
       // Gradient of u: scaling · dY B, [T, R].
       const du = create(tokens * rank);
-      kernels.multiply(tokens, rank, D, dy, 3 * rowBytes, theta + offsetB * floatBytes, rankBytes, scaling, 0, 0, du, rankBytes, room);
-      for (let b = 0; b + 1 < offsets.length; b++) {
-        const first = offsets[b]!;
-        const length = offsets[b + 1]! - first;
-        const row = gradients + b * parameters * floatBytes;
-        kernels.multiplyTransposed(rank, D, length, du + first * rankBytes, rankBytes, x + first * rowBytes, rowBytes, 1, row + offsetA * floatBytes, rowBytes, room);
-        kernels.multiplyTransposed(D, rank, length, dy + 3 * first * rowBytes, 3 * rowBytes, u + first * rankBytes, rankBytes, scaling, row + offsetB * floatBytes, rankBytes, room);
+      kernels.multiply(tokens, rank, N, block, outputBytes, b, rankBytes, scaling, 0, 0, du, rankBytes, room);
+      for (let row = 0; row + 1 < offsets.length; row++) {
+        const first = offsets[row]!;
+        const length = offsets[row + 1]! - first;
+        const { a: dA, b: dB } = placeOf(pair, gradients + row * parameters * floatBytes);
+        kernels.multiplyTransposed(rank, K, length, du + first * rankBytes, rankBytes, x + first * inputBytes, inputBytes, 1, dA, inputBytes, room);
+        kernels.multiplyTransposed(N, rank, length, block + first * outputBytes, outputBytes, u + first * rankBytes, rankBytes, scaling, dB, rankBytes, room);
       }
-      if (dx !== undefined) kernels.multiply(tokens, D, rank, du, rankBytes, theta + offsetA * floatBytes, rowBytes, 1, dx, rowBytes, dx, rowBytes, room);
+      if (dx !== undefined) kernels.multiply(tokens, K, rank, du, rankBytes, a, inputBytes, 1, dx, inputBytes, dx, inputBytes, room);
       release(du);
     },
 

@@ -39,7 +39,7 @@ export function createWebGpuOperations(device: GpuDevice): Operations<DeviceBuff
 
   const width = () => frozen().shape.width;
   const epsilon = () => frozen().shape.layerNormEpsilon;
-  const uniformsOf = ({ rank, offsetA, offsetB, block, scaling }: LoraPair) => ({ rank, offsetA, offsetB, block, scaling });
+  const uniformsOf = ({ rank, offsetA, offsetB, outputColumn, scaling }: LoraPair) => ({ rank, offsetA, offsetB, column4: outputColumn / 4, scaling });
 
   function applyLinear({ N, K, weight, scale, bias }: FrozenLinear, x: DeviceBuffer, tokens: number, residual?: DeviceBuffer): DeviceBuffer {
     const inputs = { x, weight, scale, bias };
@@ -114,23 +114,22 @@ export function createWebGpuOperations(device: GpuDevice): Operations<DeviceBuff
       return dQkv;
     },
 
-    addLora(x, theta, pair, qkv, tokens) {
-      const D = width();
+    addLora(x, theta, pair, y, tokens) {
+      const { inputWidth: K, outputWidth: N, outputStride, rank } = pair;
       const uniforms = uniformsOf(pair);
-      const u = launched(loraDown(D), tokens * pair.rank, tokens * pair.rank, { x, theta }, uniforms);
-      device.run(loraUp(D), { inputs: { u, theta }, uniforms, threads: (tokens * D) / 4, output: qkv });
+      const u = launched(loraDown(K), tokens * rank, tokens * rank, { x, theta }, uniforms);
+      device.run(loraUp(N, outputStride), { inputs: { u, theta }, uniforms, threads: (tokens * N) / 4, output: y });
       return u;
     },
 
-    loraBackward(x, u, dqkv, theta, pair, gradients, parameters, made, dx) {
-      const D = width();
+    loraBackward(x, u, dy, theta, pair, gradients, parameters, made, dx) {
+      const { inputWidth: K, outputWidth: N, outputStride, rank } = pair;
       const { buffer: sequences, rows, tokens } = sequenceBufferOf(made);
       const uniforms = { ...uniformsOf(pair), parameters };
-      const threads = (rows * pair.rank * D) / 4;
-      const v = launched(loraUpBackward(D), tokens * pair.rank, tokens * pair.rank, { dqkv, theta }, uniforms);
-      device.run(loraGradientA(D), { inputs: { v, x, sequences }, uniforms, threads, output: gradients });
-      device.run(loraGradientB(D), { inputs: { u, dqkv, sequences }, uniforms, threads, output: gradients });
-      if (dx) device.run(loraDownBackward(D), { inputs: { v, theta }, uniforms, threads: (tokens * D) / 4, output: dx });
+      const v = launched(loraUpBackward(N, outputStride), tokens * rank, tokens * rank, { dy, theta }, uniforms);
+      device.run(loraGradientA(K), { inputs: { v, x, sequences }, uniforms, threads: (rows * rank * K) / 4, output: gradients });
+      device.run(loraGradientB(N, outputStride), { inputs: { u, dy, sequences }, uniforms, threads: (rows * rank * N) / 4, output: gradients });
+      if (dx) device.run(loraDownBackward(K), { inputs: { v, theta }, uniforms, threads: (tokens * K) / 4, output: dx });
       release(v);
     },
 

@@ -1,12 +1,12 @@
 import type { Kernel } from '../kernel.ts';
 
 /**
- * LoRA (Hu et al., arXiv 2106.09685) on one block of qkv, with A [R, D] at offsetA and B [D, R] at offsetB of theta.
- * Rank, offsets and block are uniforms: every adapter of a model shares these kernels. theta is read number by number,
- * since B's rows and the rows of the gradients [B, P] start where four does not divide.
+ * LoRA (Hu et al., arXiv 2106.09685) beside a map from K to N columns, with A [R, K] at offsetA and B [N, R] at offsetB of theta.
+ * Its N columns begin at four times `column4` in rows of `stride`. Rank, offsets and first column are uniforms: adapters of maps of one
+ * shape share these kernels. theta is read number by number, since B's rows and the rows of the gradients [B, P] start where four does not divide.
  */
 
-/** u = x Aᵀ, a thread for each token and rank: result [T, R]. Shapes: x [T, D]. */
+/** u = x Aᵀ, a thread for each token and rank: result [T, R]. Shapes: x [T, K]. */
 export function loraDown(width: number): Kernel<'x' | 'theta', 'rank' | 'offsetA'> {
   return {
     key: `lora down ${width}`,
@@ -25,14 +25,14 @@ export function loraDown(width: number): Kernel<'x' | 'theta', 'rank' | 'offsetA
   };
 }
 
-/** qkv[block] += scaling * u Bᵀ, a thread for four columns of a token, in place: result [T, 3D]. Shapes: u [T, R]. */
-export function loraUp(width: number): Kernel<'u' | 'theta', 'rank' | 'offsetB' | 'block' | 'scaling'> {
+/** y += scaling * u Bᵀ, a thread for four columns of a token, in place: result [T, stride]. Shapes: u [T, R]. */
+export function loraUp(width: number, stride: number): Kernel<'u' | 'theta', 'rank' | 'offsetB' | 'column4' | 'scaling'> {
   const width4 = width / 4;
   return {
-    key: `lora up ${width}`,
+    key: `lora up ${width} of ${stride}`,
     inputs: { u: 'f32', theta: 'f32' },
     output: 'vec4f',
-    uniforms: { rank: 'i32', offsetB: 'i32', block: 'i32', scaling: 'f32' },
+    uniforms: { rank: 'i32', offsetB: 'i32', column4: 'i32', scaling: 'f32' },
     body: `let token = index / ${width4};
   let column = index % ${width4};
   let rank = uniforms.rank;
@@ -42,33 +42,33 @@ export function loraUp(width: number): Kernel<'u' | 'theta', 'rank' | 'offsetB' 
     sum = fma(vec4f(u[token * rank + r]), vec4f(theta[b], theta[b + rank], theta[b + 2 * rank], theta[b + 3 * rank]), sum);
     b += 1;
   }
-  let out = token * ${3 * width4} + uniforms.block * ${width4} + column;
+  let out = token * ${stride / 4} + uniforms.column4 + column;
   result[out] = fma(sum, vec4f(uniforms.scaling), result[out]);`,
   };
 }
 
-/** v = scaling * dY B, a thread for each token and rank: result [T, R]. Shapes: dqkv [T, 3D]. */
-export function loraUpBackward(width: number): Kernel<'dqkv' | 'theta', 'rank' | 'offsetB' | 'block' | 'scaling'> {
+/** v = scaling * dY B, a thread for each token and rank: result [T, R]. Shapes: dy [T, stride]. */
+export function loraUpBackward(width: number, stride: number): Kernel<'dy' | 'theta', 'rank' | 'offsetB' | 'column4' | 'scaling'> {
   const width4 = width / 4;
   return {
-    key: `lora up backward ${width}`,
-    inputs: { dqkv: 'vec4f', theta: 'f32' },
+    key: `lora up backward ${width} of ${stride}`,
+    inputs: { dy: 'vec4f', theta: 'f32' },
     output: 'f32',
-    uniforms: { rank: 'i32', offsetB: 'i32', block: 'i32', scaling: 'f32' },
+    uniforms: { rank: 'i32', offsetB: 'i32', column4: 'i32', scaling: 'f32' },
     body: `let rank = uniforms.rank;
   let token = index / rank;
-  let dy = token * ${3 * width4} + uniforms.block * ${width4};
+  let first = token * ${stride / 4} + uniforms.column4;
   var b = uniforms.offsetB + index % rank;
   var sum = vec4f(0.0);
   for (var i = 0; i < ${width4}; i++) {
-    sum = fma(dqkv[dy + i], vec4f(theta[b], theta[b + rank], theta[b + 2 * rank], theta[b + 3 * rank]), sum);
+    sum = fma(dy[first + i], vec4f(theta[b], theta[b + rank], theta[b + 2 * rank], theta[b + 3 * rank]), sum);
     b += 4 * rank;
   }
   result[index] = (sum.x + sum.y + sum.z + sum.w) * uniforms.scaling;`,
   };
 }
 
-/** dx += v A, a thread for four columns of a token, in place: result [T, D]. Shapes: v [T, R]. */
+/** dx += v A, a thread for four columns of a token, in place: result [T, K]. Shapes: v [T, R]. */
 export function loraDownBackward(width: number): Kernel<'v' | 'theta', 'rank' | 'offsetA'> {
   const width4 = width / 4;
   return {
@@ -112,21 +112,21 @@ export function loraGradientA(width: number): Kernel<'v' | 'x' | 'sequences', 'r
 }
 
 /** dB[b] = scaling * sum over the row's tokens of dy_tᵀ u_t, a thread for four columns of a rank of a row, into result [B, P]. */
-export function loraGradientB(width: number): Kernel<'u' | 'dqkv' | 'sequences', 'rank' | 'offsetB' | 'parameters' | 'block' | 'scaling'> {
+export function loraGradientB(width: number, stride: number): Kernel<'u' | 'dy' | 'sequences', 'rank' | 'offsetB' | 'parameters' | 'column4' | 'scaling'> {
   const width4 = width / 4;
   return {
-    key: `lora gradient B ${width}`,
-    inputs: { u: 'f32', dqkv: 'vec4f', sequences: 'i32' },
+    key: `lora gradient B ${width} of ${stride}`,
+    inputs: { u: 'f32', dy: 'vec4f', sequences: 'i32' },
     output: 'f32',
-    uniforms: { rank: 'i32', offsetB: 'i32', parameters: 'i32', block: 'i32', scaling: 'f32' },
+    uniforms: { rank: 'i32', offsetB: 'i32', parameters: 'i32', column4: 'i32', scaling: 'f32' },
     body: `let rank = uniforms.rank;
   let column = index % ${width4};
   let r = (index / ${width4}) % rank;
   let row = index / (${width4} * rank);
-  let dy = uniforms.block * ${width4} + column;
+  let block = uniforms.column4 + column;
   var sum = vec4f(0.0);
   for (var t = sequences[row]; t < sequences[row + 1]; t++) {
-    sum = fma(vec4f(u[t * rank + r]), dqkv[t * ${3 * width4} + dy], sum);
+    sum = fma(vec4f(u[t * rank + r]), dy[t * ${stride / 4} + block], sum);
   }
   sum *= uniforms.scaling;
   let out = row * uniforms.parameters + uniforms.offsetB + column * 4 * rank + r;
