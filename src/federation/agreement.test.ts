@@ -44,6 +44,20 @@ describe('a task file', () => {
     for (const [field, wrong] of wrongHeads) await expect(readTask(sha256, fileOf({ head: wrong })), JSON.stringify(wrong)).rejects.toMatchObject({ code: 'federation/task', values: { field } });
   });
 
+  const releaseKey = `MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE${'Ab+/'.repeat(32)}`;
+  const terms = { sample: { persons: 40, notes: 110, alpha: 0.3 }, releaseKey, centralNoise: { noiseMultiplier: 2, cohort: 50 } };
+
+  it('may deal out notes, name who signs, and have the server add noise; is refused by name where that cannot be', async () => {
+    expect((await readTask(sha256, fileOf(terms))).task).toEqual({ ...task, ...terms });
+    expect((await readTask(sha256, fileOf({ sample: { ...terms.sample, alpha: null } }))).task.sample?.alpha).toBeNull();
+    const wrong: readonly (readonly [string, object])[] = [
+      ['sample', { sample: [] }], ['sample.persons', { sample: { ...terms.sample, persons: 0 } }], ['sample.notes', { sample: { ...terms.sample, notes: 39 } }], ['sample.notes', { sample: { ...terms.sample, notes: 241 } }], ['sample.alpha', { sample: { persons: 40, notes: 110 } }], ['sample.alpha', { sample: { ...terms.sample, alpha: 0 } }],
+      ['releaseKey', { releaseKey: '' }], ['releaseKey', { releaseKey: releaseKey.slice(1) }], ['releaseKey', { releaseKey: `A${releaseKey.slice(1)}` }], ['releaseKey', { releaseKey: `${releaseKey.slice(0, -1)}=` }],
+      ['centralNoise', { centralNoise: null }], ['centralNoise.noiseMultiplier', { centralNoise: { noiseMultiplier: 0, cohort: 5 } }], ['centralNoise.cohort', { centralNoise: { noiseMultiplier: 1, cohort: 1 } }], ['centralNoise.cohort', { centralNoise: { noiseMultiplier: 1 } }],
+    ];
+    for (const [field, change] of wrong) await expect(readTask(sha256, fileOf(change)), JSON.stringify(change)).rejects.toMatchObject({ code: 'federation/task', values: { field } });
+  });
+
   it('that is no JSON is refused', async () => {
     await expect(readTask(sha256, utf8ToBytes('hello'))).rejects.toMatchObject({ code: 'federation/malformed' });
   });
