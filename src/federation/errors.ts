@@ -81,3 +81,39 @@ export function hasLeft(): BedsideError {
 export function otherAgreement(): BedsideError {
   return new BedsideError('federation/other-agreement', 'settings', 'This device takes part under other terms.', 'Leave that federation first, then join this one.');
 }
+
+/** This page comes from a server without a federation. */
+export function noFederation(): BedsideError {
+  return new BedsideError('federation/none-here', 'network', 'The server that this page comes from runs no federation.', 'Open the link that the federation\'s coordinator gave you.');
+}
+
+/** What the coordinator's refusals mean. */
+const turnedAwayBecause: Readonly<Record<string, string>> = {
+  'unknown-invitation': 'it does not know this invitation',
+  'used-invitation': 'this invitation was used by another device',
+  'second-invitation': 'this device came in by another invitation',
+  'has-left': 'this device has left the federation, and its seat is closed',
+  'not-enrolled': 'this device has no seat',
+  'no-room': 'it does not know this link',
+  'no-seat-left': 'every seat is taken',
+};
+
+/** The coordinator's own server said no: `reason` is its code, checked to be one that is known. */
+export function turnedAway(reason: string): BedsideError {
+  const known = turnedAwayBecause[reason];
+  return new BedsideError('federation/turned-away', 'settings', `The federation refused: ${known ?? 'it gave no reason that is known here'}.`, 'Ask the coordinator for a new invitation.', { reason: known === undefined ? 'unknown' : reason });
+}
+
+export function noRelease(): BedsideError {
+  return new BedsideError('federation/no-model', 'network', 'The federation has released no model yet.', 'Wait until a round has counted, then try again.');
+}
+
+/** A released model that is not what was signed, or does not fit the task. It was thrown away. */
+export function badRelease(what: string, expected: string, found: string): BedsideError {
+  return new BedsideError('federation/bad-model', 'network', `The model that came back was refused: its ${what} must be ${expected}, found ${found}. It was thrown away.`, 'Try again in a moment; if it happens again, tell whoever runs the federation.', { what, expected, found });
+}
+
+/** A task without the key that its releases are signed with. */
+export function noReleaseKey(): BedsideError {
+  return new BedsideError('federation/no-release-key', 'settings', 'This federation names no key that its models are signed with, so that none can be checked. None was fetched.', 'Ask the coordinator to start the federation with a newer version of Bedside.');
+}

@@ -3,9 +3,9 @@ import { malformed, tooLarge } from './errors.ts';
 
 const LONGEST = 65_536;
 
-/** The JSON object in the body of one of Flower's objects. */
-export function readJsonObject(body: Uint8Array, what: string): Readonly<Record<string, unknown>> {
-  if (body.length > LONGEST) throw tooLarge(`bytes of JSON in ${what}`, LONGEST, body.length);
+/** The JSON object in a body of at most `longest` bytes. */
+export function readJsonObject(body: Uint8Array, what: string, longest = LONGEST): Readonly<Record<string, unknown>> {
+  if (body.length > longest) throw tooLarge(`bytes of JSON in ${what}`, longest, body.length);
   let value: unknown;
   try {
     value = JSON.parse(bytesToUtf8(body));

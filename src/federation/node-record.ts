@@ -31,6 +31,15 @@ export type RoundOutcome =
   /** The server stopped the run. */
   | 'dropped';
 
+/** One of Flower's objects that was put on the wire. */
+export interface SentObject {
+  /** Its type: `Message`, `RecordDict`, `ArrayRecord`, `MetricRecord`, `Array` or `ArrayChunk`, which holds the numbers. */
+  readonly what: string;
+  readonly bytes: number;
+  /** SHA-256 of its bytes, hexadecimal: its id in Flower. */
+  readonly sha256: string;
+}
+
 /** One instruction and what became of it. */
 export interface RoundEntry {
   readonly taskHash: string;
@@ -46,6 +55,8 @@ export interface RoundEntry {
   readonly reason: string | null;
   /** Id of the reply's Message object: a hash over all that was sent. */
   readonly replyId: string | null;
+  /** Every object of the reply that was uploaded, or may have been: listed before it goes. Absent from entries of older versions, and until there is a reply. */
+  readonly sent?: readonly SentObject[];
   readonly clamps: readonly Clamp[];
 }
 

@@ -97,6 +97,17 @@ export class FederationNode {
     return this.#inTurn(() => this.#leave());
   }
 
+  /** Goes offline and stays a member, whose key is still good: the server asks it for nothing more. Resolves also where the server could not be told, which then finds out by itself. */
+  rest(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { membership } = this.#record;
+      // A heartbeat that follows would bring the node back.
+      this.#isOnline = false;
+      if (membership.state !== 'member') return;
+      await this.#parts.fleet.call(endpoints.deactivate, { nodeId: membership.nodeId }).catch(() => undefined);
+    });
+  }
+
   #inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
     const result = this.#queue.then(action);
     this.#queue = result.catch(() => undefined);

@@ -50,6 +50,11 @@ export function parseObject(content: Uint8Array, type: ObjectType): ParsedObject
   return { children, body };
 }
 
+/** The type that an object built here names in its head. */
+export function typeOf(content: Uint8Array): string {
+  return headText(content.subarray(0, content.indexOf(0x20)), 'an object');
+}
+
 function headText(bytes: Uint8Array, type: string): string {
   try {
     return bytesToUtf8(bytes);

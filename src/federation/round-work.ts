@@ -6,7 +6,7 @@ import { endpoints } from './endpoints.ts';
 import { beyondAgreement, expired, hasLeft, interruptedRound, malformed, repeatedRound, tooLarge, trainingFailed } from './errors.ts';
 import { refusalCode, type FleetClient } from './fleet-client.ts';
 import { spentNoiseMultipliers, type Instruction, type RoundEntry, type RoundOutcome, type Work } from './node-record.ts';
-import { idsOfTree, ObjectStore } from './object-store.ts';
+import { idsOfTree, ObjectStore, typeOf } from './object-store.ts';
 import { buildUpdateRecords, readInstruction, type InstructionRecords } from './records.ts';
 import { buildReply, deadlineSeconds, SUPERLINK } from './reply.ts';
 import type { Sha256 } from './signing.ts';
@@ -147,7 +147,8 @@ export class RoundWork {
     if (this.#job?.messageId !== metadata.messageId) {
       // Nobody knows any more what the guard released before the reload; a second training would pay twice.
       if (this.#paidFor !== metadata.messageId) throw new Declined(interruptedRound(round));
-      this.#job = startJob(metadata.messageId, source, { terms, model });
+      const isWanted = () => !this.#parts.isLeaving() && fleet.nowMs() / 1000 < deadlineSeconds(metadata);
+      this.#job = startJob(metadata.messageId, source, { terms, model, isWanted });
     }
     const { outcome, running } = this.#job;
     if (outcome === null) return { kind: 'wait', waitMs: LONGEST_WAIT_MS, until: running };
@@ -189,16 +190,18 @@ export class RoundWork {
   async #reply(work: Work & { step: 'replying' }, nodeId: bigint, entry: RoundEntry): Promise<StepResult> {
     const { fleet } = this.#parts;
     const { reply, pushes, isUpdate } = work;
-    const outcome = (good: RoundOutcome) => (isUpdate ? done(entry, good, entry.reason) : done(entry, 'declined', entry.reason));
+    const sent = [...reply.contents].map(([id, content]) => ({ what: typeOf(content), bytes: content.length, sha256: id }));
+    const outcome = (good: RoundOutcome, uploaded = sent) => done({ ...entry, sent: uploaded }, isUpdate ? good : 'declined', entry.reason);
     // Counted and saved before it is made, so that a push whose answer was lost is known to be one.
     if (this.#counted !== `${reply.metadata.messageId}/${pushes}`) {
       this.#counted = `${reply.metadata.messageId}/${pushes + 1}`;
-      return { kind: 'next', work: { ...work, pushes: pushes + 1 }, entry };
+      return { kind: 'next', work: { ...work, pushes: pushes + 1 }, entry: { ...entry, sent } };
     }
     this.#counted = null;
     const answer = await fleet.call(endpoints.pushMessages, { node: { nodeId }, messages: [reply.message], trees: [reply.tree], runtimesSeconds: [0] });
     const wanted = new Set(answer.objectsToPush);
-    if (wanted.size === 0) return outcome(pushes === 1 ? 'refused' : 'unclear');
+    // A first push of which nothing is wanted: no object has left.
+    if (wanted.size === 0) return pushes === 1 ? outcome('refused', []) : outcome('unclear');
     for (const objectId of wanted) {
       const content = reply.contents.get(objectId);
       if (content === undefined) throw malformed('ids of objects of the reply', 'another id');

@@ -25,6 +25,18 @@ export function bytesToBase64(bytes: Uint8Array): string {
   return text;
 }
 
+/** Bytes of base64 with padding; null where it is none. */
+export function base64ToBytes(text: string): Uint8Array<ArrayBuffer> | null {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return null;
+  const letters = text.replace(/=+$/, '');
+  const bytes = new Uint8Array(Math.floor((letters.length * 3) / 4));
+  for (let i = 0, word = 0, at = 0; i < letters.length; i++) {
+    word = ((word << 6) | BASE64.indexOf(letters[i]!)) & 0xffffff;
+    if (i % 4 > 0) bytes[at++] = (word >>> (6 - 2 * (i % 4))) & 255;
+  }
+  return bytes;
+}
+
 /** The public key as the server stores and compares it: PEM, 64 columns, a final newline (RFC 7468). */
 export function publicKeyPem(spki: Uint8Array): Uint8Array<ArrayBuffer> {
   const lines = bytesToBase64(spki).match(/.{1,64}/g) ?? [];

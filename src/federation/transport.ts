@@ -1,4 +1,5 @@
 import { tooLarge, unreachable } from './errors.ts';
+import type { Courier } from './coordinator-client.ts';
 import type { Transport } from './fleet-client.ts';
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -7,28 +8,27 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 const TIMEOUT_MS = 60_000;
 
 /**
- * POSTs to the federation's origin with fetch. Sends no cookies, follows no redirects, keeps nothing in the cache, and reads no more than was allowed.
+ * Asks the federation's origin with fetch. Sends no cookies, follows no redirects, keeps nothing in the cache, and reads no more than was allowed.
  * `origin` without a slash at its end; empty for the page's own.
  */
-export function fetchTransport(origin: string, send: Fetch = (url, init) => fetch(url, init)): Transport {
-  return {
-    async post({ path, headers, body, maximumAnswerBytes }) {
-      const abort = new AbortController();
-      const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-      try {
-        const response = await send(origin + path, { method: 'POST', headers, body, signal, credentials: 'omit', redirect: 'error', cache: 'no-store', referrerPolicy: 'no-referrer' });
-        const answer = await readAtMost(response, maximumAnswerBytes);
-        if (answer === null) throw tooLarge(`bytes from ${path}`, maximumAnswerBytes, maximumAnswerBytes + 1);
-        return { status: response.status, contentType: response.headers.get('content-type') ?? '', date: response.headers.get('date') ?? '', body: answer };
-      } catch (error) {
-        if (error instanceof Error && error.name === 'BedsideError') throw error;
-        throw unreachable(path);
-      } finally {
-        // Ends a body that was not read to its end.
-        abort.abort();
-      }
-    },
+export function fetchTransport(origin: string, send: Fetch = (url, init) => fetch(url, init)): Transport & Courier {
+  const exchange: Courier['exchange'] = async ({ method, path, headers, body, maximumAnswerBytes }) => {
+    const abort = new AbortController();
+    const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    try {
+      const response = await send(origin + path, { method, headers, ...(body ? { body } : {}), signal, credentials: 'omit', redirect: 'error', cache: 'no-store', referrerPolicy: 'no-referrer' });
+      const answer = await readAtMost(response, maximumAnswerBytes);
+      if (answer === null) throw tooLarge(`bytes from ${path}`, maximumAnswerBytes, maximumAnswerBytes + 1);
+      return { status: response.status, contentType: response.headers.get('content-type') ?? '', date: response.headers.get('date') ?? '', body: answer };
+    } catch (error) {
+      if (error instanceof Error && error.name === 'BedsideError') throw error;
+      throw unreachable(path);
+    } finally {
+      // Ends a body that was not read to its end.
+      abort.abort();
+    }
   };
+  return { exchange, post: (request) => exchange({ ...request, method: 'POST' }) };
 }
 
 /** The whole body, or null as soon as it is too long. */

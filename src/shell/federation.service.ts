@@ -4,63 +4,19 @@
  */
 import type { Clamp } from '../federation/agreement.ts';
 import type { RoundOutcome } from '../federation/node-record.ts';
+import type { FederationRound, FederationState, FederationStatus, PublicScore } from '../federation/status.ts';
 import type { Task } from '../federation/task.ts';
 import type { Proportion } from '../metrics/classification.ts';
 import type { Failure } from '../state/failure.ts';
+import type { FederationOutlook } from '../training/federation-outlook.ts';
 import type { BudgetReport } from './bedside.service.ts';
 
 /** What follows `#/federation/`: never sent as part of an address. */
 export type FederationLink = { readonly kind: 'seat' | 'room' | 'projector'; readonly token: string };
 
-export type FederationState = 'starting' | 'waiting' | 'training' | 'finished' | 'failed';
+export type { FederationRound, FederationState, FederationStatus, PublicScore };
 
-/** Score on the coordinator's public notes: nobody's privacy, and no participant's score. */
-export interface PublicScore {
-  readonly correct: number;
-  readonly total: number;
-}
-
-/** One round as the server tells it; counts, no names. */
-export interface FederationRound {
-  readonly round: number;
-  /** Enough updates were accepted. */
-  readonly isCounted: boolean;
-  /** Counted, and the evaluation gate let the new model stand; true where there is no gate. */
-  readonly isKept: boolean;
-  readonly accepted: number;
-  readonly dropped: number;
-  /** From the first instruction to the last reply that was taken. */
-  readonly seconds: number;
-  /** Sum over the accepted replies of the time that each took: at most so long did devices compute. */
-  readonly deviceSeconds: number;
-  /** Of the model after this round; null where the coordinator has no public notes. */
-  readonly accuracy: PublicScore | null;
-}
-
-/** `GET /federation/status`, checked field by field. */
-export interface FederationStatus {
-  readonly state: FederationState;
-  /** The round that is going on. */
-  readonly round: number | null;
-  readonly roundsPlanned: number;
-  readonly rounds: readonly FederationRound[];
-  readonly participants: { readonly seats: number; readonly enrolled: number; readonly left: number; readonly present: number; readonly asked: number; readonly needed: number };
-  readonly epsilon: { readonly spent: number; readonly perRound: number; readonly total: number; readonly delta: number; readonly unit: Task['unit'] };
-  /** Of the first model, before any round. */
-  readonly initialAccuracy: PublicScore | null;
-  /** The newest signed release. */
-  readonly model: { readonly version: number; readonly round: number; readonly sha256: string; readonly sizeBytes: number; readonly signature: string } | null;
-  readonly refused: Readonly<Record<string, number>>;
-}
-
-/** Whether pooling was found to help where counts are like these: a look-up of measured figures, made before anybody joins. */
-export interface FederationOutlook {
-  readonly verdict: 'helps' | 'little' | 'does-not-help';
-  /** N mu / K of all participants together: how far labels outweigh the noise. */
-  readonly signal: number;
-  /** The same of one participant who trains alone with the same epsilon. */
-  readonly signalAlone: number;
-}
+export type { FederationOutlook };
 
 /** What a person reads before joining. */
 export interface FederationOffer {

@@ -1,0 +1,151 @@
+import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
+import { npySize } from './arrays.ts';
+import { malformed, noFederation, noRelease, notAuthorised, serverBusy, turnedAway, wrongContentType } from './errors.ts';
+import type { Clock, Exchange, TransportAnswer } from './fleet-client.ts';
+import { readJsonObject } from './json-body.ts';
+import { isoTimestamp, parseHttpDate } from './server-time.ts';
+import { signedHeaders, type Sha256, type SigningKey } from './signing.ts';
+import { readDealtSeat, readProjector, readReleases, readSeat, readStatus, type DealtSeat, type FederationStatus, type ProjectorFacts, type Release } from './status.ts';
+import { readTask, type Task } from './task.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  /** From the origin's root. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  /** Reading stops here, with `federation/too-large`. */
+  readonly maximumAnswerBytes: number;
+}
+
+/** Carries one request. Throws `federation/unreachable` where no answer came. */
+export interface Courier {
+  exchange(request: HttpRequest): Promise<TransportAnswer>;
+}
+
+export interface CoordinatorParts {
+  readonly courier: Courier;
+  readonly clock: Clock;
+  readonly sha256: Sha256;
+  readonly onExchange: (exchange: Exchange) => void;
+}
+
+const TASK_BYTES = 65_536;
+const SMALL_BYTES = 4096;
+/** A thousand rounds of two hundred bytes. */
+const STATUS_BYTES = 400_000;
+const PROJECTOR_BYTES = 300_000;
+const JSON_TYPE = 'application/json';
+const CLOCK_TOLERANCE_MS = 2000;
+
+interface Call {
+  readonly name: string;
+  readonly method: 'GET' | 'POST';
+  readonly json?: Readonly<Record<string, string>>;
+  /** Signs the call. */
+  readonly key?: SigningKey;
+  readonly maximumAnswerBytes: number;
+}
+
+/** The coordinator's own addresses, beside the Fleet API: the task, the status, seats and released models. Every answer is bounded and checked field by field. */
+export class CoordinatorClient {
+  readonly #parts: CoordinatorParts;
+  #serverAheadMs = 0;
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts;
+  }
+
+  /** The task file as it is served, and its hash. @throws `federation/none-here` where this origin runs none. */
+  async task(): Promise<{ readonly task: Task; readonly taskHash: string }> {
+    const answer = await this.#exchange({ name: 'task', method: 'GET', maximumAnswerBytes: TASK_BYTES });
+    // A host of the app alone answers with a page, or with 404.
+    if (answer.status === 404 || (answer.status === 200 && !isJson(answer))) throw noFederation();
+    return readTask(this.#parts.sha256, checked('task', answer).body);
+  }
+
+  async status(): Promise<FederationStatus> {
+    return readStatus(await this.#json({ name: 'status', method: 'GET', maximumAnswerBytes: STATUS_BYTES }));
+  }
+
+  async releases(): Promise<readonly Release[]> {
+    return readReleases(await this.#json({ name: 'releases', method: 'GET', maximumAnswerBytes: STATUS_BYTES }));
+  }
+
+  /** A free seat of the room. */
+  async deal(room: string): Promise<DealtSeat> {
+    return readDealtSeat(await this.#json({ name: 'deal', method: 'POST', json: { room }, maximumAnswerBytes: SMALL_BYTES }));
+  }
+
+  /** Takes the invitation's seat for this key; the same again for the same key. @throws `federation/turned-away`. */
+  async enrol(key: SigningKey, invitation: string): Promise<{ readonly seat: number; readonly seats: number }> {
+    return readSeat(await this.#json({ name: 'enrol', method: 'POST', json: { invitation }, key, maximumAnswerBytes: SMALL_BYTES }));
+  }
+
+  async projector(token: string): Promise<ProjectorFacts> {
+    return readProjector(await this.#json({ name: 'projector', method: 'POST', json: { projector: token }, maximumAnswerBytes: PROJECTOR_BYTES }));
+  }
+
+  /** The bytes of the newest release, unchecked but for their number. */
+  async model(key: SigningKey, coordinates: number): Promise<Uint8Array<ArrayBuffer>> {
+    return checked('model', await this.#exchange({ name: 'model', method: 'GET', key, maximumAnswerBytes: npySize([coordinates]) })).body;
+  }
+
+  async #json(call: Call): Promise<Readonly<Record<string, unknown>>> {
+    const answer = checked(call.name, await this.#exchange(call));
+    if (!isJson(answer)) throw wrongContentType(call.name, answer.contentType.slice(0, 80));
+    return readJsonObject(answer.body, call.name, call.maximumAnswerBytes);
+  }
+
+  /** One call; a 401 is taken for a wrong clock once, if the server's `Date` says so. */
+  async #exchange(call: Call): Promise<TransportAnswer> {
+    const answer = await this.#send(call);
+    return answer.status === 401 && this.#setClock(answer.date) ? this.#send(call) : answer;
+  }
+
+  async #send({ name, method, json, key, maximumAnswerBytes }: Call): Promise<TransportAnswer> {
+    const { courier, clock, sha256, onExchange } = this.#parts;
+    const body = json && utf8ToBytes(JSON.stringify(json));
+    const headers = { ...(body ? { 'content-type': JSON_TYPE } : {}), ...(key ? await signedHeaders(key, isoTimestamp(clock.nowMs() + this.#serverAheadMs)) : {}) };
+    const base = { endpoint: name, atMs: clock.nowMs(), sentBytes: body?.length ?? 0, sentHash: bytesToHex(await sha256(body ?? new Uint8Array(0))) };
+    try {
+      const answer = await courier.exchange({ method, path: `/federation/${name}`, headers, ...(body ? { body } : {}), maximumAnswerBytes });
+      onExchange({ ...base, status: answer.status, receivedBytes: answer.body.length });
+      return answer;
+    } catch (error) {
+      onExchange({ ...base, status: 0, receivedBytes: 0 });
+      throw error;
+    }
+  }
+
+  #setClock(date: string): boolean {
+    const serverMs = parseHttpDate(date);
+    if (serverMs === null) return false;
+    const isNews = Math.abs(serverMs - this.#parts.clock.nowMs() - this.#serverAheadMs) > CLOCK_TOLERANCE_MS;
+    if (isNews) this.#serverAheadMs = serverMs - this.#parts.clock.nowMs();
+    return isNews;
+  }
+}
+
+function isJson({ contentType }: TransportAnswer): boolean {
+  return contentType.split(';')[0]!.trim().toLowerCase() === JSON_TYPE;
+}
+
+function checked(name: string, answer: TransportAnswer): TransportAnswer {
+  const { status } = answer;
+  if (status === 200) return answer;
+  if (status === 401) throw notAuthorised(name);
+  if (status === 408 || status === 425 || status === 429 || status >= 500) throw serverBusy(name, status);
+  if (status < 400) throw malformed(`status 200 from ${name}`, `status ${status}`);
+  const reason = reasonOf(answer);
+  throw reason === 'no-model' ? noRelease() : turnedAway(reason);
+}
+
+function reasonOf({ body }: TransportAnswer): string {
+  try {
+    const { reason } = readJsonObject(body, 'a refusal', SMALL_BYTES);
+    return typeof reason === 'string' ? reason : '';
+  } catch {
+    return '';
+  }
+}
