@@ -12,6 +12,7 @@ import { SessionRun } from './session-run.ts';
 import { streamTensors } from './stream-tensors.ts';
 import { checkTrainerClips } from './trainer-check.ts';
 import type { Trainer } from './trainer.ts';
+import { withinNorm } from './within-norm.ts';
 
 export interface FederatedParts extends FederatedData {
   readonly task: FederatedTask;
@@ -139,14 +140,4 @@ export class FederatedUpdates {
   #mayGoOn(): void {
     if (this.#control.isStopping) throw trainingCancelled();
   }
-}
-
-/** Twice what a node leaves below the bound for rounding, so that it sends these very numbers. */
-const BELOW_BOUND = 1 - 2 ** -19;
-
-/** Scaled to `bound` where it is longer, in float32. Reads nothing but the noisy values. */
-function withinNorm(values: Float64Array, bound: number): Float32Array {
-  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-  const factor = norm > bound * BELOW_BOUND ? (bound / norm) * BELOW_BOUND : 1;
-  return Float32Array.from(values, (value) => value * factor);
 }

@@ -1,0 +1,41 @@
+import type { Charge } from '../privacy/composition.ts';
+import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
+import { federatedFeatures, federatedPlan, type FederatedHead, type FederatedTask } from './federated-task.ts';
+import { largestIndex } from './held-out-score.ts';
+import { samplerErrorOf } from './sampler-error.ts';
+import type { TrainedHead } from './trained-model.ts';
+
+/** The numbers of a federation's model as a model like any other. Shapes: weights [C, D + 1]. */
+export function pooledHead(task: Pick<FederatedTask, 'labels'>, head: FederatedHead, weights: Float32Array): TrainedHead {
+  return { kind: 'head', labels: task.labels, maximumLength: head.maximumLength, features: federatedFeatures(head), mean: Float32Array.from(head.publicMean), biasInput: head.biasInput, weights };
+}
+
+/**
+ * Whether a model does worse on the same rows than another by more than chance explains: of the rows on which just one of the two is right, the excess
+ * for the other over two standard errors of it (McNemar's statistic above 2). Few rows therefore roll nothing back that is not far worse; equal ones keep the new model.
+ * Shapes: logits [rows, C].
+ */
+export function isWorse(logits: Float32Array, than: Float32Array, actual: readonly number[], classes: number): boolean {
+  let lost = 0;
+  let won = 0;
+  actual.forEach((label, row) => {
+    const [isRight, wasRight] = [largestIndex(logits, row, classes) === label, largestIndex(than, row, classes) === label];
+    if (wasRight && !isRight) lost++;
+    if (isRight && !wasRight) won++;
+  });
+  return lost - won > 2 * Math.sqrt(lost + won);
+}
+
+/**
+ * What this device's own updates in a pooled model cost, by its ledger: the other participants' notes are theirs to account for. `charges` are those
+ * of this federation; none where the device answered no round.
+ */
+export function pooledStatement(task: FederatedTask, model: TrainedHead, charges: readonly Charge[]): PrivacyStatement {
+  const steps = charges.reduce((sum, { count }) => sum + count, 0);
+  // A later or stricter round may have had more noise than was agreed; the least is said.
+  const noiseMultiplier = charges.reduce((least, { mechanism }) => Math.min(least, mechanism.noiseMultiplier), steps === 0 ? task.noiseMultiplier : Infinity);
+  return buildStatement({
+    charges, steps, noiseMultiplier, delta: task.delta, unit: task.unit, samplingRate: 1, clipNorm: task.clipNorm, validationEpsilon: null, isSecureNoise: true,
+    ...(task.head === undefined ? {} : { samplerError: samplerErrorOf(federatedPlan(task, task.head), model, charges) }),
+  });
+}
