@@ -1,4 +1,4 @@
-"""What a run leaves behind: its model, its history, and where it stands, each a file that is whole at every moment."""
+"""What a run leaves behind: its models, its history, and where it stands, each a file that is whole at every moment."""
 
 import hashlib
 import io
@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .central_noise import CentralNoise
+from .releases import Releases, Sign
+
+#: The newest release once more, under a name that does not change.
 MODEL = "model.npy"
 HISTORY = "history.json"
 STATUS = "status.json"
@@ -25,17 +29,19 @@ class Journal:
     waiting for the end of its round, and would then write over what the second has done.
     """
 
-    def __init__(self, folder: Path, task_hash: str, run: str) -> None:
+    def __init__(self, folder: Path, task_hash: str, run: str, *, sign: Sign | None = None, central: CentralNoise | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._task_hash, self._run = folder, task_hash, run
+        self._folder, self._task_hash, self._run, self._central = folder, task_hash, run, central
         self._model_hash = ""
         self._replace(RUN, run.encode())
+        self.releases = Releases(folder, task_hash, sign, self._replace)
+        #: Score of the first model, where there are notes to score on.
+        self.initial_accuracy: dict[str, int] | None = None
 
     def read(self) -> tuple[np.ndarray, list[dict]] | None:
         """Model and history of an earlier run of this task; None where there is none.
 
-        A round that was cut off counts as skipped: its nodes have paid for it, and the replies are gone. They would decline to train the same
-        model a second time, so the model goes on as another version, one unit in the last place away.
+        A round that was cut off counts as skipped: its nodes have paid for it, and the replies are gone. The model goes on as another version.
         """
         try:
             kept = json.loads((self._folder / HISTORY).read_text())
@@ -48,8 +54,8 @@ class Journal:
             raise ValueError(f"{self._folder} holds a model that is not the one of its history; move the folder away to begin anew.")
         model, rounds = np.load(io.BytesIO(content), allow_pickle=False), kept["rounds"]
         if kept["begun"] is not None:
-            rounds = [*rounds, {"round": kept["begun"], "isCounted": False, "accepted": {}, "dropped": {}}]
-            model[0] = np.nextafter(model[0], np.float32(np.inf))
+            rounds = [*rounds, skipped_round(kept["begun"])]
+            model = another_version(model)
         return model, rounds
 
     def write(self, state: str, model: np.ndarray, history: list[dict], server_round: int | None = None, nodes: int = 0) -> None:
@@ -63,20 +69,37 @@ class Journal:
         if model_hash != self._model_hash:
             # Beside the last one, and named by its hash: a crash between two writes leaves a pair that fits.
             self._replace(model_name(model_hash), content)
-            self._replace(MODEL, content)
-        self._replace(HISTORY, json.dumps({"task": self._task_hash, "model": model_hash, "begun": server_round, "rounds": history}, indent=2).encode() + b"\n")
+        central = None if self._central is None else self._charged(history)
+        self._replace(HISTORY, json.dumps({"task": self._task_hash, "model": model_hash, "begun": server_round, "central": central, "rounds": history}, indent=2).encode() + b"\n")
+        # After the history, which has the charge: nothing of a round is shown before.
+        self._release(content, history)
         status = {
             "state": state,
             "round": server_round,
             "nodes": nodes,
+            "initialAccuracy": self.initial_accuracy,
+            "centralEpsilon": None if central is None else central["epsilon"],
             # Counts alone: who was dropped, and why, is for the operator's history.
-            "rounds": [{"round": entry["round"], "isCounted": entry["isCounted"], "accepted": len(entry["accepted"]), "dropped": len(entry["dropped"])} for entry in history],
-            "model": {"sha256": model_hash, "sizeBytes": len(content)} if any(entry["isCounted"] for entry in history) else None,
+            "rounds": [entry | {"accepted": len(entry["accepted"]), "dropped": len(entry["dropped"])} for entry in history],
         }
         self._replace(STATUS, json.dumps(status).encode() + b"\n")
         if self._model_hash and model_hash != self._model_hash:
             (self._folder / model_name(self._model_hash)).unlink(missing_ok=True)
         self._model_hash = model_hash
+
+    def _release(self, content: bytes, history: list[dict]) -> None:
+        """Lets the model out where its round was kept, also one that a crash kept back; the model between two rounds is that of the last one kept."""
+        newest = max((entry["round"] for entry in history if entry["isKept"]), default=0)
+        if self.releases.all and self.releases.all[-1]["round"] >= newest:
+            return
+        self.releases.add(newest, content)
+        self._replace(MODEL, content)
+
+    def _charged(self, history: list[dict]) -> dict[str, float]:
+        """Every round whose noisy sum was made, kept or not: its score was shown."""
+        assert self._central is not None
+        rounds = sum(entry["isCounted"] for entry in history)
+        return {"noiseMultiplier": self._central.noise_multiplier, "delta": self._central.delta, "rounds": rounds, "epsilon": self._central.epsilon(rounds)}
 
     def _replace(self, name: str, content: bytes) -> None:
         new = self._folder / f".{name}.new"
@@ -89,3 +112,15 @@ class Journal:
 
 def model_name(model_hash: str) -> str:
     return f"model-{model_hash[:16]}.npy"
+
+
+def skipped_round(server_round: int) -> dict:
+    return {"round": server_round, "isCounted": False, "isKept": False, "accepted": {}, "dropped": {}, "seconds": 0.0, "deviceSeconds": 0.0, "accuracy": None}
+
+
+def another_version(model: np.ndarray) -> np.ndarray:
+    """One unit in the last place away, in the first number alone: nodes train one version of a model once, and those that answered a round that
+    changed nothing would decline the next."""
+    changed = model.copy()
+    changed[0] = np.nextafter(changed[0], np.float32(np.inf))
+    return changed

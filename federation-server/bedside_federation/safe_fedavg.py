@@ -1,5 +1,6 @@
 """FedAvg for nodes that nobody vouches for: model += rate * (trimmed) mean of updates, one vote a node."""
 
+import random
 from collections.abc import Callable, Iterable
 from logging import INFO, WARNING
 
@@ -10,7 +11,10 @@ from flwr.serverapp.strategy import FedAvg, Result
 from flwr.supercore import log
 
 from .aggregate import in_order, trimmed_mean
+from .central_noise import CentralNoise
+from .evaluation import Gate
 from .expected_reply import ExpectedReply
+from .journal import another_version
 from .safe_grid import SafeGrid
 
 MODEL = "model"
@@ -19,17 +23,32 @@ MODEL = "model"
 class SafeFedAvg(FedAvg):
     """Sends the model to every node that is online, counts what ExpectedReply lets through, each with weight 1.
 
-    A round with fewer than `min_replies` updates after trimming is skipped: the model stays. Nodes are not asked to evaluate.
+    A round with fewer than `min_replies` updates after trimming is skipped, and one whose model `gate` finds worse is rolled back: the model
+    stays, as another version. With `central` noise at most its cohort is asked. Nodes are not asked to evaluate.
     """
 
-    def __init__(self, expected: ExpectedReply, *, min_nodes: int, min_replies: int, trim: int = 0, server_rate: float = 1.0, round_timeout_s: float, poll_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        expected: ExpectedReply,
+        *,
+        min_nodes: int,
+        min_replies: int,
+        trim: int = 0,
+        server_rate: float = 1.0,
+        round_timeout_s: float,
+        poll_s: float = 1.0,
+        central: CentralNoise | None = None,
+        gate: Gate | None = None,
+    ) -> None:
         if min_replies < 2:
             raise ValueError(f"At least 2 replies must count, found {min_replies}: a mean of one is that node's own update.")
         if trim < 0:
             raise ValueError(f"trim must be 0 or more, found {trim}.")
+        if central is not None and (trim > 0 or min_replies > central.cohort):
+            raise ValueError(f"With central noise trim must be 0 and min_replies at most the cohort of {central.cohort}, found {trim} and {min_replies}.")
         super().__init__(fraction_train=1.0, fraction_evaluate=0.0, min_train_nodes=min_nodes, min_evaluate_nodes=0, min_available_nodes=min_nodes)
         self.expected, self.min_replies, self.trim, self.server_rate = expected, min_replies, trim, server_rate
-        self.round_timeout_s, self.poll_s = round_timeout_s, poll_s
+        self.round_timeout_s, self.poll_s, self.central, self.gate = round_timeout_s, poll_s, central, gate
         self.model = np.zeros(expected.coordinates, np.float32)
         self.history: list[dict] = []
         self._safe_grid: SafeGrid | None = None
@@ -57,27 +76,41 @@ class SafeFedAvg(FedAvg):
 
     def _construct_messages(self, record: RecordDict, node_ids: list[int], message_type: str) -> list[Message]:
         """One instruction, hence at most one reply, a node. After the ttl the SuperLink neither delivers it nor takes the reply."""
-        return [Message(record, dst_node_id=node, message_type=message_type, ttl=self.round_timeout_s) for node in sorted(set(node_ids))]
+        nodes = sorted(set(node_ids))
+        if self.central is not None and len(nodes) > self.central.cohort:
+            nodes = sorted(random.SystemRandom().sample(nodes, self.central.cohort))
+        return [Message(record, dst_node_id=node, message_type=message_type, ttl=self.round_timeout_s) for node in nodes]
 
     def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> tuple[ArrayRecord | None, MetricRecord | None]:
         assert self._safe_grid is not None
-        accepted, dropped = self._safe_grid.accepted, self._safe_grid.dropped
+        accepted, dropped, seconds = self._safe_grid.accepted, self._safe_grid.dropped, self._safe_grid.seconds
         server_round += self._rounds_before
         is_counted = len(accepted) - 2 * self.trim >= self.min_replies
+        candidate, accuracy, is_kept = self.model, None, is_counted
+        if is_counted:
+            updates = in_order({node: update.values for node, update in accepted.items()})
+            mean = trimmed_mean(updates, self.trim) if self.central is None else self.central.noisy_mean(updates)
+            candidate = (self.model.astype(np.float64) + self.server_rate * mean).astype(np.float32)
+            is_kept = bool(np.isfinite(candidate).all())
+            if is_kept and self.gate is not None:
+                accuracy, is_kept = self.gate.judge(candidate)
         self.history.append({
             "round": server_round,
             "isCounted": is_counted,
+            "isKept": is_kept,
             # Ids go beyond 2^53, where JSON readers lose digits.
             "accepted": {str(node): accepted[node].norm for node in sorted(accepted)},
             "dropped": {str(node): dropped[node] for node in sorted(dropped)},
+            "seconds": max(seconds.values(), default=0.0),
+            "deviceSeconds": sum(seconds.values()),
+            "accuracy": accuracy,
         })
         log(INFO, "Round %s: %s accepted, %s dropped", server_round, len(accepted), len(dropped))
         if not is_counted:
             log(WARNING, "Round %s is skipped: %s updates, %s needed after trimming %s at each end", server_round, len(accepted), self.min_replies, self.trim)
-            self.on_change(None, 0)
-            return None, None
-        mean = trimmed_mean(in_order({node: update.values for node, update in accepted.items()}), self.trim)
-        self.model = (self.model.astype(np.float64) + self.server_rate * mean).astype(np.float32)
-        metrics = MetricRecord({metric.name: float(np.mean([update.metrics[metric.name] for update in accepted.values()])) for metric in self.expected.metrics})
+        elif not is_kept:
+            log(WARNING, "Round %s is rolled back: its model is worse on the public notes (%s)", server_round, accuracy)
+        self.model = candidate if is_kept else another_version(self.model)
         self.on_change(None, 0)
-        return ArrayRecord({MODEL: Array(self.model)}), metrics
+        metrics = {metric.name: float(np.mean([update.metrics[metric.name] for update in accepted.values()])) for metric in self.expected.metrics if accepted}
+        return ArrayRecord({MODEL: Array(self.model)}), MetricRecord(metrics)

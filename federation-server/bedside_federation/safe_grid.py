@@ -44,6 +44,8 @@ class SafeGrid(Grid):
         self._grid, self._expected, self._poll_s, self._clock, self._sleep = grid, expected, poll_s, clock, sleep
         self.accepted: dict[int, Update] = {}
         self.dropped: dict[int, str] = {}
+        #: From the first instruction to the whole reply of a node that was accepted.
+        self.seconds: dict[int, float] = {}
 
     def set_run(self, run) -> None:  # noqa: ANN001
         self._grid.set_run(run)
@@ -72,13 +74,14 @@ class SafeGrid(Grid):
 
         Returns no messages: nothing that a node sent becomes one. The updates are in `accepted`.
         """
-        self.accepted, self.dropped = {}, {}
+        self.accepted, self.dropped, self.seconds = {}, {}, {}
         sent = list(messages)
         if not sent:
             return []
         if timeout is None:
             raise ValueError("A round needs a timeout.")
-        deadline = self._clock() + timeout
+        begun = self._clock()
+        deadline = begun + timeout
         ids = list(self._grid.push_messages(sent))
         waiting = {message_id: message for message_id, message in zip(ids, sent) if message_id}
         arriving: dict[str, Arriving] = {}
@@ -93,6 +96,7 @@ class SafeGrid(Grid):
                     self._free(arriving.pop(instruction).root)
                     # The node that the instruction went to, whatever the reply says of itself.
                     self.accepted[message.metadata.dst_node_id] = update
+                    self.seconds[message.metadata.dst_node_id] = self._clock() - begun
             if waiting:
                 self._sleep(max(0.0, min(self._poll_s, deadline - self._clock())))
         for instruction in list(waiting):

@@ -9,8 +9,11 @@ import numpy as np
 from flwr.app import ConfigRecord, Context
 from flwr.serverapp import Grid, ServerApp
 
+from .central_noise import CentralNoise
+from .evaluation import Gate, read_notes, score
 from .expected_reply import ExpectedReply
 from .journal import Journal
+from .releases import signer
 from .safe_fedavg import SafeFedAvg
 from .task import Task, read_task
 
@@ -54,6 +57,23 @@ def end_with(owner_pid: int) -> None:
 def main(grid: Grid, context: Context) -> None:
     config = context.run_config
     task = read_task(Path(str(config["task"])))
+    end_with(int(config["owner-pid"]))
+    terms = task.central
+    central = None if terms is None else CentralNoise(terms.noise_multiplier, terms.cohort, task.update_norm_bound, terms.delta)
+    key = str(config["release-key"])
+    journal = Journal(Path(str(config["out"])), task.file_hash, str(context.run_id), sign=signer(Path(key)) if key else None, central=central)
+    kept = journal.read() if config["resume"] else None
+    if kept is None:
+        journal.releases.forget()
+    model, history = kept if kept is not None else (first_model(str(config["initial"]), task.coordinates), [])
+    gate = None
+    if config["evaluation"]:
+        if task.head is None:
+            raise ValueError("Public notes can score a head alone, and the task has none.")
+        notes = read_notes(Path(str(config["evaluation"])), task.head)
+        released = journal.releases.models() or [model]
+        journal.initial_accuracy = score(notes.hits(released[0]))
+        gate = Gate(notes, released)
     strategy = SafeFedAvg(
         ExpectedReply(task.coordinates, task.update_norm_bound),
         min_nodes=int(config["min-nodes"]),
@@ -62,11 +82,9 @@ def main(grid: Grid, context: Context) -> None:
         server_rate=float(config["server-rate"]),
         round_timeout_s=float(config["timeout-s"]),
         poll_s=float(config["poll-s"]),
+        central=central,
+        gate=gate,
     )
-    end_with(int(config["owner-pid"]))
-    journal = Journal(Path(str(config["out"])), task.file_hash, str(context.run_id))
-    kept = journal.read() if config["resume"] else None
-    model, history = kept if kept is not None else (first_model(str(config["initial"]), task.coordinates), [])
     strategy.on_change = lambda server_round, nodes: journal.write("waiting" if server_round is None else "training", strategy.model, strategy.history, server_round, nodes)
     journal.write("waiting", model, history)
     strategy.begin(grid, model, task.rounds - (history[-1]["round"] if history else 0), instructions(task), history)

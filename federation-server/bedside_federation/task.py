@@ -12,6 +12,24 @@ class TaskError(ValueError):
 
 
 @dataclass(frozen=True)
+class Head:
+    """A linear head [classes, D + 1] over features that are centred by a public mean [D]."""
+
+    classes: int
+    public_mean: tuple[float, ...]
+    bias_input: float
+
+
+@dataclass(frozen=True)
+class CentralTerms:
+    """Noise of the server's own: deviation over the norm bound, and how many a noisy sum is divided by."""
+
+    noise_multiplier: float
+    cohort: int
+    delta: float
+
+
+@dataclass(frozen=True)
 class Task:
     """The part of a task that the server needs; nodes check the rest."""
 
@@ -22,6 +40,8 @@ class Task:
     clip_norm: float
     noise_multiplier: float
     update_norm_bound: float
+    head: Head | None = None
+    central: CentralTerms | None = None
 
 
 def read_task(path: Path) -> Task:
@@ -34,30 +54,47 @@ def read_task(path: Path) -> Task:
     if not isinstance(fields, dict):
         raise TaskError(f"{path.name} must hold one JSON object.")
 
-    def number(key: str, most: float) -> float:
-        value = fields.get(key)
+    def number(key: str, most: float, of: dict = fields) -> float:
+        value = of.get(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not 0 < value <= most:
             raise TaskError(f"{key} must be a number above 0, at most {most:g}; found {value!r}.")
         return float(value)
 
-    def whole(key: str, most: int) -> int:
-        value = number(key, most)
+    def whole(key: str, most: int, of: dict = fields) -> int:
+        value = number(key, most, of)
         if value != int(value):
             raise TaskError(f"{key} must be a whole number; found {value!r}.")
         return int(value)
 
+    def part(key: str) -> dict | None:
+        value = fields.get(key)
+        if value is not None and not isinstance(value, dict):
+            raise TaskError(f"{key} must be an object.")
+        return value
+
     base_model = fields.get("baseModel")
     if not isinstance(base_model, str) or len(base_model) != 64 or set(base_model) - set("0123456789abcdef"):
         raise TaskError("baseModel must be 64 hexadecimal digits.")
+    coordinates = whole("coordinates", 10_000_000)
+    head, central = part("head"), part("centralNoise")
     return Task(
         file_hash=hashlib.sha256(content).hexdigest(),
         base_model=base_model,
-        coordinates=whole("coordinates", 10_000_000),
+        coordinates=coordinates,
         rounds=whole("rounds", 1000),
         clip_norm=number("clipNorm", 1e9),
         noise_multiplier=number("noiseMultiplier", 1e9),
         update_norm_bound=number("updateNormBound", 1e9),
+        head=None if head is None else Head(classes_of(head, coordinates), tuple(head["publicMean"]), number("biasInput", 10, head)),
+        central=None if central is None else CentralTerms(number("noiseMultiplier", 1e5, central), whole("cohort", 10_000, central), number("delta", 1)),
     )
+
+
+def classes_of(head: dict, coordinates: int) -> int:
+    mean = head.get("publicMean")
+    if not isinstance(mean, list) or not mean or not all(type(value) in (int, float) and math.isfinite(value) for value in mean) or coordinates % (len(mean) + 1):
+        raise TaskError("head.publicMean must be finite numbers, and coordinates a multiple of their number and one.")
+    return coordinates // (len(mean) + 1)
 
 
 def honest_norm_bound(clip_norm: float, noise_deviation: float, coordinates: int) -> float:

@@ -4,13 +4,14 @@ import json
 import numpy as np
 import pytest
 
+from bedside_federation.central_noise import CentralNoise
 from bedside_federation.aggregate import in_order, trimmed_mean
 from bedside_federation.expected_reply import ExpectedReply, Metric
 from bedside_federation import safe_fedavg
 from bedside_federation.safe_fedavg import SafeFedAvg
 from bedside_federation.safe_grid import SafeGrid
 from bedside_federation.server_app import instructions
-from bedside_federation.task import TaskError, honest_norm_bound, read_task
+from bedside_federation.task import CentralTerms, Head, TaskError, honest_norm_bound, read_task
 from fake_superlink import FakeGrid
 from replies import reply
 
@@ -61,9 +62,11 @@ def test_instructions_die_with_the_round(monkeypatch):
 
 def test_too_few_replies_skip_the_round_and_keep_the_model(monkeypatch):
     subject, result, _ = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}) if node == 11 else None, monkeypatch=monkeypatch)
-    assert np.array_equal(subject.model, np.arange(DIMENSION, dtype=np.float32))
-    assert len(result.arrays) == 0
-    assert [(entry["isCounted"], list(entry["accepted"])) for entry in subject.history] == [(False, ["11"]), (False, ["11"])]
+    # Twice another version, so that nodes answer again: two units in the last place of zero.
+    assert np.array_equal(subject.model[1:], np.arange(1, DIMENSION, dtype=np.float32))
+    assert subject.model[0] == 2 * np.finfo(np.float32).smallest_subnormal
+    assert np.array_equal(result.arrays["model"].numpy(), subject.model)
+    assert [(entry["isCounted"], entry["isKept"], list(entry["accepted"])) for entry in subject.history] == [(False, False, ["11"]), (False, False, ["11"])]
 
 
 def test_one_node_has_one_vote_however_many_rows_it_claims(monkeypatch):
@@ -80,13 +83,59 @@ def test_a_trimmed_round_forgets_the_extremes(monkeypatch):
     assert subject.history[0]["isCounted"] is False
 
 
+def test_the_time_of_each_reply_is_counted_from_the_first_instruction(monkeypatch):
+    # One reply at each look, a second apart: there after 0, 1 and 2 seconds.
+    order = {11: 0, 12: 1, 13: 2}
+    grid = FakeGrid(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}) if grid.now >= order[node] else None, (11, 12, 13))
+    subject = strategy()
+    monkeypatch.setattr(safe_fedavg, "SafeGrid", lambda inner, expected, poll_s: SafeGrid(inner, expected, poll_s, grid.clock, grid.sleep))
+    subject.begin(grid, np.zeros(DIMENSION, np.float32), 1, instructions(FakeTask))
+    assert (subject.history[0]["seconds"], subject.history[0]["deviceSeconds"]) == (2.0, 3.0)
+
+
+class FakeGate:
+    def __init__(self, *verdicts):
+        self.verdicts, self.judged = list(verdicts), []
+
+    def judge(self, model):
+        self.judged.append(model)
+        return {"correct": 1, "total": 2}, self.verdicts.pop(0)
+
+
+def test_a_model_that_the_gate_refuses_is_rolled_back_and_the_next_round_starts_from_the_one_before(monkeypatch):
+    gate = FakeGate(True, False, True)
+    subject, _, grid = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}), rounds=3, monkeypatch=monkeypatch, gate=gate)
+    assert [(entry["isCounted"], entry["isKept"], entry["accuracy"]) for entry in subject.history] == [(True, kept, {"correct": 1, "total": 2}) for kept in (True, False, True)]
+    assert [model[1] for model in gate.judged] == [2, 3, 3]
+    # What round 3 was asked about is another version than what round 2 was.
+    first, second, third = (grid.sent[f"instruction-11-{3 * index}"].content["arrays"]["model"].numpy() for index in range(3))
+    assert not np.array_equal(second, third) and np.array_equal(second[1:], third[1:])
+
+
+def test_a_model_that_is_not_finite_is_rolled_back(monkeypatch):
+    subject, _, _ = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}), rounds=1, monkeypatch=monkeypatch, server_rate=1e39)
+    assert subject.history[0]["isKept"] is False and np.isfinite(subject.model).all()
+
+
+def test_with_central_noise_the_divisor_is_the_planned_cohort_and_no_more_are_asked(monkeypatch):
+    noiseless = CentralNoise(1e-12, 4, 100.0, 1e-5)
+    subject, _, grid = run(lambda node, _: reply(np.full(DIMENSION, 8.0), metrics={"loss": 1.0}) if node < 13 else None, rounds=1, nodes=(11, 12, 13), monkeypatch=monkeypatch, central=noiseless)
+    # 8 + 8 over 4, to half a step of the grid.
+    assert np.allclose(subject.model, np.arange(DIMENSION) + 4, atol=1e-6)
+    _, _, grid = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}), rounds=1, nodes=tuple(range(11, 41)), monkeypatch=monkeypatch, central=noiseless)
+    assert len({message.metadata.dst_node_id for message in grid.sent.values()}) == len(grid.sent) == 4
+
+
 def test_nobody_is_asked_to_evaluate(monkeypatch):
     _, result, grid = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}), monkeypatch=monkeypatch)
     assert {message.metadata.message_type for message in grid.sent.values()} == {"train"}
     assert len(grid.sent) == 6
 
 
-@pytest.mark.parametrize("change", [{"min_replies": 1}, {"trim": -1}])
+CENTRAL = CentralNoise(1.0, 3, 100.0, 1e-5)
+
+
+@pytest.mark.parametrize("change", [{"min_replies": 1}, {"trim": -1}, {"central": CENTRAL, "trim": 1}, {"central": CENTRAL, "min_replies": 4}])
 def test_settings_that_would_give_a_node_away_are_refused(change):
     with pytest.raises(ValueError):
         strategy(**change)
@@ -141,14 +190,24 @@ def test_a_task_is_read(tmp_path):
     assert (task.coordinates, task.rounds, task.clip_norm, task.file_hash) == (8, 3, 1.0, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-@pytest.mark.parametrize("change", [{"rounds": 0}, {"rounds": 1.5}, {"coordinates": True}, {"clipNorm": "1"}, {"noiseMultiplier": float("nan")}, {"updateNormBound": -1}, {"baseModel": "xyz"}, {"coordinates": 10**9}])
+def test_a_task_may_have_a_head_and_central_noise(tmp_path):
+    task = read_task(task_file(tmp_path, delta=1e-5, head={"publicMean": [0.1, 0, -0.2], "biasInput": 0.3}, centralNoise={"noiseMultiplier": 2, "cohort": 50}))
+    assert task.head == Head(2, (0.1, 0, -0.2), 0.3)
+    assert task.central == CentralTerms(2.0, 50, 1e-5)
+    assert read_task(task_file(tmp_path)).central is None
+
+
+CENTRAL_TERMS = {"noiseMultiplier": 2, "cohort": 50}
+
+
+@pytest.mark.parametrize("change", [{"head": {"publicMean": [0.1, 0], "biasInput": 0.3}}, {"head": {"publicMean": ["x"] * 3, "biasInput": 0.3}}, {"head": []}, {"centralNoise": CENTRAL_TERMS}, {"centralNoise": CENTRAL_TERMS | {"cohort": 0}, "delta": 1e-5}, {"rounds": 0}, {"rounds": 1.5}, {"coordinates": True}, {"clipNorm": "1"}, {"noiseMultiplier": float("nan")}, {"updateNormBound": -1}, {"baseModel": "xyz"}, {"coordinates": 10**9}])
 def test_a_task_that_cannot_be_is_refused(tmp_path, change):
     with pytest.raises(TaskError):
         read_task(task_file(tmp_path, **change))
 
 
 def test_a_run_that_goes_on_counts_its_rounds_from_there_and_tells_of_each(monkeypatch):
-    before = [{"round": 3, "isCounted": True, "accepted": {}, "dropped": {}}]
+    before = [{"round": 3, "isCounted": True, "isKept": True, "accepted": {}, "dropped": {}}]
     asked = []
 
     def answer(node, instruction):
