@@ -73,6 +73,8 @@ const LONGEST_NOTE = 512;
 const MOST_DEALT_PERSONS = 1000;
 const MOST_DEALT_NOTES_PER_PERSON = 6;
 const MOST_PARTICIPANTS = 10_000;
+/** Beyond it a float64 has no digits left for the grid that the server rounds to. */
+const LARGEST_CENTRAL_NOISE = 1e5;
 /** The 24 bytes before the point of a P-384 key in DER, and its 97 bytes less the first (04), without padding: 120 bytes are 160 letters. */
 const releaseKeyForm = /^MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE[A-Za-z0-9+/]{128}$/;
 /** Weights are written in decimals. */
@@ -146,7 +148,7 @@ function readCentralNoise(value: unknown): TaskCentralNoise {
   if (!isJsonObject(value)) throw badTask('centralNoise', 'an object', 'something else');
   const cohort = whole(value['cohort'], 'centralNoise.cohort', MOST_PARTICIPANTS);
   if (cohort < 2) throw badTask('centralNoise.cohort', '2 participants or more', `${cohort}`);
-  return { noiseMultiplier: number(value['noiseMultiplier'], 'centralNoise.noiseMultiplier', 0, 1e9), cohort };
+  return { noiseMultiplier: number(value['noiseMultiplier'], 'centralNoise.noiseMultiplier', 0, LARGEST_CENTRAL_NOISE), cohort };
 }
 
 function list<Item>(value: unknown, field: string, most: number, item: (value: unknown) => Item): readonly Item[] {
