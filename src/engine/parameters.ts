@@ -37,11 +37,19 @@ export interface ParameterLayout {
   readonly length: number;
 }
 
+/** Paths of the adapted maps within a layer, as Hugging Face names them. */
+export const loraPaths: Readonly<Record<LoraTarget, readonly string[]>> = {
+  query: ['attention.self.query'],
+  key: ['attention.self.key'],
+  value: ['attention.self.value'],
+  'attention-output': ['attention.output.dense'],
+  'feed-forward': ['intermediate.dense', 'output.dense'],
+};
+
 /** One frozen map of a layer that a pair sits beside. */
 interface AdaptedMap {
   readonly target: LoraTarget;
   readonly map: LinearName;
-  /** Path within the layer, as Hugging Face names it. */
   readonly path: string;
   readonly inputWidth: number;
   readonly outputWidth: number;
@@ -51,13 +59,14 @@ interface AdaptedMap {
 
 /** Every map of a layer that can be adapted, in layout order. */
 function adaptableMaps({ width: D, feedForwardWidth: F }: BertShape): readonly AdaptedMap[] {
-  const projection = (target: 'query' | 'key' | 'value', block: number): AdaptedMap => ({ target, map: 'queryKeyValue', path: `attention.self.${target}`, inputWidth: D, outputWidth: D, outputStride: 3 * D, outputColumn: block * D });
+  const projection = (target: LoraTarget, block: number): AdaptedMap => ({ target, map: 'queryKeyValue', path: loraPaths[target][0]!, inputWidth: D, outputWidth: D, outputStride: 3 * D, outputColumn: block * D });
   const whole = (target: LoraTarget, map: LinearName, path: string, inputWidth: number, outputWidth: number): AdaptedMap => ({ target, map, path, inputWidth, outputWidth, outputStride: outputWidth, outputColumn: 0 });
+  const [intermediate, output] = loraPaths['feed-forward'] as [string, string];
   return [
     projection('query', 0), projection('key', 1), projection('value', 2),
-    whole('attention-output', 'attentionOutput', 'attention.output.dense', D, D),
-    whole('feed-forward', 'intermediate', 'intermediate.dense', D, F),
-    whole('feed-forward', 'output', 'output.dense', F, D),
+    whole('attention-output', 'attentionOutput', loraPaths['attention-output'][0]!, D, D),
+    whole('feed-forward', 'intermediate', intermediate, D, F),
+    whole('feed-forward', 'output', output, F, D),
   ];
 }
 

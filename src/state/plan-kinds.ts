@@ -1,6 +1,10 @@
+import type { LoraTarget } from '../engine/parameters.ts';
 import type { DpSgdPlan, Plan, PlainLoraPlan, PrivatePlan } from '../training/plan.ts';
 
 export type PlanKind = Plan['kind'];
+
+/** Maps of a layer that adapters can be put beside, as the engine orders them. */
+export const adaptableMaps = ['query', 'key', 'value', 'attention-output', 'feed-forward'] as const satisfies readonly LoraTarget[];
 
 export function isPrivatePlan(plan: Plan): plan is PrivatePlan {
   return plan.kind === 'full-batch-head' || plan.kind === 'dp-sgd';

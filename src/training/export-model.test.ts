@@ -6,8 +6,9 @@ import { unzipSync } from 'fflate';
 import { afterAll, describe, expect, it } from 'vitest';
 import { nanoModelFiles } from '../engine/model/nano.ts';
 import { openModel } from '../engine/model/open-model.ts';
-import { readSafetensors } from '../engine/model/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../engine/model/safetensors.ts';
 import { createEngine } from '../engine/bert.ts';
+import { loraTargets, type LoraTarget } from '../engine/parameters.ts';
 import { createReferenceOperations } from '../engine/reference/reference-operations.ts';
 import { bytesToUtf8 } from '../ground/bytes.ts';
 import { releasableBecause } from '../privacy/doors.ts';
@@ -26,12 +27,19 @@ const { weights, tokenizer } = openModel(base);
 const engine = createEngine(createReferenceOperations(), weights);
 const labels = ['kidney', 'heart', 'lung'];
 const wave = (length: number, scale: number) => Float32Array.from({ length }, (_, i) => scale * Math.sin(1.7 * i + 0.3));
-const adapter = { classes: 3, lora: { rank: 2, alpha: 4, targets: ['query', 'value'], layers: [1] } } as const;
 const models: Record<string, TrainedModel> = {
   'a head over two layers': { kind: 'head', labels, maximumLength: 16, features: { layers: [2, 1], weights: [0.8, 0.2], isUnitLength: true }, mean: wave(64, 0.05), biasInput: 0.3, weights: wave(3 * 65, 2) },
   'a plain head': { kind: 'head', labels, maximumLength: 16, features: { layers: [2], weights: [1], isUnitLength: false }, mean: null, biasInput: 1, weights: wave(3 * 33, 1) },
-  'adapters': { kind: 'lora', labels, maximumLength: 16, adapter, theta: loraStart(weights.shape, adapter, 1).theta.map((value, i) => value + 0.2 * Math.sin(i)) },
+  'adapters': adaptersOf(['query', 'value'], [1]),
+  'adapters beside every map': adaptersOf(loraTargets, [0, 1]),
+  'adapters beside the feed-forward maps': adaptersOf(['feed-forward'], [0, 1]),
 };
+
+/** Adapters with every number moved, so that none of their factors is zero. */
+function adaptersOf(targets: readonly LoraTarget[], layers: readonly number[]): TrainedModel {
+  const config = { classes: 3, lora: { rank: 2, alpha: 4, targets, layers } };
+  return { kind: 'lora', labels, maximumLength: 16, adapter: config, theta: loraStart(weights.shape, config, 1).theta.map((value, i) => value + 0.2 * Math.sin(i)) };
+}
 
 function card(plan: Plan): ModelCardFacts {
   return {
@@ -82,6 +90,26 @@ describe('an exported folder', () => {
     ]);
     expect(JSON.parse(bytesToUtf8(files.get('adapter_config.json')!))).toMatchObject({ peft_type: 'LORA', r: 2, lora_alpha: 4, target_modules: ['query', 'value'], layers_to_transform: [1], base_model_name_or_path: 'nano' });
     expect([...filesOf(models['a plain head']!).keys()].filter((file) => file.startsWith('adapter'))).toEqual([]);
+  });
+
+  it('names each map so that PEFT finds it and no other', () => {
+    const found = (targets: readonly LoraTarget[]) => JSON.parse(bytesToUtf8(filesOf(adaptersOf(targets, [0, 1])).get('adapter_config.json')!)) as Record<string, unknown>;
+    expect(found(['attention-output'])).toMatchObject({ target_modules: ['attention.output.dense'], layers_to_transform: [0, 1] });
+    expect(found(loraTargets)).toMatchObject({ target_modules: ['query', 'key', 'value', 'attention.output.dense', 'intermediate.dense', 'output.dense'], layers_to_transform: [0, 1] });
+    // As PEFT takes it: a pattern that must match a whole path, without layers beside it.
+    const { target_modules: pattern, layers_to_transform: layers } = found(['query', 'feed-forward']);
+    expect(layers).toBeUndefined();
+    const isFound = (path: string) => new RegExp(`^(?:${String(pattern)})$`).test(path);
+    expect(['attention.self.query', 'intermediate.dense', 'output.dense'].every((path) => isFound(`encoder.layer.1.${path}`))).toBe(true);
+    expect(['encoder.layer.1.attention.output.dense', 'encoder.layer.1.attention.self.key', 'encoder.layer.2.output.dense', 'encoder.layer.11.output.dense'].some(isFound)).toBe(false);
+  });
+
+  it('whose adapters lack a tensor is refused by its name', () => {
+    const files = filesOf(models['adapters beside the feed-forward maps']!);
+    const tensors = readSafetensors(files.get('adapter_model.safetensors')!);
+    tensors.delete('base_model.model.encoder.layer.1.output.dense.lora_A.weight');
+    files.set('adapter_model.safetensors', writeSafetensors(tensors));
+    expect(() => readModelFiles(files, weights.shape)).toThrow(/encoder\.layer\.1\.output\.dense\.lora_A\.weight/);
   });
 
   it('is the same zip for the same content, in one folder whose name says nothing', () => {

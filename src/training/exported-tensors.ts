@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '../engine/model/json.ts';
 import { modelError } from '../engine/model/model-error.ts';
 import { readSafetensors, writeSafetensors } from '../engine/model/safetensors.ts';
 import type { Tensor } from '../engine/model/tensor.ts';
-import { parameterLayout, type AdapterConfig, type LoraTarget } from '../engine/parameters.ts';
+import { loraPaths, loraTargets, parameterLayout, type AdapterConfig, type LoraConfig } from '../engine/parameters.ts';
 import type { BertShape } from '../engine/model/weights.ts';
 import { bytesToUtf8, utf8ToBytes } from '../ground/bytes.ts';
 import type { TrainedHead, TrainedLora, TrainedModel } from './trained-model.ts';
@@ -32,6 +32,30 @@ function headFiles(model: TrainedHead): Map<string, Uint8Array> {
   ]);
 }
 
+/** What PEFT calls a map: the shortest end of its path that it is known by. */
+const peftName = (path: string): string => path.replace(/^attention\.self\./, '');
+
+/**
+ * Where PEFT finds the adapted maps. It compares a list with the ends of paths, and `output.dense` ends both output maps: where only that of the
+ * feed-forward block is meant, a pattern over whole paths, beside which it takes no layers.
+ */
+function peftTargets({ targets, layers }: LoraConfig): JsonObject {
+  const paths = targets.flatMap((target) => loraPaths[target]);
+  const isAmbiguous = targets.includes('feed-forward') && !targets.includes('attention-output');
+  if (!isAmbiguous) return { target_modules: paths.map(peftName), layers_to_transform: layers, layers_pattern: 'layer' };
+  return { target_modules: `.*\\.layer\\.(${layers.join('|')})\\.(${paths.map((path) => path.replaceAll('.', '\\.')).join('|')})` };
+}
+
+/** The layers and targets of an adapter, by the names of its tensors. */
+function adaptedBy(names: Iterable<string>): Pick<LoraConfig, 'layers' | 'targets'> {
+  const found = [...names].flatMap((name) => {
+    const match = /encoder\.layer\.(\d+)\.(.+)\.lora_A\.weight$/.exec(name);
+    return match ? [{ layer: Number(match[1]), path: match[2]! }] : [];
+  });
+  const paths = new Set(found.map(({ path }) => path));
+  return { layers: [...new Set(found.map(({ layer }) => layer))].sort((a, b) => a - b), targets: loraTargets.filter((target) => loraPaths[target].some((path) => paths.has(path))) };
+}
+
 function loraFiles(model: TrainedLora, shape: BertShape, baseModel: string): Map<string, Uint8Array> {
   const { entries } = parameterLayout(shape, model.adapter);
   const adapter = new Map<string, Tensor>();
@@ -51,7 +75,7 @@ function loraFiles(model: TrainedLora, shape: BertShape, baseModel: string): Map
     files.set('adapter_config.json', json({
       peft_type: 'LORA', task_type: 'FEATURE_EXTRACTION', base_model_name_or_path: baseModel, inference_mode: true,
       r: lora.rank, lora_alpha: lora.alpha, lora_dropout: 0, bias: 'none', fan_in_fan_out: false,
-      target_modules: lora.targets, layers_to_transform: lora.layers, layers_pattern: 'layer',
+      ...peftTargets(lora),
     }));
   }
   return files;
@@ -129,13 +153,9 @@ export function readModelFiles(files: ReadonlyMap<string, Uint8Array>, shape: Be
     };
   }
   const lora = settings(file(files, 'adapter_config.json'), 'adapter_config.json');
-  const isTarget = (name: string): name is LoraTarget => name === 'query' || name === 'value';
-  const adapter: AdapterConfig = {
-    classes,
-    lora: { rank: Number(lora['r']), alpha: Number(lora['lora_alpha']), targets: texts(lora['target_modules'], 'target_modules').filter(isTarget), layers: numbers(lora['layers_to_transform'], 'layers_to_transform') },
-  };
-  const layout = parameterLayout(shape, adapter);
   const tensors = readSafetensors(file(files, 'adapter_model.safetensors'));
+  const adapter: AdapterConfig = { classes, lora: { rank: Number(lora['r']), alpha: Number(lora['lora_alpha']), ...adaptedBy(tensors.keys()) } };
+  const layout = parameterLayout(shape, adapter);
   const theta = new Float32Array(layout.length);
   for (const { name, offset, length: size } of layout.entries) {
     const values = name === 'classifier.weight' ? weight : name === 'classifier.bias' ? bias : floats(tensors.get(peftPrefix + name), size, name);
