@@ -36,6 +36,8 @@ function perform(trainer: Trainer, call: TrainerCall): Promise<unknown> {
       return trainer.encode(...call.args);
     case 'featureSum':
       return trainer.featureSum();
+    case 'labelCounts':
+      return trainer.labelCounts(...call.args);
     case 'centreFeatures':
       return trainer.centreFeatures(...call.args);
     case 'headGradientSum':
@@ -101,6 +103,7 @@ export async function connectWorkerTrainer(worker: Worker): Promise<Trainer> {
     prepareFeatures: (features, onRows) => ask({ method: 'prepareFeatures', args: [features] }, onRows),
     encode: (...args) => ask({ method: 'encode', args }),
     featureSum: () => ask({ method: 'featureSum', args: [] }),
+    labelCounts: (...args) => ask({ method: 'labelCounts', args }),
     centreFeatures: (...args) => ask({ method: 'centreFeatures', args }),
     headGradientSum: (...args) => ask({ method: 'headGradientSum', args }),
     plainHeadGradientSum: (...args) => ask({ method: 'plainHeadGradientSum', args }),

@@ -3,7 +3,7 @@ export type Mechanism =
   | { readonly kind: 'gaussian'; readonly noiseMultiplier: number }
   | { readonly kind: 'poisson-gaussian'; readonly noiseMultiplier: number; readonly samplingRate: number };
 
-export type Purpose = 'feature-mean' | 'gradient' | 'charged-validation';
+export type Purpose = 'feature-mean' | 'label-counts' | 'gradient' | 'charged-validation';
 export type PrivacyUnit = 'row' | 'person';
 /** Which disjoint part of the data a release reads; the parts compose in parallel. */
 export type DataPart = 'training' | 'held-out';

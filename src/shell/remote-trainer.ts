@@ -46,6 +46,7 @@ export async function connectTrainer({ port, lockName }: TrainerPort): Promise<R
     prepareFeatures: (features, onRows, isLasting) => orDeath(remote.prepareFeatures(features, proxy(onRows), isLasting)),
     encode: (rows, features, isLasting) => orDeath(remote.encode(rows, features, isLasting)),
     featureSum: () => orDeath(remote.featureSum()),
+    labelCounts: (classes) => orDeath(remote.labelCounts(classes)),
     centreFeatures: (mean) => orDeath(remote.centreFeatures(mean)),
     headGradientSum: (weights, classes, clipNorm, biasInput) => orDeath(remote.headGradientSum(weights, classes, clipNorm, biasInput)),
     plainHeadGradientSum: (head, units) => orDeath(remote.plainHeadGradientSum(head, units)),

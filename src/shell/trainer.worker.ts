@@ -92,6 +92,7 @@ function guarded(engine: ResilientEngine): GuardedTrainer {
     prepareFeatures: (features, onRows, isLasting) => inTurn(() => trainer.prepareFeatures(features, onRows, isLasting)),
     encode: (rows, features, isLasting) => inTurn(() => trainer.encode(rows, features, isLasting)),
     featureSum: () => inTurn(() => trainer.featureSum()),
+    labelCounts: (classes) => inTurn(() => trainer.labelCounts(classes)),
     centreFeatures: (mean) => inTurn(() => trainer.centreFeatures(mean)),
     headGradientSum: (weights, classes, clipNorm, biasInput) => inTurn(() => trainer.headGradientSum(weights, classes, clipNorm, biasInput)),
     plainHeadGradientSum: (head, units) => inTurn(() => trainer.plainHeadGradientSum(head, units)),

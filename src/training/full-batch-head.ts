@@ -3,13 +3,15 @@ import type { FullBatchHeadPlan } from './plan.ts';
 
 /**
  * Recipe R: noisy full-batch gradient descent on a linear head over frozen unit features.
- * The unit mean is charged `meanShare` of mu squared, the T steps the rest; every unit is in every step, so the whole is one Gaussian mechanism of parameter mu.
+ * The unit mean is charged `meanShare` of mu squared, the label counts of a balanced head `countShare`, the T steps the rest; every unit is in every step, so the whole is one Gaussian mechanism of parameter mu.
  */
 export interface RecipeBudget {
   /** mu of the whole run: the exact Gaussian of (epsilon, delta). */
   readonly mu: number;
   /** Standard deviation over sensitivity of the feature mean. */
   readonly meanNoiseMultiplier: number;
+  /** Standard deviation over sensitivity of the label counts; null where none are released. */
+  readonly countNoiseMultiplier: number | null;
   /** Standard deviation over sensitivity of each gradient step, s = sqrt(T) / mu'. */
   readonly stepNoiseMultiplier: number;
   /** mu' of all gradient steps together. */
@@ -23,14 +25,16 @@ export interface RecipeBudget {
 /** Keeps the composed charges below the target where adding them up rounds upwards; costs 1e-12 of epsilon. */
 export const withinTarget = 1 - 1e-12;
 
-/** mu^2 = meanShare mu^2 + T / s^2, exact. `units` N and `classes` K are public. */
+/** mu^2 = meanShare mu^2 + countShare mu^2 + T / s^2, exact. `units` N and `classes` K are public. */
 export function recipeBudget(plan: FullBatchHeadPlan, units: number, classes: number): RecipeBudget {
   const mu = gaussianMu(plan.epsilon, plan.delta) * withinTarget;
-  const stepsMu = Math.sqrt(1 - plan.meanShare) * mu;
+  const countShare = plan.balance?.countShare ?? 0;
+  const stepsMu = Math.sqrt(1 - plan.meanShare - countShare) * mu;
   const nu = Math.min(plan.maximumNu, 0.35 * Math.sqrt((units * mu) / classes));
   return {
     mu,
     meanNoiseMultiplier: 1 / (Math.sqrt(plan.meanShare) * mu),
+    countNoiseMultiplier: countShare > 0 ? 1 / (Math.sqrt(countShare) * mu) : null,
     stepNoiseMultiplier: Math.sqrt(plan.steps) / stepsMu,
     stepsMu,
     nu,
@@ -48,6 +52,24 @@ export function shrunkMean(noisySum: Float64Array, units: number, noiseDeviation
   for (const value of noisySum) squared += (value / units) ** 2;
   const factor = squared > 0 ? Math.max(0, 1 - (noisySum.length * deviation * deviation) / squared) : 0;
   return Float32Array.from(noisySum, (value) => (value / units) * factor);
+}
+
+/**
+ * Log of the share of each label: [C]. A count below the deviation of its noise, or below one, is taken for that much: what lies there cannot be told apart.
+ * Shapes: noisyCounts [C]. `noiseDeviation` is the noise's standard deviation in a count.
+ */
+export function logPrior(noisyCounts: Float64Array, noiseDeviation: number): Float32Array {
+  const counts = noisyCounts.map((count) => Math.max(count, noiseDeviation, 1));
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return Float32Array.from(counts, (count) => Math.log(count / total));
+}
+
+/** Head weights whose logits lack `strength` times the log prior: taken off the bias column. Shapes: weights [C, D + 1], prior [C]. */
+export function balancedWeights(weights: Float32Array, prior: Float32Array, strength: number, biasInput: number): Float32Array {
+  const columns = weights.length / prior.length;
+  const balanced = weights.slice();
+  prior.forEach((value, label) => (balanced[(label + 1) * columns - 1]! -= (strength * value) / biasInput));
+  return balanced;
 }
 
 /**

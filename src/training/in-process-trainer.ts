@@ -110,6 +110,17 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       return accumulator.result();
     },
 
+    async labelCounts(classes) {
+      const accumulator = createGradientAccumulator({ length: classes, clipNorm: 1 });
+      const counts = new Float64Array(classes);
+      for (const { firstRow, rows: count } of units) {
+        counts.fill(0);
+        for (let row = firstRow; row < firstRow + count; row++) counts[labels[row]!]!++;
+        accumulator.addUnit(counts);
+      }
+      return accumulator.result();
+    },
+
     async centreFeatures(mean) {
       invariant(mean.length === featureLength(), 'the mean has the length of a feature');
       centreRows(features, mean);

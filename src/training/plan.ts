@@ -13,6 +13,14 @@ export interface PlanCommon {
   readonly seed: number;
 }
 
+/** Logit adjustment (Menon et al., arXiv 2007.07314) after training: how often each label occurs is counted with noise, and part of its log taken off the logits. */
+export interface LabelBalance {
+  /** Share of mu squared spent on the noisy counts. */
+  readonly countShare: number;
+  /** How much of the log prior is taken off: 0 none, 1 all. */
+  readonly strength: number;
+}
+
 /** Noisy full-batch gradient descent on the head over frozen features (recipe R). Sampling rate 1, exact Gaussian accounting. */
 export interface FullBatchHeadPlan extends PlanCommon {
   readonly kind: 'full-batch-head';
@@ -32,6 +40,8 @@ export interface FullBatchHeadPlan extends PlanCommon {
   /** Encoder layers whose pooled outputs are the features, and their squared weights (sum 1). */
   readonly featureLayers: readonly number[];
   readonly featureWeights: readonly number[];
+  /** Helps rare labels; absent where predictions stay as they are. Needs a bias input above 0. */
+  readonly balance?: LabelBalance;
   /** Epsilon of the charged validation on the held-out part; null switches it off. */
   readonly validationEpsilon: number | null;
 }

@@ -1,5 +1,5 @@
 import { featureLength } from './features.ts';
-import { firstAveragedStep, labelStart, recipeBudget, shrunkMean, type RecipeBudget } from './full-batch-head.ts';
+import { balancedWeights, firstAveragedStep, labelStart, logPrior, recipeBudget, shrunkMean, type RecipeBudget } from './full-batch-head.ts';
 import type { Mechanism } from '../privacy/events.ts';
 import type { FullBatchHeadPlan } from './plan.ts';
 import type { RunEnd } from './run-end.ts';
@@ -17,11 +17,12 @@ export function featureSettings(plan: FullBatchHeadPlan): FeatureSettings {
 export function fullBatchCharges(plan: FullBatchHeadPlan, budget: RecipeBudget, steps: number): { mechanism: Mechanism; count: number }[] {
   const charges: { mechanism: Mechanism; count: number }[] = [];
   if (plan.meanShare > 0) charges.push({ mechanism: { kind: 'gaussian', noiseMultiplier: budget.meanNoiseMultiplier }, count: 1 });
+  if (budget.countNoiseMultiplier !== null) charges.push({ mechanism: { kind: 'gaussian', noiseMultiplier: budget.countNoiseMultiplier }, count: 1 });
   if (steps > 0) charges.push({ mechanism: { kind: 'gaussian', noiseMultiplier: budget.stepNoiseMultiplier }, count: steps });
   return charges;
 }
 
-/** Recipe R, step by step: noisy mean, centring, label sentences, T noisy steps over all units, average of the last. */
+/** Recipe R, step by step: noisy mean, centring, noisy label counts of a balanced head, label sentences, T noisy steps over all units, average of the last. */
 export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadPlan): Promise<RunEnd> {
   const units = input.training.length;
   const classes = input.labels.length;
@@ -34,10 +35,13 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
   const sentences = await sentenceFeatures(run, features);
   const { width } = input.trainers[0]!.shape;
   const length = featureLength(features, width);
-  const head = (weights: Float32Array): HeadParameters => ({ weights, classes, biasInput: plan.biasInput });
+  let prior = from?.tensors['logPrior'] ?? null;
+  const { balance } = plan;
+  /** What is scored and kept; steps go on from the weights as they are. */
+  const head = (at: Float32Array): HeadParameters => ({ weights: balance && prior ? balancedWeights(at, prior, balance.strength, plan.biasInput) : at, classes, biasInput: plan.biasInput });
   const end = (state: RunEnd['state'], reason: RunEnd['reason'], step: number, mean: Float32Array | null, weights: Float32Array): RunEnd => ({
     run, state, reason, stepsDone: step,
-    model: { kind: 'head', labels: input.labels, maximumLength: plan.maximumLength, features, mean, biasInput: plan.biasInput, weights },
+    model: { kind: 'head', labels: input.labels, maximumLength: plan.maximumLength, features, mean, biasInput: plan.biasInput, weights: head(weights).weights },
     score: () => headRows(run, head(weights)),
   });
 
@@ -54,11 +58,19 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
   const released = mean;
   if (released) await run.onAll((trainer) => trainer.centreFeatures(released));
 
+  if (prior === null && budget.countNoiseMultiplier !== null) {
+    const mechanism = { kind: 'gaussian', noiseMultiplier: budget.countNoiseMultiplier } as const;
+    const sums = await run.onAll((trainer) => trainer.labelCounts(classes));
+    const noisy = await run.release(sums, { step: 0, purpose: 'label-counts', mechanism, tensor: streamTensors.labelCounts, expected: { length: classes, unitCount: units, clipNorm: 1 } });
+    if (noisy === null) return end('stopped', 'budget', 0, mean, weights);
+    prior = logPrior(noisy, budget.countNoiseMultiplier);
+  }
+
   const averageFrom = firstAveragedStep(plan);
   let average = from?.tensors['average'] ?? null;
   let averaged = from?.counts['averaged'] ?? 0;
   const current = () => average ?? weights;
-  const save = () => run.save({ weights, ...(mean ? { mean } : {}), ...(average ? { average } : {}) }, { averaged });
+  const save = () => run.save({ weights, ...(mean ? { mean } : {}), ...(prior ? { logPrior: prior } : {}), ...(average ? { average } : {}) }, { averaged });
 
   let step = from?.step ?? 0;
   if (step === 0) {

@@ -66,6 +66,8 @@ export interface Trainer {
   encode(rows: readonly Int32Array[], features: FeatureSettings, isLasting?: boolean): Promise<Float32Array>;
   /** Integer sum over units of the clipped feature (recipe R step 1), sensitivity 1 in feature units: [D]. */
   featureSum(): Promise<ClippedSum>;
+  /** Integer sum over units of how often each label stands in the unit's rows, clipped to norm 1, sensitivity 1 in counts: [C]. */
+  labelCounts(classes: number): Promise<ClippedSum>;
   /** Subtracts the released mean from each kept feature and brings it back to unit length. Once after `prepareFeatures`. */
   centreFeatures(mean: Float32Array): Promise<void>;
   /** Rule G: integer sum over all units of clip((p - y) xᵀ): [C, D + 1]. `weights` [C, D + 1]. */

@@ -61,7 +61,7 @@ export interface Life {
 }
 
 /** By tensor number. */
-const purposes: Readonly<Record<number, Purpose>> = { [streamTensors.featureMean]: 'feature-mean', [streamTensors.gradient]: 'gradient', [streamTensors.validation]: 'charged-validation' };
+const purposes: Readonly<Record<number, Purpose>> = { [streamTensors.featureMean]: 'feature-mean', [streamTensors.gradient]: 'gradient', [streamTensors.validation]: 'charged-validation', [streamTensors.labelCounts]: 'label-counts' };
 
 export class FaultWorld {
   readonly plan: PrivatePlan;
@@ -189,6 +189,7 @@ function trainerUnder(points: FaultPoints, index: number): Trainer {
     prepareFeatures: (features, onRows, isLasting) => around('prepareFeatures', () => trainer.prepareFeatures(features, onRows, isLasting)),
     encode: (rows, features) => around('encode', () => trainer.encode(rows, features)),
     featureSum: () => around('featureSum', () => trainer.featureSum()),
+    labelCounts: (classes) => around('labelCounts', () => trainer.labelCounts(classes)),
     centreFeatures: (mean) => around('centreFeatures', () => trainer.centreFeatures(mean)),
     headGradientSum: (weights, classes, clipNorm, biasInput) => around('headGradientSum', () => trainer.headGradientSum(weights, classes, clipNorm, biasInput)),
     plainHeadGradientSum: (head, units) => around('plainHeadGradientSum', () => trainer.plainHeadGradientSum(head, units)),

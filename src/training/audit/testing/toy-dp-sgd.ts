@@ -46,7 +46,7 @@ function toyTrainer(): Trainer {
       return accumulator.result();
     },
     scoreLora: async (theta) => Float32Array.from(scored.flatMap((ids) => [theta[ids[0]!]!, 0])),
-    prepareFeatures: unsupported, featureSum: unsupported, centreFeatures: unsupported, headGradientSum: unsupported, plainHeadGradientSum: unsupported, scoreHead: unsupported, plainLoraGradientSum: unsupported,
+    prepareFeatures: unsupported, featureSum: unsupported, labelCounts: unsupported, centreFeatures: unsupported, headGradientSum: unsupported, plainHeadGradientSum: unsupported, scoreHead: unsupported, plainLoraGradientSum: unsupported,
   };
 }
 

@@ -50,7 +50,7 @@ export const runs = {
     all: (count: number) => `Show all ${f.count(count)} lines`,
     runUnknown: 'a run of another project',
     charge: (run: string, count: number, purpose: string, mechanism: string) => `${run}: ${plural(count, 'charge', 'charges')} for ${purpose}, ${mechanism}`,
-    purposes: { 'feature-mean': 'the mean of the features', gradient: 'training steps', 'charged-validation': 'the score that may leave' },
+    purposes: { 'feature-mean': 'the mean of the features', 'label-counts': 'how often each label occurs', gradient: 'training steps', 'charged-validation': 'the score that may leave' },
     gaussian: (noise: number) => `every unit, noise multiplier ${f.rate(noise, 2)}`,
     poisson: (noise: number, rate: number) => `sampling rate ${f.rate(rate, 3)}, noise multiplier ${f.rate(noise, 2)}`,
     cohort: (count: number, part: string) => `${plural(count, 'salted hash', 'salted hashes')} of notes and people noted for the ${part} part`,

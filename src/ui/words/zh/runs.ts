@@ -51,7 +51,7 @@ export const runs: Words['runs'] = {
     all: (count) => `显示全部 ${f.count(count)} 条`,
     runUnknown: '另一个项目的运行',
     charge: (run, count, purpose, mechanism) => `${run}：${purpose}，记账 ${f.count(count)} 次，${mechanism}`,
-    purposes: { 'feature-mean': '特征均值', gradient: '训练步', 'charged-validation': '可带出的分数' },
+    purposes: { 'feature-mean': '特征均值', 'label-counts': '各标签出现的次数', gradient: '训练步', 'charged-validation': '可带出的分数' },
     gaussian: (noise) => `全部单位，噪声倍数 ${f.rate(noise, 2)}`,
     poisson: (noise, rate) => `抽样率 ${f.rate(rate, 3)}，噪声倍数 ${f.rate(noise, 2)}`,
     cohort: (count, part) => `为${part}部分登记 ${f.count(count)} 个病历和患者的加盐哈希`,
