@@ -15,12 +15,15 @@ import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { AuditProgress } from '../training/audit/audit-run.ts';
 import type { Plan } from '../training/plan.ts';
 import type { Failure } from '../state/failure.ts';
+import type { FederationService } from './federation.service.ts';
 import type { ReleasedAccuracy } from '../training/charged-validation.ts';
 import type { Evaluation } from '../training/evaluate.ts';
 import type { Prediction } from '../training/predict.ts';
+import type { PooledOrigin } from '../training/received-model.ts';
 import type { PlanProposal as ProposedPlan } from '../training/propose.ts';
 import type { SessionPhase } from '../training/session-input.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
+import type { FederationService } from './federation.service.ts';
 
 export interface Progress {
   readonly done: number;
@@ -261,6 +264,8 @@ export interface RunSummary {
   readonly hasModel: boolean;
   /** It came with a project file, and was measured on other held-out notes than a run that is made here. */
   readonly isFromFile?: boolean;
+  /** Its model came back from a federation; absent where it was trained here alone. */
+  readonly pooled?: PooledOrigin;
   /** For an interrupted run: epsilon that charging again the step that was cut off adds; 0 where nothing is charged again. */
   readonly resumeEpsilon?: number | null;
 }
@@ -343,6 +348,9 @@ export interface SilenceReport {
 }
 
 export interface BedsideService {
+  /** Pooling what was learned with others; nothing of it is asked for before the page does. */
+  readonly federation: FederationService;
+
   device(): Promise<DeviceReport>;
   selfCheck(onCheck: (check: KernelCheck) => void): Promise<DeviceReport>;
   chooseBackend(backend: 'automatic' | 'wasm' | 'webgpu'): Promise<DeviceReport>;
@@ -411,6 +419,9 @@ export interface BedsideService {
   silence(): Promise<SilenceReport>;
   /** Tries to send one made-up word to another origin, to show that the browser refuses. */
   trySending(): Promise<'refused' | 'sent'>;
+
+  /** Training together with others, where this page's own origin serves a federation. Nothing of it is loaded, and nothing asked, before its first call. */
+  readonly federation: FederationService;
 }
 
 export type { AuditProgress, AuditReport, Prediction, RowProblem };
