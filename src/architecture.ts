@@ -39,7 +39,7 @@ export const layers: readonly Layer[] = [
     packages: ['idb', 'comlink', 'fflate', '@noble/hashes'],
     globals: ['workers', 'storage', 'fetch', 'crypto'],
   },
-  { name: 'state', knows: 'rune classes; receives services', mayImport: ['ground'], mayImportTypesOf: ['shell', 'training', 'engine', 'data', 'metrics', 'fairness', 'energy', 'privacy'], packages: ['svelte'], globals: [] },
+  { name: 'state', knows: 'rune classes; receives services', mayImport: ['ground', 'energy'], mayImportTypesOf: ['shell', 'training', 'engine', 'data', 'metrics', 'fairness', 'privacy'], packages: ['svelte'], globals: [] },
   {
     name: 'ui',
     knows: 'Svelte components, pages, charts, words in every language',

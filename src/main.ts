@@ -8,10 +8,11 @@ import './ui/theme.css';
 
 async function connect(): Promise<BedsideService> {
   if (import.meta.env.DEV) {
-    const scene = new URLSearchParams(location.search).get('fake');
+    const search = new URLSearchParams(location.search);
+    const [scene, federation] = [search.get('fake'), search.get('federation')];
     if (scene !== null) {
-      const { FakeService, isScene } = await import('./ui/testing/fake-service.ts');
-      return new FakeService(isScene(scene) ? { scene } : {});
+      const [{ FakeService, isScene }, { isFederationStory }] = await Promise.all([import('./ui/testing/fake-service.ts'), import('./ui/testing/fake-federation.ts')]);
+      return new FakeService({ ...(isScene(scene) ? { scene } : {}), ...(isFederationStory(federation) ? { federation } : {}) });
     }
   }
   const { createBedside } = await import('./shell/bedside.ts');

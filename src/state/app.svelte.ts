@@ -1,6 +1,7 @@
 import { getContext, setContext } from 'svelte';
 import type { BedsideService, DeviceReport, EnergyReport, EnergySettings, KernelCheck, ModelReport, ProjectSummary, SilenceReport } from '../shell/bedside.service.ts';
 import { toFailure, type Failure } from './failure.ts';
+import { FederationState } from './federation.svelte.ts';
 import { Loaded } from './loaded.svelte.ts';
 import { NoticesState } from './notices.svelte.ts';
 import { ProjectState } from './project.svelte.ts';
@@ -18,6 +19,7 @@ export class AppState {
   readonly projects = new Loaded<readonly ProjectSummary[]>();
   readonly silence = new Loaded<SilenceReport>();
   readonly reading: ReadingState;
+  readonly federation: FederationState;
   #project = $state.raw<ProjectState | null>(null);
   /** The project whose run goes on, held while another one is looked at: it alone can pause and stop the run. */
   #training: ProjectState | null = null;
@@ -31,6 +33,7 @@ export class AppState {
     this.service = service;
     this.settings = settings;
     this.reading = new ReadingState(service);
+    this.federation = new FederationState(() => service.federation);
   }
 
   get project(): ProjectState | null { return this.#project; }

@@ -9,6 +9,7 @@ const loaders: Readonly<Record<PageName, () => Promise<{ default: Component }>>>
   explain: () => import('./pages/Explain.svelte'),
   lab: () => import('./pages/Lab.svelte'),
   runs: () => import('./pages/Runs.svelte'),
+  federation: () => import('./pages/Federation.svelte'),
   settings: () => import('./pages/Settings.svelte'),
 };
 

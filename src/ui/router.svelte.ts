@@ -1,6 +1,6 @@
 import { getContext, setContext } from 'svelte';
 
-export const pageNames = ['start', 'data', 'train', 'results', 'explain', 'lab', 'runs', 'settings'] as const;
+export const pageNames = ['start', 'data', 'train', 'results', 'explain', 'lab', 'runs', 'federation', 'settings'] as const;
 export type PageName = (typeof pageNames)[number];
 /** Pages of an open project, in the order of the bar. */
 export const projectPages = ['data', 'train', 'results', 'explain', 'lab', 'runs'] as const satisfies readonly PageName[];

@@ -7,6 +7,7 @@ import type { Plan } from '../../training/plan.ts';
 import { fakeAudit } from './fake-audit.ts';
 import { fakeColumns, fakeDataset, fakeLabels, fakeNote, fakeProblems } from './fake-data.ts';
 import { fakeAlternatives, fakePlan as plan } from './fake-plans.ts';
+import { FakeFederation, type FederationStory } from './fake-federation.ts';
 import { fakeResults, privateStatement, proportion } from './fake-results.ts';
 
 export const scenes = ['empty', 'fresh', 'done', 'interrupted', 'spent', 'few', 'broken-chain', 'mixed-units', 'copy', 'empty-copy'] as const;
@@ -20,6 +21,8 @@ export interface FakeOptions {
   readonly stepMs?: number;
   readonly delayMs?: number;
   readonly nowMs?: number;
+  /** What the federation of this origin is up to. */
+  readonly federation?: FederationStory;
 }
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -40,10 +43,12 @@ export class FakeService implements BedsideService {
   #spent = 0;
   #refused = 0;
   #nextId = 1;
+  readonly federation: FakeFederation;
 
   constructor(options: FakeOptions = {}) {
-    this.#options = { scene: 'done', stepMs: 400, delayMs: 60, nowMs: Date.now(), ...options };
-    const { scene, nowMs } = this.#options;
+    this.#options = { scene: 'done', stepMs: 400, delayMs: 60, nowMs: Date.now(), federation: 'offer', ...options };
+    const { scene, nowMs, delayMs, federation } = this.#options;
+    this.federation = new FakeFederation(federation, delayMs, nowMs, () => this.#answer(() => this.#add('Made-up notes of seat 7', 40, true, []).id));
     const hour = 3_600_000;
     if (scene === 'empty') return;
     const runs: RunSummary[] = [];

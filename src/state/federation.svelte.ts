@@ -1,0 +1,155 @@
+import type { FederationFit, FederationLink, FederationMembership, FederationOffer, FederationService, ReceivedModel, UpdatePreview } from '../shell/federation.service.ts';
+import { isCancelled, toFailure, type Failure } from './failure.ts';
+import { Loaded } from './loaded.svelte.ts';
+
+/** One update on a project's own notes, drawn for its owner. */
+export type PreviewView =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'busy'; readonly projectId: string }
+  | { readonly kind: 'done'; readonly projectId: string; readonly preview: UpdatePreview }
+  | { readonly kind: 'failed'; readonly projectId: string; readonly failure: Failure };
+
+/** The built-in notes of a seat, and the invitation that came with them. */
+type Dealt = Awaited<ReturnType<FederationService['openDealtNotes']>>;
+
+/** A federation seen by one who may take part: the offer before, the membership from then on. */
+export class FederationState {
+  readonly offer = new Loaded<FederationOffer>();
+  readonly fit = new Loaded<FederationFit>();
+  readonly model = new Loaded<ReceivedModel>();
+  readonly dealing = new Loaded<Dealt>();
+  readonly #service: () => FederationService;
+  #membership = $state.raw<FederationMembership | null>(null);
+  #known = $state(false);
+  #watchFailure = $state.raw<Failure | null>(null);
+  #watching: Promise<void> | null = null;
+  #link = $state.raw<FederationLink | null>(null);
+  #preview = $state.raw<PreviewView>({ kind: 'none' });
+  #previewAbort: AbortController | null = null;
+  #joining = $state(false);
+  #joinFailure = $state.raw<Failure | null>(null);
+  #leaving = $state(false);
+  #leaveFailure = $state.raw<Failure | null>(null);
+
+  /** What is behind the boundary is asked for when it is first needed, not with the page. */
+  constructor(service: () => FederationService) {
+    this.#service = service;
+  }
+
+  /** Null before it is known, and where this device has never joined. */
+  get membership(): FederationMembership | null { return this.#membership; }
+  get isKnown(): boolean { return this.#known; }
+  get watchFailure(): Failure | null { return this.#watchFailure; }
+  /** Takes part now: rounds are answered. */
+  get isMember(): boolean { return this.#membership !== null && this.#membership.phase !== 'left' && this.#membership.phase !== 'ended'; }
+  /** The invitation that the page was opened with, kept while notes are prepared on other pages. */
+  get link(): FederationLink | null { return this.#link; }
+  get preview(): PreviewView { return this.#preview; }
+  get isJoining(): boolean { return this.#joining; }
+  get joinFailure(): Failure | null { return this.#joinFailure; }
+  get isLeaving(): boolean { return this.#leaving; }
+  get leaveFailure(): Failure | null { return this.#leaveFailure; }
+
+  /** Listens for as long as the page lives; nothing is fetched for who never joined. A second call waits for the first, one after a failure tries again. */
+  watch(): Promise<void> {
+    this.#watching ??= this.#watch();
+    return this.#watching;
+  }
+
+  async #watch(): Promise<void> {
+    this.#watchFailure = null;
+    try {
+      await this.#service().watch((membership) => {
+        this.#membership = membership;
+        this.#known = true;
+      });
+    } catch (error) {
+      this.#watchFailure = toFailure(error);
+      this.#watching = null;
+    }
+    this.#known = true;
+  }
+
+  follow(link: FederationLink): void {
+    if (this.#link?.token === link.token) return;
+    this.#link = link;
+    this.dealing.clear();
+  }
+
+  async loadOffer(): Promise<void> {
+    await this.offer.load(() => this.#service().offer());
+  }
+
+  /** How a project's notes fit the offer; what was drawn of another one's is forgotten. */
+  async loadFit(projectId: string): Promise<void> {
+    const offer = this.offer.value;
+    if (!offer) return;
+    if (this.#preview.kind !== 'none' && this.#preview.projectId !== projectId) this.forgetPreview();
+    if (this.fit.value?.projectId !== projectId) this.fit.clear();
+    await this.fit.load(() => this.#service().fit(projectId, offer.taskHash));
+  }
+
+  /** Resolves with the project of the seat's notes, or null where there are none. */
+  async deal(): Promise<string | null> {
+    const link = this.#link;
+    if (!link) return null;
+    return (await this.dealing.load(() => this.#service().openDealtNotes(link)))?.projectId ?? null;
+  }
+
+  async drawPreview(projectId: string): Promise<void> {
+    const offer = this.offer.value;
+    if (!offer) return;
+    this.forgetPreview();
+    const abort = new AbortController();
+    this.#previewAbort = abort;
+    this.#preview = { kind: 'busy', projectId };
+    try {
+      const preview = await this.#service().preview(projectId, offer.taskHash, abort.signal);
+      if (this.#previewAbort === abort) this.#preview = { kind: 'done', projectId, preview };
+    } catch (error) {
+      if (this.#previewAbort === abort) this.#preview = isCancelled(error) ? { kind: 'none' } : { kind: 'failed', projectId, failure: toFailure(error) };
+    }
+  }
+
+  forgetPreview(): void {
+    const abort = this.#previewAbort;
+    this.#previewAbort = null;
+    abort?.abort();
+    this.#preview = { kind: 'none' };
+  }
+
+  /** Resolves to whether this device takes part now. */
+  async join(projectId: string, epsilonLimit: number): Promise<boolean> {
+    const [offer, link, dealt] = [this.offer.value, this.#link, this.dealing.value];
+    if (!offer || !link || this.#joining) return false;
+    this.forgetPreview();
+    this.#joining = true;
+    this.#joinFailure = null;
+    try {
+      await this.#service().join(projectId, offer.taskHash, dealt ? { kind: 'seat', token: dealt.invitation } : link, epsilonLimit);
+      return true;
+    } catch (error) {
+      this.#joinFailure = toFailure(error);
+      return false;
+    } finally {
+      this.#joining = false;
+    }
+  }
+
+  async leave(): Promise<void> {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    this.#leaveFailure = null;
+    try {
+      await this.#service().leave();
+    } catch (error) {
+      this.#leaveFailure = toFailure(error);
+    } finally {
+      this.#leaving = false;
+    }
+  }
+
+  receive(): Promise<ReceivedModel | null> {
+    return this.model.load(() => this.#service().receive());
+  }
+}
