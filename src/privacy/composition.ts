@@ -6,9 +6,11 @@
  */
 import { checkInteger, checkPositive, checkProbability } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
+import { discreteGaussianEpsilon } from './discrete-gaussian.ts';
 import type { Mechanism } from './events.ts';
 import { checkDelta, gaussianEpsilon, gaussianMu } from './gaussian.ts';
-import { defaultOrders, rdpOfPoissonGaussian, rdpToEpsilon } from './rdp.ts';
+import { checkOrders, defaultOrders, rdpOfPoissonGaussian, rdpToEpsilon } from './rdp.ts';
+import { checkLaw, lawName, repeatAndSelectRdp, type RepeatLaw } from './repeat-and-select.ts';
 
 /** `count` releases of one mechanism. */
 export interface Charge {
@@ -18,8 +20,8 @@ export interface Charge {
 
 export interface ComposedEpsilon {
   readonly epsilon: number;
-  readonly accountant: 'exact-gaussian' | 'rdp';
-  /** mu of the equivalent (or, beside Poisson samples, dominating) Gaussian mechanism; null under RDP. */
+  readonly accountant: 'exact-gaussian' | 'rdp' | 'zcdp';
+  /** mu of the equivalent (or, beside Poisson samples, dominating) Gaussian mechanism; null under RDP and zCDP. */
   readonly mu: number | null;
   readonly order: number | null;
   readonly isOrderAtEdge: boolean;
@@ -30,7 +32,19 @@ export function checkMechanism(mechanism: Mechanism): void {
   if (!(mechanism.noiseMultiplier >= 0)) {
     throw new BedsideError('privacy/noise-multiplier', 'settings', `The noise multiplier must be 0 or more, found ${mechanism.noiseMultiplier}.`, 'It is the noise\'s standard deviation over the clip norm.', { found: String(mechanism.noiseMultiplier) });
   }
-  if (mechanism.kind === 'poisson-gaussian') checkProbability('sampling rate', mechanism.samplingRate);
+  switch (mechanism.kind) {
+    case 'gaussian':
+    case 'discrete-gaussian':
+      return;
+    case 'poisson-gaussian':
+      checkProbability('sampling rate', mechanism.samplingRate);
+      return;
+    case 'repeat-and-select':
+      checkLaw(mechanism.law);
+      return;
+    default:
+      throw new BedsideError('privacy/mechanism', 'settings', 'A mechanism of an unknown kind has no known cost.', 'Use a newer version of Bedside for a file that was made with one.');
+  }
 }
 
 /** What all that matters of a list of charges comes to; in an order of its own, so that sums do not depend on the list's. */
@@ -38,16 +52,39 @@ export interface Tally {
   /** Sum of count / sigma^2 over full-batch releases. */
   readonly muSquared: number;
   readonly samples: readonly { readonly samplingRate: number; readonly noiseMultiplier: number; readonly count: number }[];
+  /** The same sum over discrete Gaussians: concentrated DP of half of it. */
+  readonly concentratedMuSquared: number;
+  readonly searches: readonly { readonly noiseMultiplier: number; readonly law: RepeatLaw; readonly count: number }[];
 }
+
+/** Whether some of it is known by its Renyi divergences alone: then no privacy loss distribution speaks for all. */
+export function isOfRenyiAlone({ concentratedMuSquared, searches }: Tally): boolean {
+  return concentratedMuSquared > 0 || searches.length > 0;
+}
+
+const sumOfSquares = (counts: ReadonlyMap<number, number>): number => [...counts].sort(([a], [b]) => a - b).reduce((sum, [noiseMultiplier, count]) => sum + count / (noiseMultiplier * noiseMultiplier), 0);
 
 /** Joins releases of one mechanism; refuses what means nothing. */
 export function tallyOf(charges: readonly Charge[]): Tally {
   const gaussians = new Map<number, number>();
+  const discrete = new Map<number, number>();
   const samples = new Map<string, { samplingRate: number; noiseMultiplier: number; count: number }>();
+  const searches = new Map<string, { noiseMultiplier: number; law: RepeatLaw; count: number }>();
   for (const { mechanism, count } of charges) {
     checkMechanism(mechanism);
     checkInteger('number of releases', count);
     const { noiseMultiplier } = mechanism;
+    if (mechanism.kind === 'discrete-gaussian') {
+      if (count > 0) discrete.set(noiseMultiplier, (discrete.get(noiseMultiplier) ?? 0) + count);
+      continue;
+    }
+    if (mechanism.kind === 'repeat-and-select') {
+      const name = `${noiseMultiplier}/${lawName(mechanism.law)}`;
+      const known = searches.get(name);
+      if (known) known.count += count;
+      else if (count > 0 && noiseMultiplier < Infinity) searches.set(name, { noiseMultiplier, law: mechanism.law, count });
+      continue;
+    }
     const samplingRate = mechanism.kind === 'gaussian' ? 1 : mechanism.samplingRate;
     if (count === 0 || samplingRate === 0) continue;
     if (samplingRate === 1) {
@@ -59,10 +96,11 @@ export function tallyOf(charges: readonly Charge[]): Tally {
     if (known) known.count += count;
     else samples.set(name, { samplingRate, noiseMultiplier, count });
   }
-  const byNoise = [...gaussians].sort(([a], [b]) => a - b);
   return {
-    muSquared: byNoise.reduce((sum, [noiseMultiplier, count]) => sum + count / (noiseMultiplier * noiseMultiplier), 0),
+    muSquared: sumOfSquares(gaussians),
     samples: [...samples.values()].sort((a, b) => a.noiseMultiplier - b.noiseMultiplier || a.samplingRate - b.samplingRate),
+    concentratedMuSquared: sumOfSquares(discrete),
+    searches: [...searches.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, search]) => search),
   };
 }
 
@@ -70,40 +108,61 @@ export function tallyOf(charges: readonly Charge[]): Tally {
 const curves = new Map<string, readonly number[]>();
 const LARGEST_CURVE_COUNT = 2048;
 
-function curveOf(samplingRate: number, noiseMultiplier: number, orders: readonly number[]): readonly number[] {
-  if (orders !== defaultOrders) return orders.map((order) => rdpOfPoissonGaussian(samplingRate, noiseMultiplier, order));
-  const name = `${noiseMultiplier}/${samplingRate}`;
+/** RDP of one run of a search: one Gaussian. Infinite without noise, and so is the search's. */
+function searchCurve(noiseMultiplier: number, law: RepeatLaw, orders: readonly number[]): readonly number[] {
+  if (noiseMultiplier === 0) return orders.map(() => Infinity);
+  return repeatAndSelectRdp(orders, orders.map((order) => order / (2 * noiseMultiplier * noiseMultiplier)), law);
+}
+
+function curveOf(name: string, orders: readonly number[], work: () => readonly number[]): readonly number[] {
+  if (orders !== defaultOrders) return work();
   const known = curves.get(name);
   if (known) {
     curves.delete(name);
     curves.set(name, known);
     return known;
   }
-  const curve = orders.map((order) => rdpOfPoissonGaussian(samplingRate, noiseMultiplier, order));
+  const curve = work();
   const oldest = curves.keys().next();
   if (curves.size >= LARGEST_CURVE_COUNT && !oldest.done) curves.delete(oldest.value);
   curves.set(name, curve);
   return curve;
 }
 
+function rdpOfTally({ muSquared, samples, concentratedMuSquared, searches }: Tally, orders: readonly number[]): number[] {
+  const total = orders.map((order) => ((muSquared + concentratedMuSquared) * order) / 2);
+  const add = (curve: readonly number[], count: number) => curve.forEach((value, index) => (total[index]! += count * value));
+  for (const { samplingRate, noiseMultiplier, count } of samples) add(curveOf(`${noiseMultiplier}/${samplingRate}`, orders, () => orders.map((order) => rdpOfPoissonGaussian(samplingRate, noiseMultiplier, order))), count);
+  for (const { noiseMultiplier, law, count } of searches) add(curveOf(`search/${noiseMultiplier}/${lawName(law)}`, orders, () => searchCurve(noiseMultiplier, law, orders)), count);
+  return total;
+}
+
+/** RDP at each order of all charges together, adaptively composed. */
+export function rdpOfCharges(charges: readonly Charge[], orders: readonly number[] = defaultOrders): readonly number[] {
+  checkOrders(orders);
+  return rdpOfTally(tallyOf(charges), orders);
+}
+
 /**
- * Epsilon at `delta` of all charges together, adaptively composed.
- * Guarantee: an upper bound; exact where all releases are full-batch. Does not depend on the order of the charges, nor on how counts are split.
+ * Epsilon at `delta` of all charges together, adaptively composed. Discrete Gaussians with nothing but full-batch releases beside them are composed by
+ * concentrated DP, searches and everything beside them by RDP.
+ * Guarantee: an upper bound; exact where all releases are full-batch Gaussians. Does not depend on the order of the charges, nor on how counts are split.
  * Edge cases: 0 for nothing released and for delta >= 1; Infinity for delta = 0 otherwise, and for a release without noise.
  */
 export function composedEpsilon(charges: readonly Charge[], delta: number, orders: readonly number[] = defaultOrders): ComposedEpsilon {
   checkDelta(delta);
-  const { muSquared, samples } = tallyOf(charges);
+  const tally = tallyOf(charges);
+  const { muSquared, samples, concentratedMuSquared, searches } = tally;
+  if (isOfRenyiAlone(tally)) {
+    if (samples.length > 0 || searches.length > 0) return { ...rdpToEpsilon(orders, rdpOfTally(tally, orders), delta), accountant: 'rdp', mu: null };
+    const mu = Math.sqrt(muSquared + concentratedMuSquared);
+    return { epsilon: mu < Infinity || delta >= 1 ? discreteGaussianEpsilon(Math.min(mu, Number.MAX_VALUE), delta) : Infinity, accountant: 'zcdp', mu: null, order: null, isOrderAtEdge: false };
+  }
   const unsampled = samples.reduce((sum, { noiseMultiplier, count }) => sum + count / (noiseMultiplier * noiseMultiplier), muSquared);
   const mu = Math.sqrt(unsampled);
   const exact: ComposedEpsilon = { epsilon: gaussianEpsilon(mu, delta), accountant: 'exact-gaussian', mu, order: null, isOrderAtEdge: false };
   if (samples.length === 0) return exact;
-  const total = orders.map((order) => (muSquared * order) / 2);
-  for (const { samplingRate, noiseMultiplier, count } of samples) {
-    const curve = curveOf(samplingRate, noiseMultiplier, orders);
-    for (let index = 0; index < total.length; index++) total[index]! += count * curve[index]!;
-  }
-  const rdp = rdpToEpsilon(orders, total, delta);
+  const rdp = rdpToEpsilon(orders, rdpOfTally(tally, orders), delta);
   return rdp.epsilon <= exact.epsilon ? { ...rdp, accountant: 'rdp', mu: null } : exact;
 }
 

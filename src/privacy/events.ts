@@ -1,9 +1,19 @@
-/** The mechanisms that a run may charge. Noise multipliers are standard deviation over sensitivity (zero-out adjacency). */
-export type Mechanism =
+import type { RepeatLaw } from './repeat-and-select.ts';
+
+/** Mechanisms of which privacy loss distributions are known. Noise multipliers are standard deviation over sensitivity (zero-out adjacency). */
+export type GaussianMechanism =
   | { readonly kind: 'gaussian'; readonly noiseMultiplier: number }
   | { readonly kind: 'poisson-gaussian'; readonly noiseMultiplier: number; readonly samplingRate: number };
 
-export type Purpose = 'feature-mean' | 'label-counts' | 'gradient' | 'charged-validation';
+/** The mechanisms that a run may charge. */
+export type Mechanism =
+  | GaussianMechanism
+  /** Every unit, noise of the discrete Gaussian: known by its Renyi divergences alone. */
+  | { readonly kind: 'discrete-gaussian'; readonly noiseMultiplier: number }
+  /** The best of a secret number of runs, each of which is (post-processing of) one Gaussian, continuous or discrete, of this noise multiplier, its score included. */
+  | { readonly kind: 'repeat-and-select'; readonly noiseMultiplier: number; readonly law: RepeatLaw };
+
+export type Purpose = 'feature-mean' | 'label-counts' | 'gradient' | 'charged-validation' | 'search';
 export type PrivacyUnit = 'row' | 'person';
 /** Which disjoint part of the data a release reads; the parts compose in parallel. */
 export type DataPart = 'training' | 'held-out';

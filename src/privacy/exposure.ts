@@ -1,5 +1,6 @@
 /** What the most exposed unit of a cohort has spent, over all the ways that a unit may go through the ledger. */
 import { checkInteger } from '../ground/check.ts';
+import { mechanismName } from './charge-tally.ts';
 import type { Charge } from './composition.ts';
 import type { Cohort, Stop, Ways } from './data-sets.ts';
 import type { Mechanism } from './events.ts';
@@ -38,36 +39,37 @@ function heaviest(places: readonly (readonly Charge[])[]): readonly (readonly Ch
 }
 
 interface Weight {
-  /** Sum of count / sigma^2 over full-batch releases: all that matters of them. */
+  /** Sum of count / sigma^2 over full-batch Gaussians: all that matters of them. */
   readonly muSquared: number;
-  readonly samples: ReadonlyMap<string, number>;
+  /** Of every other mechanism, how often. */
+  readonly others: ReadonlyMap<string, number>;
 }
 
 function weightOf(charges: readonly Charge[]): Weight {
   let muSquared = 0;
-  const samples = new Map<string, number>();
+  const others = new Map<string, number>();
   for (const { mechanism, count } of charges) {
     if (mechanism.kind === 'gaussian') muSquared += count / mechanism.noiseMultiplier ** 2;
     else {
-      const name = `${mechanism.noiseMultiplier}/${mechanism.samplingRate}`;
-      samples.set(name, (samples.get(name) ?? 0) + count);
+      const name = mechanismName(mechanism);
+      others.set(name, (others.get(name) ?? 0) + count);
     }
   }
-  return { muSquared, samples };
+  return { muSquared, others };
 }
 
 function isCovered(a: Weight, b: Weight): boolean {
-  return a.muSquared <= b.muSquared && [...a.samples].every(([name, count]) => count <= (b.samples.get(name) ?? 0));
+  return a.muSquared <= b.muSquared && [...a.others].every(([name, count]) => count <= (b.others.get(name) ?? 0));
 }
 
 /**
  * What a mechanism that protects one unit is to somebody who is `units` of them: sensitivity `units` times as large, and a sample of which at least
  * one unit is part with probability 1 - (1 - q)^units. By joint convexity of the hockey-stick divergence the mixture over how many units were drawn
- * is dominated by that of none or all.
+ * is dominated by that of none or all. Every run of a search is to her a Gaussian of so much more sensitivity, and the search one of such runs.
  */
 export function forSeveralUnits(mechanism: Mechanism, units: number): Mechanism {
   checkInteger('units of a person', units, 1);
   const noiseMultiplier = mechanism.noiseMultiplier / units;
-  if (mechanism.kind === 'gaussian') return { kind: 'gaussian', noiseMultiplier };
+  if (mechanism.kind !== 'poisson-gaussian') return { ...mechanism, noiseMultiplier };
   return { kind: 'poisson-gaussian', noiseMultiplier, samplingRate: Math.min(1, -Math.expm1(units * Math.log1p(-mechanism.samplingRate))) };
 }

@@ -3,7 +3,7 @@
  * of a second to some tenths. What PLD has found for one list of charges is kept, and bounds every list that this one contains: so what a run comes to at its
  * planned checkpoints is worked out once, and between two of them the later one's value holds.
  */
-import { composedEpsilon, tallyOf, type Charge, type ComposedEpsilon, type Tally } from './composition.ts';
+import { composedEpsilon, isOfRenyiAlone, tallyOf, type Charge, type ComposedEpsilon, type Tally } from './composition.ts';
 import { pldEpsilon } from './pld/pld.ts';
 
 interface KnownBound {
@@ -65,6 +65,8 @@ export class KnownBounds {
     if (accountant === 'exact-gaussian' && charges.every(({ mechanism }) => mechanism.kind === 'gaussian')) return epsilon;
     if (delta === 0 || epsilon === 0 || !Number.isFinite(epsilon)) return epsilon;
     const tally = tallyOf(charges);
+    // PLD has no answer of its own there, and none that it gave of other lists holds.
+    if (isOfRenyiAlone(tally)) return epsilon;
     const same = this.#isTight ? this.#known.find((one) => one.delta === delta && contains(one.tally, tally) && contains(tally, one.tally)) : undefined;
     if (this.#isTight && !same && tally.samples.length <= LARGEST_KINDS) this.#learn({ tally, delta, epsilon: pldEpsilon(charges, delta).epsilon });
     return this.#known.reduce((least, one) => (one.epsilon < least && one.delta <= delta && contains(one.tally, tally) ? one.epsilon : least), epsilon);

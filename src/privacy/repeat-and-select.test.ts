@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../ground/random.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
-import { drawRepeats, repeatAndSelectEpsilon, repeatAndSelectRdp, type RepeatLaw } from './repeat-and-select.ts';
+import { repeatAndSelectEpsilon } from './private-search.ts';
+import { drawRepeats, repeatAndSelectRdp, type RepeatLaw } from './repeat-and-select.ts';
 import { defaultOrders } from './rdp.ts';
 
 const run: readonly Charge[] = [{ mechanism: { kind: 'poisson-gaussian', noiseMultiplier: 1, samplingRate: 0.01 }, count: 1000 }];

@@ -4,8 +4,7 @@
  */
 import { checkInteger, checkPositive } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
-import { tallyOf, type Charge } from './composition.ts';
-import { checkOrders, defaultOrders, rdpOfPoissonGaussian, rdpToEpsilon, type RdpEpsilon } from './rdp.ts';
+import { checkOrders } from './rdp.ts';
 
 /**
  * The law of the number of runs. Poisson may draw none: then nothing is released. The truncated negative binomial draws at least one; shape 1 is
@@ -13,14 +12,21 @@ import { checkOrders, defaultOrders, rdpOfPoissonGaussian, rdpToEpsilon, type Rd
  */
 export type RepeatLaw = { readonly kind: 'poisson'; readonly mean: number } | { readonly kind: 'truncated-negative-binomial'; readonly shape: number; readonly mean: number };
 
-function checkLaw(law: RepeatLaw): void {
+/** Refuses a law that is none. */
+export function checkLaw(law: RepeatLaw): void {
+  if (law.kind !== 'poisson' && law.kind !== 'truncated-negative-binomial') throw lawError('law of the number of runs', 'poisson or truncated-negative-binomial', 'another');
   checkPositive('mean number of runs', law.mean);
   if (law.kind === 'poisson') return;
   if (!(law.shape > -1 && Number.isFinite(law.shape))) throw lawError('shape', 'a finite number above -1', law.shape);
   if (!(law.mean > 1)) throw lawError('mean number of runs', 'above 1, for this law draws at least one run', law.mean);
 }
 
-function lawError(name: string, expected: string, found: number): BedsideError {
+/** Tells laws apart; in full precision. */
+export function lawName(law: RepeatLaw): string {
+  return law.kind === 'poisson' ? `${law.kind}/${law.mean}` : `${law.kind}/${law.shape}/${law.mean}`;
+}
+
+function lawError(name: string, expected: string, found: number | string): BedsideError {
   return new BedsideError('privacy/repeat-law', 'settings', `The ${name} must be ${expected}, found ${found}.`, `Change the ${name}.`, { name, found: String(found) });
 }
 
@@ -45,7 +51,7 @@ function logGammaOf(shape: number, mean: number): number {
 }
 
 /** delta at epsilon from an RDP curve: Canonne, Kamath & Steinke 2020, proposition 12. */
-function deltaOfRdp(orders: readonly number[], rdp: readonly number[], epsilon: number): number {
+export function deltaOfRdp(orders: readonly number[], rdp: readonly number[], epsilon: number): number {
   return Math.min(1, ...orders.map((order, index) => Math.exp((order - 1) * (rdp[index]! - epsilon + Math.log1p(-1 / order)) - Math.log(order))));
 }
 
@@ -65,16 +71,6 @@ export function repeatAndSelectRdp(orders: readonly number[], rdp: readonly numb
   const logGamma = logGammaOf(law.shape, law.mean);
   const second = Math.min(...orders.map((order, index) => weight * ((1 - 1 / order) * rdp[index]! - logGamma / order)));
   return orders.map((order, index) => rdp[index]! + second + selecting(order));
-}
-
-/** Epsilon at `delta` of a search whose every run has these charges. */
-export function repeatAndSelectEpsilon(charges: readonly Charge[], delta: number, law: RepeatLaw, orders: readonly number[] = defaultOrders): RdpEpsilon {
-  checkLaw(law);
-  const { muSquared, samples } = tallyOf(charges);
-  const ofRun = orders.map((order) => samples.reduce((sum, { samplingRate, noiseMultiplier, count }) => sum + count * rdpOfPoissonGaussian(samplingRate, noiseMultiplier, order), (muSquared * order) / 2));
-  // A run that releases nothing about the data makes a search that does not either.
-  if (ofRun.every((value) => value === 0)) return { epsilon: 0, order: null, isOrderAtEdge: false };
-  return rdpToEpsilon(orders, repeatAndSelectRdp(orders, ofRun, law), delta);
 }
 
 /** More runs than anybody waits for; the law's tail beyond is shorter than a 53-bit uniform can tell. */
@@ -101,4 +97,17 @@ export function drawRepeats(law: RepeatLaw, uniform: number): number {
     below += Math.exp(logMass);
   }
   return checkInteger('number of runs', repeats);
+}
+
+/**
+ * The number of runs beyond which a Poisson law of this mean has less than `error` left, and what it has left: a sampler that draws no more is within that total
+ * variation of the law. Chernoff's bound: P(K > k) <= exp(k + 1 - mean) (mean / (k + 1))^(k + 1).
+ */
+export function mostPoissonRepeats(mean: number, error: number): { readonly most: number; readonly tail: number } {
+  checkPositive('mean number of runs', mean);
+  checkPositive('error', error);
+  for (let most = Math.ceil(mean); ; most++) {
+    const tail = Math.exp(most + 1 - mean + (most + 1) * Math.log(mean / (most + 1)));
+    if (tail <= error) return { most, tail };
+  }
 }

@@ -22,7 +22,7 @@ export type PrivacyStatement =
       readonly adjacency: 'zero-out';
       /** Epsilon if a neighbour replaces a unit by another instead (sensitivity 2C). */
       readonly epsilonReplaceOne: number;
-      readonly accountant: 'exact-gaussian' | 'rdp' | 'pld';
+      readonly accountant: 'exact-gaussian' | 'rdp' | 'pld' | 'zcdp';
       readonly accountantSettings: string;
       /** What RDP says of the same charges, an upper bound too. Present where PLD says less. */
       readonly epsilonRdp?: number;
@@ -118,5 +118,6 @@ export function buildStatement(facts: StatementFacts): PrivacyStatement {
 function settingsOf(composed: ComposedEpsilon, { accountant, grid, guardShare }: PldEpsilon): string {
   if (accountant === 'pld') return `connect-the-dots, both directions, grid ${grid?.toExponential(1) ?? 'none'}, ${guardShare.toExponential(1)} of delta for rounding and cut tails`;
   if (accountant === 'exact-gaussian') return 'analytic Gaussian';
+  if (accountant === 'zcdp') return 'rho = mu^2 / 2, converted at the best order';
   return `orders ${Math.min(...defaultOrders)} to ${Math.max(...defaultOrders)}, best ${composed.order ?? 'none'}${composed.isOrderAtEdge ? ', at the edge of the orders tried' : ''}`;
 }

@@ -47,7 +47,7 @@ const list = (codes: readonly string[], words: Readonly<Record<string, string>>)
 function planLines(plan: Plan, trainingRows: number | null): string[] {
   switch (plan.kind) {
     case 'full-batch-head':
-      return [`Noisy full-batch gradient descent of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}; ${plan.steps} steps, clip norm ${plan.clipNorm}, started from one public sentence a label.`];
+      return [`Noisy full-batch gradient descent of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}; ${plan.steps} steps, clip norm ${plan.clipNorm}, started from one public sentence a label.${plan.balance ? ` Rare labels are helped: logits lack ${plan.balance.strength} of the log of each label's share, which was counted with noise, sensitivity 1, for ${plan.balance.countShare} of mu squared.` : ''}`];
     case 'dp-sgd':
       return [`DP-SGD of LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.steps} steps, expected batch ${plan.expectedBatchSize}, clip norm ${plan.clipNorm}, Adam with rate ${plan.learningRate} falling to 0.`];
     case 'plain-head':
@@ -59,7 +59,7 @@ function planLines(plan: Plan, trainingRows: number | null): string[] {
   }
 }
 
-const accountantNames: Readonly<Record<(PrivacyStatement & { isPrivate: true })['accountant'], string>> = { 'exact-gaussian': 'exact Gaussian', rdp: 'Rényi (RDP)', pld: 'privacy loss distribution (PLD)' };
+const accountantNames: Readonly<Record<(PrivacyStatement & { isPrivate: true })['accountant'], string>> = { 'exact-gaussian': 'exact Gaussian', rdp: 'Rényi (RDP)', zcdp: 'concentrated (zCDP)', pld: 'privacy loss distribution (PLD)' };
 
 function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
   if (!statement.isPrivate) {

@@ -1,3 +1,4 @@
+import { mechanismName } from '../privacy/charge-tally.ts';
 import type { Charge } from '../privacy/composition.ts';
 import { KnownBounds } from '../privacy/known-bounds.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
@@ -41,7 +42,7 @@ function build(plan: PrivatePlan, facts: PublicFacts, cost: { readonly charges: 
 
 /** Each mechanism as often as the model needed it or it was charged, whichever is more. */
 function atLeast(released: readonly Charge[], charged: readonly Charge[]): Charge[] {
-  const nameOf = ({ mechanism }: Charge) => `${mechanism.kind}/${mechanism.noiseMultiplier}/${mechanism.kind === 'gaussian' ? 1 : mechanism.samplingRate}`;
+  const nameOf = ({ mechanism }: Charge) => mechanismName(mechanism);
   const counts = new Map<string, number>();
   for (const charge of charged) counts.set(nameOf(charge), (counts.get(nameOf(charge)) ?? 0) + charge.count);
   const most = released.map((charge) => ({ ...charge, count: Math.max(charge.count, counts.get(nameOf(charge)) ?? 0) }));

@@ -1,13 +1,13 @@
 /** How the privacy reference writes mechanisms and values by delta. */
 import { isJsonObject } from '../../engine/model/json.ts';
 import type { Charge } from '../../privacy/composition.ts';
-import type { Mechanism } from '../../privacy/events.ts';
+import type { GaussianMechanism } from '../../privacy/events.ts';
 import type { Compare } from './compare.ts';
 import { numberOf, type JsonObject } from './format.ts';
 
 export type Phase = readonly [sigma: number, q: number, steps: number];
 
-const mechanismOf = (sigma: number, q: number): Mechanism => (q === 1 ? { kind: 'gaussian', noiseMultiplier: sigma } : { kind: 'poisson-gaussian', noiseMultiplier: sigma, samplingRate: q });
+export const mechanismOf = (sigma: number, q: number): GaussianMechanism => (q === 1 ? { kind: 'gaussian', noiseMultiplier: sigma } : { kind: 'poisson-gaussian', noiseMultiplier: sigma, samplingRate: q });
 export const chargesOf = (phases: readonly Phase[]): Charge[] => phases.map(([sigma, q, count]) => ({ mechanism: mechanismOf(sigma, q), count }));
 export const phaseOf = (entry: JsonObject): Phase => [numberOf(entry, 'sigma'), numberOf(entry, 'q'), numberOf(entry, 'steps')];
 

@@ -5,10 +5,11 @@ import { reversed, type LossPair } from '../../privacy/pld/loss-pair.ts';
 import { epsilonDeltaPair, laplacePair } from '../../privacy/pld/other-mechanisms.ts';
 import { composeCharges, pldEpsilon, pldOf, type ComposedPld } from '../../privacy/pld/pld.ts';
 import { truncatedPoissonPair } from '../../privacy/pld/truncated-poisson.ts';
-import { repeatAndSelectEpsilon, type RepeatLaw } from '../../privacy/repeat-and-select.ts';
+import { repeatAndSelectEpsilon } from '../../privacy/private-search.ts';
+import type { RepeatLaw } from '../../privacy/repeat-and-select.ts';
 import type { Compare } from './compare.ts';
 import { numberOf, objectOf, textOf, type Family, type JsonObject } from './format.ts';
-import { chargesOf, compareByDelta, phaseOf, type Phase } from './privacy-entries.ts';
+import { chargesOf, mechanismOf, compareByDelta, phaseOf, type Phase } from './privacy-entries.ts';
 import { dpAccountingOrders } from './privacy-orders.ts';
 import { privacyPldRules } from './privacy-pld-rules.ts';
 
@@ -106,7 +107,7 @@ export const pldFamilies: readonly Family[] = [
     check(entry, compare) {
       const phase = phaseOf(objectOf(entry, 'dpsgd'));
       const extra = objectOf(entry, 'extra');
-      const training = { pair: pldOf(chargesOf([phase])[0]!.mechanism, { grid: GRID }), count: phase[2] };
+      const training = { pair: pldOf(mechanismOf(phase[0], phase[1]), { grid: GRID }), count: phase[2] };
       const isOne = extra['kind'] === 'gaussian' || extra['count'] === undefined;
       const parts = [training, { pair: extraPair(extra), count: isOne ? 1 : numberOf(extra, 'count') }];
       compareByDelta(entry, 'pld_eps_dpsgd_only', compare, (delta) => pldEpsilon(chargesOf([phase]), delta).epsilon);

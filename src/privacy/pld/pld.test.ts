@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { composedEpsilon, type Charge } from '../composition.ts';
-import type { Mechanism } from '../events.ts';
+import type { GaussianMechanism } from '../events.ts';
 import { gaussianDelta, gaussianEpsilon } from '../gaussian.ts';
 import { singleStepDelta } from '../single-step.ts';
 import { composePld } from './compose.ts';
 import { reversed } from './loss-pair.ts';
 import { composeCharges, gridOf, pldDelta, pldEpsilon, pldOf } from './pld.ts';
 
-const poisson = (samplingRate: number, noiseMultiplier: number): Mechanism => ({ kind: 'poisson-gaussian', samplingRate, noiseMultiplier });
-const gaussian = (noiseMultiplier: number): Mechanism => ({ kind: 'gaussian', noiseMultiplier });
+const poisson = (samplingRate: number, noiseMultiplier: number): GaussianMechanism => ({ kind: 'poisson-gaussian', samplingRate, noiseMultiplier });
+const gaussian = (noiseMultiplier: number): GaussianMechanism => ({ kind: 'gaussian', noiseMultiplier });
 const charge = (samplingRate: number, noiseMultiplier: number, count: number): Charge => ({ mechanism: poisson(samplingRate, noiseMultiplier), count });
 const epsilonOf = (charges: readonly Charge[], delta = 1e-5) => pldEpsilon(charges, delta).epsilon;
 

@@ -3,14 +3,17 @@
  * Full-batch Gaussians are composed exactly, as one Gaussian (corollary 3.3 of Dong, Roth & Su 2019), before anything is put on a grid.
  */
 import { checkNonNegative, checkPositive } from '../../ground/check.ts';
-import { composedEpsilon, tallyOf, type Charge, type Tally } from '../composition.ts';
-import type { Mechanism } from '../events.ts';
+import { composedEpsilon, isOfRenyiAlone, rdpOfCharges, tallyOf, type Charge, type Tally } from '../composition.ts';
+import type { GaussianMechanism } from '../events.ts';
+import { forSeveralUnits } from '../exposure.ts';
 import { checkDelta, gaussianDelta, gaussianEpsilon } from '../gaussian.ts';
 import { checkAdjacency, type Adjacency } from './adjacency.ts';
 import { composePld, type ComposedLoss, type PairCount, type Target } from './compose.ts';
 import { discretiseAtoms, discretiseLine } from './connect-the-dots.ts';
 import { gaussianLine, poissonGaussianLine, replaceOneLine } from './gaussian-lines.ts';
 import { reversed, type LossPair } from './loss-pair.ts';
+import { defaultOrders } from '../rdp.ts';
+import { deltaOfRdp } from '../repeat-and-select.ts';
 
 /** Beyond this epsilon nothing meaningful is promised, and RDP's bound is as good an answer. */
 const LARGEST_EPSILON = 400;
@@ -26,7 +29,7 @@ const FINEST_GRID = 1e-12;
  * Distance of grid points for one mechanism: min(1e-4, 0.03 deviations of its loss). The spread to grid points inflates the variance of a loss by at
  * most h^2/6, so epsilon by about h^2 / 12 Var, here 1e-4 of itself.
  */
-export function gridOf(mechanism: Mechanism, adjacency: Adjacency = 'zero-out'): number {
+export function gridOf(mechanism: GaussianMechanism, adjacency: Adjacency = 'zero-out'): number {
   const mu = 1 / checkPositive('noise multiplier', mechanism.noiseMultiplier);
   const samplingRate = mechanism.kind === 'gaussian' ? 1 : checkPositive('sampling rate', mechanism.samplingRate);
   const deviation = adjacency === 'replace-one' ? 2 * samplingRate * Math.sqrt(Math.sinh(mu * mu)) : samplingRate * Math.sqrt(Math.expm1(mu * mu));
@@ -40,7 +43,7 @@ interface PldOptions {
 }
 
 /** One release of a mechanism as a pair (with the unit, without) on the grid. The reversed pair is the other direction. */
-export function pldOf(mechanism: Mechanism, options: PldOptions = {}): LossPair {
+export function pldOf(mechanism: GaussianMechanism, options: PldOptions = {}): LossPair {
   const { adjacency = 'zero-out', grid = gridOf(mechanism, adjacency) } = options;
   checkAdjacency(adjacency);
   const mu = 1 / checkPositive('noise multiplier', mechanism.noiseMultiplier);
@@ -67,7 +70,7 @@ interface Both {
   readonly add: LossPair;
 }
 
-function bothOf(mechanism: Mechanism, adjacency: Adjacency, grid: number): Both {
+function bothOf(mechanism: GaussianMechanism, adjacency: Adjacency, grid: number): Both {
   const name = JSON.stringify([mechanism.noiseMultiplier, mechanism.kind === 'gaussian' ? 1 : mechanism.samplingRate, adjacency === 'replace-one', grid]);
   const known = pairs.get(name);
   if (known) return known;
@@ -86,7 +89,7 @@ export interface ComposedPld {
   readonly add: ComposedLoss;
 }
 
-type Releases = readonly { readonly mechanism: Mechanism; readonly count: number }[];
+type Releases = readonly { readonly mechanism: GaussianMechanism; readonly count: number }[];
 
 /** Full-batch Gaussians joined to one, and the samples. */
 function releasesOf({ muSquared, samples }: Tally): Releases {
@@ -135,9 +138,11 @@ function sampledRange(release: Releases[number]): number {
   return Math.min(range, 2 * highest - Math.log1p(-rate));
 }
 
+type ClosedAccountant = 'rdp' | 'exact-gaussian' | 'zcdp';
+
 export interface PldEpsilon {
   readonly epsilon: number;
-  readonly accountant: 'pld' | 'rdp' | 'exact-gaussian';
+  readonly accountant: 'pld' | ClosedAccountant;
   /** Both directions of the loss; null where another accountant answered. */
   readonly remove: number | null;
   readonly add: number | null;
@@ -147,13 +152,19 @@ export interface PldEpsilon {
   readonly guardShare: number;
 }
 
-function without(accountant: 'rdp' | 'exact-gaussian', epsilon: number): PldEpsilon {
+function without(accountant: ClosedAccountant, epsilon: number): PldEpsilon {
   return { epsilon, accountant, remove: null, add: null, grid: null, guardShare: 0 };
 }
 
+/** The same releases with a unit in another's place: twice the sensitivity, samples taken for releases of all units. */
+function doubledWithoutSampling(charges: readonly Charge[]): readonly Charge[] {
+  return charges.map(({ mechanism, count }) => ({ mechanism: forSeveralUnits(mechanism.kind === 'poisson-gaussian' ? { kind: 'gaussian', noiseMultiplier: mechanism.noiseMultiplier } : mechanism, 2), count }));
+}
+
 /** What is known without a grid. */
-function closedBound(charges: readonly Charge[], delta: number, adjacency: Adjacency): { readonly epsilon: number; readonly accountant: 'rdp' | 'exact-gaussian' } {
+function closedBound(charges: readonly Charge[], delta: number, adjacency: Adjacency): { readonly epsilon: number; readonly accountant: ClosedAccountant } {
   if (adjacency !== 'replace-one') return composedEpsilon(charges, delta);
+  if (isOfRenyiAlone(tallyOf(charges))) return composedEpsilon(doubledWithoutSampling(charges), delta);
   return { epsilon: gaussianEpsilon(2 * unsampledMu(tallyOf(charges)), delta), accountant: 'exact-gaussian' };
 }
 
@@ -168,7 +179,8 @@ function unsampledMu({ muSquared, samples }: Tally): number {
 
 /**
  * Epsilon at `delta` of all charges together, adaptively composed.
- * Guarantee: an upper bound, rounding included; exact where all releases are full-batch; never above RDP's answer (the lower of the two is given).
+ * Guarantee: an upper bound, rounding included; exact where all releases are full-batch Gaussians; where discrete Gaussians or searches are among them, what
+ * concentrated DP or RDP says of all; never above RDP's answer (the lower of the two is given).
  * Edge cases: 0 for nothing released and for delta >= 1; Infinity for delta = 0 otherwise, and for a release without noise.
  */
 export function pldEpsilon(charges: readonly Charge[], delta: number, options: PldOptions = {}): PldEpsilon {
@@ -178,7 +190,7 @@ export function pldEpsilon(charges: readonly Charge[], delta: number, options: P
   const tally = tallyOf(charges);
   const { samples } = tally;
   const bound = closedBound(charges, delta, adjacency);
-  if (samples.length === 0 || delta === 0 || bound.epsilon === 0 || !Number.isFinite(bound.epsilon)) return without(bound.accountant, bound.epsilon);
+  if (samples.length === 0 || isOfRenyiAlone(tally) || delta === 0 || bound.epsilon === 0 || !Number.isFinite(bound.epsilon)) return without(bound.accountant, bound.epsilon);
   if (chanceToBeDrawn(tally) <= delta) return without(bound.accountant, 0);
   if (adjacency !== 'replace-one' && bound.epsilon > LARGEST_EPSILON) return without(bound.accountant, bound.epsilon);
   const composed = composeCharges(charges, { delta }, options);
@@ -197,6 +209,7 @@ export function pldDelta(charges: readonly Charge[], epsilon: number, options: P
   checkAdjacency(adjacency);
   checkNonNegative('epsilon', epsilon);
   const tally = tallyOf(charges);
+  if (isOfRenyiAlone(tally)) return deltaOfRdp(defaultOrders, rdpOfCharges(adjacency === 'replace-one' ? doubledWithoutSampling(charges) : charges), epsilon);
   const mu = unsampledMu(tally) * (adjacency === 'replace-one' ? 2 : 1);
   if (!Number.isFinite(mu)) return 1;
   const unsampled = gaussianDelta(mu, epsilon);
