@@ -5,7 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../federation-server/coordinator/superlink.ts';
-import type { FederationStatus } from '../../federation-server/coordinator/run-status.ts';
+import type { FederationStatus } from '../../src/federation/status.ts';
 import { signedHeaders, type SigningKey } from '../../src/federation/signing.ts';
 import type { Fetch } from '../../src/federation/transport.ts';
 

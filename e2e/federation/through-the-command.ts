@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FederationStatus } from '../../federation-server/coordinator/run-status.ts';
+import type { FederationStatus } from '../../src/federation/status.ts';
 import { encode } from '../../src/federation/codec/encode.ts';
 import { registerRequest } from '../../src/federation/codec/messages.ts';
 import { publicKeyPem, signedHeaders } from '../../src/federation/signing.ts';

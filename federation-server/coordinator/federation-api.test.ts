@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readReleases, readStatus, type Release } from '../../src/federation/status.ts';
 import { gaussianEpsilon } from '../../src/privacy/gaussian.ts';
 import { makeKey, Scene, taskFile } from './testing/scene.ts';
 
@@ -105,8 +106,8 @@ describe('GET /federation/task', () => {
 
 describe('GET /federation/status', () => {
   const status = async () => json((await scene.call('GET', '/federation/status')).body) as { state: string; round: number | null; epsilon: { spent: number; total: number }; model: unknown; participants: object; rounds: object[] };
-  const write = (value: object) => writeFileSync(join(scene.outFolder, 'status.json'), JSON.stringify({ state: 'waiting', round: null, nodes: 0, rounds: [], model: null, ...value }));
-  const round = (number: number) => ({ round: number, isCounted: true, accepted: 2, dropped: 1 });
+  const write = (value: object) => writeFileSync(join(scene.outFolder, 'status.json'), JSON.stringify({ state: 'waiting', round: null, nodes: 0, rounds: [], initialAccuracy: null, centralEpsilon: null, ...value }));
+  const round = (number: number) => ({ round: number, isCounted: true, isKept: true, accepted: 2, dropped: 1, seconds: 3.5, deviceSeconds: 6, accuracy: { correct: 3, total: 4 } });
 
   it('before the first round', async () => {
     await scene.member();
@@ -137,23 +138,44 @@ describe('GET /federation/status', () => {
 });
 
 describe('GET /federation/model', () => {
-  it('is the released model, for members, once there is one of the hash that the status says', async () => {
+  it('is the newest release, for members, once there is one of the hash that was signed', async () => {
     const key = await scene.member();
     const get = (signer = key) => {
       scene.nowMs += 1000;
       return scene.call('GET', '/federation/model', signer.headers(scene.nowMs));
     };
     expect(await get()).toMatchObject({ status: 404, reason: 'no-model' });
-    const model = Buffer.from('npy');
-    const sha256 = createHash('sha256').update(model).digest('hex');
-    writeFileSync(join(scene.outFolder, 'model.npy'), model);
-    writeFileSync(join(scene.outFolder, 'status.json'), JSON.stringify({ state: 'waiting', round: null, nodes: 0, rounds: [], model: { sha256, sizeBytes: 3 } }));
+    const [first, second] = ['npy 0', 'npy 1'].map((text, version) => release(version, Buffer.from(text)));
+    writeReleases([first!, second!]);
     const answer = await get();
-    expect([answer.status, answer.headers['etag'], answer.body.equals(model)]).toEqual([200, `"${sha256}"`, true]);
+    expect([answer.status, answer.headers['etag'], answer.body.toString()]).toEqual([200, `"${second!.sha256}"`, 'npy 1']);
     expect(await get(makeKey())).toMatchObject({ status: 403, reason: 'not-enrolled' });
     expect(await scene.call('GET', '/federation/model')).toMatchObject({ status: 401 });
-    writeFileSync(join(scene.outFolder, 'model.npy'), 'another');
+    writeFileSync(join(scene.outFolder, 'release-1.npy'), 'another');
     expect(await get()).toMatchObject({ status: 404, reason: 'no-model' });
+  });
+});
+
+/** Written as the ServerApp does. */
+function release(version: number, content: Buffer): Release {
+  writeFileSync(join(scene.outFolder, `release-${version}.npy`), content);
+  return { version, round: version, sha256: createHash('sha256').update(content).digest('hex'), sizeBytes: content.length, signature: 'A'.repeat(128) };
+}
+
+function writeReleases(releases: readonly Release[]): void {
+  writeFileSync(join(scene.outFolder, 'releases.json'), JSON.stringify({ task: 'ab', releases }));
+}
+
+describe('GET /federation/releases', () => {
+  it('lists what was let out, for anybody, as clients read it; the status has the newest', async () => {
+    const list = async () => readReleases(json((await scene.call('GET', '/federation/releases')).body) as Record<string, unknown>);
+    expect(await list()).toEqual([]);
+    expect(json((await scene.call('GET', '/federation/status')).body)).toMatchObject({ model: null, central: null, initialAccuracy: null });
+    const releases = [release(0, Buffer.from('a')), release(1, Buffer.from('b'))];
+    writeReleases(releases);
+    expect(await list()).toEqual(releases);
+    const status = readStatus(json((await scene.call('GET', '/federation/status')).body) as Record<string, unknown>);
+    expect(status.model).toEqual(releases[1]);
   });
 });
 

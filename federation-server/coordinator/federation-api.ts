@@ -1,12 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import { checkBody, commonHeaders, readTexts, sendJson } from './http-body.ts';
 import { svgQr, type InvitationLinks } from './invitation-links.ts';
 import type { PolicyLog } from './policy-log.ts';
 import { Refusal } from './refusal.ts';
-import type { FederationStatus } from './run-status.ts';
+import type { FederationStatus } from '../../src/federation/status.ts';
+import { readRelease, readReleases } from './releases-file.ts';
 import type { Seats } from './seats.ts';
 import { namedKey, type SignatureCheck } from './signed-caller.ts';
 import type { TokenBuckets } from './token-bucket.ts';
@@ -44,6 +43,7 @@ export class FederationApi {
     this.#handlers = new Map<string, readonly [string, Handler]>([
       ['task', ['GET', (_, response) => this.#task(response)]],
       ['status', ['GET', async (_, response) => sendJson(response, await this.#parts.status())]],
+      ['releases', ['GET', async (_, response) => sendJson(response, { releases: await readReleases(this.#parts.outFolder) })]],
       ['model', ['GET', (request, response) => this.#model(request, response)]],
       ['enrol', ['POST', (request, response) => this.#enrol(request, response)]],
       ['deal', ['POST', (request, response) => this.#deal(request, response)]],
@@ -74,16 +74,15 @@ export class FederationApi {
     return Promise.resolve();
   }
 
-  /** The released model, for those who take part. */
+  /** The newest release, for those who take part. */
   async #model(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { seats, signatures, outFolder, status } = this.#parts;
+    const { seats, signatures, outFolder } = this.#parts;
     const key = namedKey(request.headers);
     seats.checkMember(key.keyHash);
     signatures.check(key, request.headers);
-    const released = (await status()).model;
-    const file = released === null ? null : await readFile(join(outFolder, 'model.npy')).catch(() => null);
-    // Between two of the server's writes the file may be one ahead of its hash; asking again helps.
-    if (released === null || file === null || createHash('sha256').update(file).digest('hex') !== released.sha256) throw new Refusal('no-model');
+    const released = (await readReleases(outFolder)).at(-1);
+    const file = released === undefined ? null : await readRelease(outFolder, released);
+    if (released === undefined || file === null) throw new Refusal('no-model');
     response.writeHead(200, { ...commonHeaders, 'content-type': 'application/octet-stream', 'content-length': file.length, 'cache-control': 'no-store', etag: `"${released.sha256}"` }).end(file);
   }
 

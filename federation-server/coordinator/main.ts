@@ -2,18 +2,20 @@
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join, resolve } from 'node:path';
-import { runCommand } from '../../src/cli/run-command.ts';
+import { runCommand, usageError } from '../../src/cli/run-command.ts';
 import { toNpy } from '../../src/federation/arrays.ts';
 import { BedsideError } from '../../src/ground/errors.ts';
 import { announcement } from './announcement.ts';
 import { readCertificate, selfSigned, type Certificate } from './certificate.ts';
 import { coordinatorHandler, type Coordinator } from './coordinator.ts';
+import { encodeEvaluation, evaluationNotes, type EvaluationNotes } from './evaluation-notes.ts';
 import { FederationFolder } from './federation-folder.ts';
 import { InvitationLinks } from './invitation-links.ts';
 import { networkNames, originOf } from './network-names.ts';
 import { readOptions, usage, type Options } from './options.ts';
 import { PolicyLog } from './policy-log.ts';
 import { installFlower } from './python-environment.ts';
+import { releaseKey } from './release-key.ts';
 import { serverLimits } from './request-handler.ts';
 import type { Supervised } from './run-status.ts';
 import { Seats } from './seats.ts';
@@ -27,12 +29,36 @@ const MOST_RUNS = 4;
 
 await runCommand(usage, async () => {
   const options = readOptions(process.argv.slice(2));
-  const complete = await completeTask(options.taskFile === null ? null : readTaskFile(options.taskFile), options);
+  const key = releaseKey(stateOf(options));
+  const centralNoise = options.centralNoise === null ? null : { noiseMultiplier: options.centralNoise, cohort: options.minClients };
+  const complete = await completeTask(options.taskFile === null ? null : readTaskFile(options.taskFile), { ...options, centralNoise, releaseKey: key.publicKey });
+  checkCohort(complete, options);
+  const notes = await evaluationNotes(options.evaluationFile, complete.task);
   const own = options.certificate === null ? null : readCertificate(options.certificate.cert, options.certificate.key);
   const bin = installFlower(say);
   await buildApp(options);
-  await serve(options, complete, own, bin);
+  await serve(options, { complete, own, bin, notes, releaseKeyFile: key.file });
 });
+
+interface Prepared {
+  readonly complete: CompleteTask;
+  /** A certificate that the coordinator has. */
+  readonly own: Certificate | null;
+  /** Folder of flwr's commands. */
+  readonly bin: string;
+  readonly notes: EvaluationNotes | null;
+  readonly releaseKeyFile: string;
+}
+
+function stateOf({ stateFolder }: Options): string {
+  return resolve(stateFolder ?? join(root, '.federation'));
+}
+
+/** A task file may bring its own central noise. */
+function checkCohort({ task: { centralNoise } }: CompleteTask, { minReplies, trim }: Options): void {
+  if (centralNoise === undefined) return;
+  if (trim > 0 || minReplies > centralNoise.cohort) throw usageError(`With central noise --trim must be 0 and --min-replies at most the cohort of ${centralNoise.cohort}; found ${trim} and ${minReplies}.`, usage);
+}
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -52,8 +78,8 @@ async function buildApp({ isBuilding }: Options): Promise<void> {
   await build({ root, logLevel: 'warn', build: { rolldownOptions: { checks: { pluginTimings: false } } } });
 }
 
-async function serve(options: Options, complete: CompleteTask, own: Certificate | null, bin: string): Promise<void> {
-  const state = resolve(options.stateFolder ?? join(root, '.federation'));
+async function serve(options: Options, { complete, own, bin, notes, releaseKeyFile }: Prepared): Promise<void> {
+  const state = stateOf(options);
   const folder = new FederationFolder(state, complete.taskHash);
   folder.hold();
   const names = networkNames(options.host);
@@ -65,6 +91,8 @@ async function serve(options: Options, complete: CompleteTask, own: Certificate 
   const log = new PolicyLog((line) => appendFileSync(folder.log, `coordinator: ${line}\n`));
   const taskPath = folder.write('task.json', complete.file);
   const initial = complete.initial === null ? '' : folder.write('initial.npy', toNpy(complete.initial, [complete.initial.length]));
+  if (notes !== null) say(`Reading ${notes.texts.length} public notes that models are scored on.`);
+  const evaluation = notes === null ? '' : await encodeEvaluation(notes, complete.task, folder.path);
   // Of an earlier start, whose run may have been cut off; the ServerApp writes it anew.
   rmSync(join(folder.out, 'status.json'), { force: true });
 
@@ -104,13 +132,13 @@ async function serve(options: Options, complete: CompleteTask, own: Certificate 
     say(`The SuperLink ended by itself. What it said is in ${folder.log}. Stop with Ctrl+C and start again: it goes on from the last model.`);
   });
   const status = await runToTheEnd(superlink, stop, {
-    task: taskPath, out: folder.out, initial, resume: true, 'min-nodes': options.minClients, 'min-replies': options.minReplies, trim: options.trim,
+    task: taskPath, out: folder.out, initial, evaluation, 'release-key': releaseKeyFile, resume: true, 'min-nodes': options.minClients, 'min-replies': options.minReplies, trim: options.trim,
     'server-rate': options.serverRate ?? complete.serverRate, 'timeout-s': options.timeoutSeconds,
   });
   if (stop.isStopping()) return;
   supervised = status === COMPLETED ? 'ended' : 'failed';
   say(status === COMPLETED
-    ? `All rounds are done. The model is ${join(folder.out, 'model.npy')}; participants can fetch it until you stop with Ctrl+C.`
+    ? `All rounds are done. The newest release is ${join(folder.out, 'model.npy')}; participants can fetch it until you stop with Ctrl+C.`
     : `The run did not end well (${status || 'no status'}). What it said is in ${folder.log}. Stop with Ctrl+C and start again: it goes on from the last model.`);
 }
 

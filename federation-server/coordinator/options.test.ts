@@ -5,20 +5,20 @@ import { readOptions } from './options.ts';
 describe('the command line', () => {
   it('needs nothing', () => {
     expect(readOptions([])).toEqual({
-      taskFile: null, rounds: null, epsilon: null, seats: 30, isByHand: false, minClients: 3, minReplies: 2, trim: 0, serverRate: null, timeoutSeconds: 600, host: null, port: 8443, certificate: null, stateFolder: null, isBuilding: true,
+      taskFile: null, rounds: null, epsilon: null, skew: null, evaluationFile: null, centralNoise: null, seats: 30, isByHand: false, minClients: 3, minReplies: 2, trim: 0, serverRate: null, timeoutSeconds: 600, host: null, port: 8443, certificate: null, stateFolder: null, isBuilding: true,
     });
   });
 
   it('takes what it is given', () => {
-    expect(readOptions(['--task', 't.json', '--rounds', '7', '--seats=12', '--by-hand', '--min-clients', '9', '--trim', '1', '--port', '443', '--host', 'pool.example.org', '--cert', 'c', '--key', 'k', '--no-build'])).toMatchObject({
-      taskFile: 't.json', rounds: 7, seats: 12, isByHand: true, minClients: 9, minReplies: 6, trim: 1, port: 443, host: 'pool.example.org', certificate: { cert: 'c', key: 'k' }, isBuilding: false,
+    expect(readOptions(['--task', 't.json', '--rounds', '7', '--seats=12', '--by-hand', '--min-clients', '9', '--trim', '1', '--port', '443', '--host', 'pool.example.org', '--cert', 'c', '--key', 'k', '--no-build', '--skew', '0.3', '--evaluate', 'n.csv'])).toMatchObject({
+      taskFile: 't.json', rounds: 7, seats: 12, isByHand: true, minClients: 9, minReplies: 6, trim: 1, port: 443, host: 'pool.example.org', certificate: { cert: 'c', key: 'k' }, isBuilding: false, skew: 0.3, evaluationFile: 'n.csv',
     });
   });
 
   it.each([
     [['--rounds', '0'], '--rounds'], [['--rounds', '2.5'], '--rounds'], [['--rounds', 'many'], '--rounds'], [['--rounds', ''], '--rounds'], [['--seats', '1'], '--seats'], [['--port', '70000'], '--port'], [['--min-clients', '1'], '--min-clients'],
     [['--min-clients', '40'], '--seats'], [['--min-clients', '3', '--min-replies', '4'], '--min-replies'], [['--min-clients', '5', '--trim', '2'], '--trim'], [['--cert', 'c'], '--key'], [['--host', 'two words'], '--host'], [['--host', 'https://x'], '--host'],
-    [['--epsilon', '0'], '--epsilon'], [['--epsilon', 'Infinity'], '--epsilon'], [['--timeout', '5'], '--timeout'],
+    [['--epsilon', '0'], '--epsilon'], [['--epsilon', 'Infinity'], '--epsilon'], [['--timeout', '5'], '--timeout'], [['--skew', '0'], '--skew'], [['--central-noise', '0'], '--central-noise'], [['--central-noise', '1', '--min-clients', '5', '--trim', '1'], '--trim'],
   ])('refuses %j with a sentence that names the option', (args, named) => {
     expect(() => readOptions(args)).toThrow(expect.objectContaining({ code: 'cli/usage', family: 'settings', message: expect.stringContaining(named) as string }));
   });

@@ -7,6 +7,9 @@ export const usage = `npm run federation -- [options]
   --task FILE         what is trained, for whom, how privately (default: the built-in, made-up notes)
   --rounds N          rounds (default: the task's)
   --epsilon E         epsilon of all rounds together, where the task does not fix its noise
+  --skew ALPHA        where notes are dealt out by seat: how unlike the seats are (0.3 is far apart; default: alike)
+  --evaluate FILE     public notes, columns text and label, that models are scored on in the open
+  --central-noise Z   the server adds noise of Z update bounds to each round's sum, divided by --min-clients
   --seats N           invitations, one a device (default 30)
   --by-hand           no link that deals seats out: every invitation is handed to somebody
   --min-clients N     devices that must be there before a round begins, 2 at least (default 3)
@@ -24,6 +27,9 @@ export interface Options {
   readonly taskFile: string | null;
   readonly rounds: number | null;
   readonly epsilon: number | null;
+  readonly skew: number | null;
+  readonly evaluationFile: string | null;
+  readonly centralNoise: number | null;
   readonly seats: number;
   readonly isByHand: boolean;
   readonly minClients: number;
@@ -47,7 +53,7 @@ export function readOptions(args: readonly string[]): Options {
     args: [...args],
     options: {
       task: text, rounds: text, epsilon: text, seats: text, 'by-hand': flag, 'min-clients': text, 'min-replies': text, trim: text, 'server-rate': text, timeout: text,
-      host: text, port: text, cert: text, key: text, state: text, 'no-build': flag,
+      skew: text, evaluate: text, 'central-noise': text, host: text, port: text, cert: text, key: text, state: text, 'no-build': flag,
     },
   });
   const number = (name: string, value: string | undefined, least: number, most: number, isWhole: boolean): number | null => {
@@ -59,6 +65,8 @@ export function readOptions(args: readonly string[]): Options {
   const minClients = number('min-clients', values['min-clients'], 2, 10_000, true) ?? 3;
   const minReplies = number('min-replies', values['min-replies'], 2, 10_000, true) ?? Math.max(2, Math.ceil((2 * minClients) / 3));
   const trim = number('trim', values.trim, 0, 1000, true) ?? 0;
+  const centralNoise = number('central-noise', values['central-noise'], 1e-3, 1e5, false);
+  if (centralNoise !== null && trim > 0) throw usageError('--central-noise and --trim do not go together: what trimming leaves has no fixed sensitivity.', usage);
   const seats = number('seats', values.seats, 2, 10_000, true) ?? 30;
   if (minReplies > minClients) throw usageError(`--min-replies ${minReplies} is more than --min-clients ${minClients}: no round would be sure to count.`, usage);
   if (minReplies + 2 * trim > minClients) throw usageError(`--trim ${trim} leaves ${minClients - 2 * trim} of ${minClients} updates; --min-replies is ${minReplies}.`, usage);
@@ -70,6 +78,9 @@ export function readOptions(args: readonly string[]): Options {
     taskFile: values.task ?? null,
     rounds: number('rounds', values.rounds, 1, 1000, true),
     epsilon: number('epsilon', values.epsilon, 0.01, 1000, false),
+    skew: number('skew', values.skew, 1e-3, 1e6, false),
+    evaluationFile: values.evaluate ?? null,
+    centralNoise,
     seats, isByHand: values['by-hand'], minClients, minReplies, trim,
     serverRate: number('server-rate', values['server-rate'], 1e-6, 1e6, false),
     timeoutSeconds: number('timeout', values.timeout, 10, 86_400, true) ?? 600,

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { agreementFigures } from '../../src/federation/agreement.ts';
 import { utf8ToBytes } from '../../src/ground/bytes.ts';
 import { gaussianEpsilon } from '../../src/privacy/gaussian.ts';
-import { completeTask } from './task-draft.ts';
+import { centralEpsilon, completeTask, costSentence, type TaskChanges } from './task-draft.ts';
 import { taskFile } from './testing/scene.ts';
 
-const unchanged = { rounds: null, epsilon: null };
+const unchanged: TaskChanges = { rounds: null, epsilon: null, skew: null, centralNoise: null, releaseKey: null };
 const draft = (change: object) => utf8ToBytes(JSON.stringify({ name: 'Test', coordinator: 'Nobody', labels: ['a', 'b'], labelSentences: ['heart and vessels', 'bones and joints'], unit: 'row', rounds: 4, delta: 1e-5, clipNorm: 0.5, epsilon: 2, ...change }));
 
 describe('a task of the coordinator', () => {
@@ -18,7 +20,7 @@ describe('a task of the coordinator', () => {
   });
 
   it('is another one with other rounds', async () => {
-    const { file, taskHash, task } = await completeTask(taskFile, { rounds: 5, epsilon: null });
+    const { file, taskHash, task } = await completeTask(taskFile, { ...unchanged, rounds: 5 });
     expect(task.rounds).toBe(5);
     expect(taskHash).toBe(createHash('sha256').update(file).digest('hex'));
     expect(file.equals(taskFile)).toBe(false);
@@ -53,13 +55,50 @@ describe('a task of the coordinator', () => {
   it('is refused where it says too little, or two things at once', async () => {
     for (const [field, change] of [['epsilon', { epsilon: undefined }], ['epsilon', { noiseMultiplier: 3 }], ['rounds', { rounds: 'four' }], ['labels', { labels: ['a'] }], ['delta', { delta: 2 }], ['clipNorm', { clipNorm: -1 }]] as const)
       await expect(completeTask(draft(change), unchanged), field).rejects.toMatchObject({ family: expect.stringMatching(/input|settings/) as string });
-    await expect(completeTask(taskFile, { rounds: null, epsilon: 3 })).rejects.toMatchObject({ code: 'federation/task', values: { field: 'epsilon' } });
+    await expect(completeTask(taskFile, { ...unchanged, epsilon: 3 })).rejects.toMatchObject({ code: 'federation/task', values: { field: 'epsilon' } });
     await expect(completeTask(utf8ToBytes('no JSON'), unchanged)).rejects.toMatchObject({ code: 'federation/malformed' });
   });
 
+  it('names who signs here, and is refused where it names another', async () => {
+    const [own, other] = ['A', 'B'].map((letter) => `MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE${letter.repeat(128)}`) as [string, string];
+    const { task, file } = await completeTask(taskFile, { ...unchanged, releaseKey: own });
+    expect(task.releaseKey).toBe(own);
+    // What was completed once is served as it is by the next start.
+    expect((await completeTask(file, { ...unchanged, releaseKey: own })).file.equals(file)).toBe(true);
+    await expect(completeTask(file, { ...unchanged, releaseKey: other })).rejects.toMatchObject({ code: 'federation/task', values: { field: 'releaseKey' } });
+  });
+
+  it('may have the server add noise, and says what that promises', async () => {
+    const { task } = await completeTask(taskFile, { ...unchanged, centralNoise: { noiseMultiplier: 2, cohort: 50 } });
+    expect(task.centralNoise).toEqual({ noiseMultiplier: 2, cohort: 50 });
+    const central = centralEpsilon(task)!;
+    expect(central).toMatchObject({ noiseMultiplier: 2, cohort: 50, delta: 1e-5, perRound: gaussianEpsilon(1 / 2, 1e-5), total: gaussianEpsilon(Math.sqrt(3) / 2, 1e-5) });
+    expect(costSentence(task)).toContain(`${Math.ceil(central.total * 1000) / 1000} in all for each participant`);
+    expect(centralEpsilon((await completeTask(taskFile, unchanged)).task)).toBeNull();
+  });
+
+  it('deals out the made-up notes of its own labels alone, as unlike as the command says', async () => {
+    const alike = await completeTask(null, unchanged);
+    expect(alike.task.sample).toEqual({ persons: 40, notes: 110, alpha: null });
+    const apart = await completeTask(null, { ...unchanged, skew: 0.3 });
+    expect(apart.task.sample).toEqual({ persons: 40, notes: 110, alpha: 0.3 });
+    expect(apart.taskHash).not.toBe(alike.taskHash);
+    await expect(completeTask(taskFile, { ...unchanged, skew: 0.3 })).rejects.toMatchObject({ code: 'federation/task', values: { field: 'sample' } });
+    await expect(completeTask(draft({ sample: { persons: 4, notes: 9, alpha: null } }), unchanged)).rejects.toMatchObject({ code: 'federation/task', values: { field: 'labels' } });
+  });
+
   it('of nobody is the built-in notes', async () => {
-    const { task } = await completeTask(null, { rounds: 2, epsilon: 8 });
+    const { task } = await completeTask(null, { ...unchanged, rounds: 2, epsilon: 8 });
     expect(task.labels).toHaveLength(4);
     expect(agreementFigures(task).epsilonTotal).toBeCloseTo(8, 6);
+  });
+});
+
+describe('epsilon of the server\'s own noise', () => {
+  const rows = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'tests', 'gaussian-epsilons.json'), 'utf8')) as readonly { readonly rounds: number; readonly noiseMultiplier: number; readonly delta: number; readonly epsilon: number }[];
+
+  it.each(rows)('$rounds rounds of $noiseMultiplier at $delta is the one that the ServerApp is held to', ({ rounds, noiseMultiplier, delta, epsilon }) => {
+    // Both end a bisection; a part in a thousand million is far below what is ever shown.
+    expect(gaussianEpsilon(Math.sqrt(rounds) / noiseMultiplier, delta) / epsilon).toBeCloseTo(1, 9);
   });
 });

@@ -3,10 +3,10 @@ import { defaultModelFolder, openNodeModel, readModelManifest } from '../../src/
 import { sampleSentences, specialties } from '../../src/data/sample-phrases.ts';
 import { agreementFigures } from '../../src/federation/agreement.ts';
 import { badTask } from '../../src/federation/errors.ts';
-import { readJsonObject } from '../../src/federation/json-body.ts';
-import { readTask, type Task, type TaskHead } from '../../src/federation/task.ts';
+import { isJsonObject, readJsonObject } from '../../src/federation/json-body.ts';
+import { readTask, type Task, type TaskCentralNoise, type TaskHead } from '../../src/federation/task.ts';
 import { roundUpTo } from '../../src/ground/rounding.ts';
-import { gaussianMu } from '../../src/privacy/gaussian.ts';
+import { gaussianEpsilon, gaussianMu } from '../../src/privacy/gaussian.ts';
 import { encodeRows } from '../../src/training/encode-rows.ts';
 import { labelStart, sentenceMean } from '../../src/training/full-batch-head.ts';
 
@@ -21,6 +21,9 @@ const sampleDraft = {
   epsilon: 3,
   delta: 1e-5,
   clipNorm: 0.3,
+  // Of 40 persons a fifth stays out of training by hash: fewer than 20 are left at one seat in 100,000.
+  units: 20,
+  sample: { persons: 40, notes: 110, alpha: null },
 } as const;
 
 /** Of the private recipe of the app; sets how sure a model without training is. */
@@ -40,15 +43,29 @@ export interface CompleteTask {
   readonly initial: Float32Array | null;
 }
 
+/** What a command line says beside the file; null: nothing. */
+export interface TaskChanges {
+  readonly rounds: number | null;
+  readonly epsilon: number | null;
+  /** Concentration of the labels' shares, where notes are dealt out. */
+  readonly skew: number | null;
+  readonly centralNoise: TaskCentralNoise | null;
+  /** Who signs here. */
+  readonly releaseKey: string | null;
+}
+
 /**
  * A coordinator's task file with everything that the command can work out: the base model, the shape and the public mean of a head, the noise for an `epsilon`,
  * the norm that honest updates keep. A file that says all of it is served byte for byte.
  * @throws `federation/task`.
  */
-export async function completeTask(given: Uint8Array | null, change: { readonly rounds: number | null; readonly epsilon: number | null }): Promise<CompleteTask> {
-  const { units, epsilon: draftEpsilon, ...fields } = given === null ? { ...sampleDraft, units: undefined } : { epsilon: undefined, units: undefined, ...readJsonObject(given, 'the task file') };
+export async function completeTask(given: Uint8Array | null, change: TaskChanges): Promise<CompleteTask> {
+  const { units, epsilon: draftEpsilon, ...fields } = given === null ? sampleDraft : { epsilon: undefined, units: undefined, ...readJsonObject(given, 'the task file') };
   const json: Record<string, unknown> = { ...fields };
   if (change.rounds !== null) json['rounds'] = change.rounds;
+  if (change.centralNoise !== null) json['centralNoise'] = change.centralNoise;
+  changeSample(json, change.skew);
+  changeReleaseKey(json, change.releaseKey);
   const epsilon = change.epsilon ?? draftEpsilon;
   if (json['noiseMultiplier'] === undefined) json['noiseMultiplier'] = noiseFor(positive(epsilon, 'epsilon'), positive(json['rounds'], 'rounds'), positive(json['delta'], 'delta'));
   else if (epsilon !== undefined) throw badTask('epsilon', 'absent where noiseMultiplier fixes the noise', String(epsilon));
@@ -66,6 +83,20 @@ export async function completeTask(given: Uint8Array | null, change: { readonly 
   const { task, taskHash } = await readTask((bytes) => Promise.resolve(createHash('sha256').update(bytes).digest()), new Uint8Array(file));
   const serverRate = json['serverRate'] === undefined ? 1 : positive(json['serverRate'], 'serverRate');
   return { task, taskHash, file, serverRate, initial: sentences !== null && task.head !== undefined ? firstModel(sentences, task.head, task.coordinates) : null };
+}
+
+function changeSample(json: Record<string, unknown>, skew: number | null): void {
+  const { sample, labels } = json;
+  if (sample === undefined && skew !== null) throw badTask('sample', 'made-up notes to deal out, where --skew says how', 'none');
+  if (sample === undefined) return;
+  if (!Array.isArray(labels) || labels.length !== specialties.length || !specialties.every((one, index) => labels[index] === one)) throw badTask('labels', `those of the made-up notes, ${specialties.join(', ')}, where sample deals them out`, 'others');
+  if (skew !== null && isJsonObject(sample)) json['sample'] = { ...sample, alpha: skew };
+}
+
+function changeReleaseKey(json: Record<string, unknown>, releaseKey: string | null): void {
+  if (releaseKey === null) return;
+  if (json['releaseKey'] !== undefined && json['releaseKey'] !== releaseKey) throw badTask('releaseKey', 'absent, or the key of this machine', 'another key');
+  json['releaseKey'] = releaseKey;
 }
 
 /** Least noise at which `rounds` Gaussian releases come to at most `epsilon`. */
@@ -116,8 +147,18 @@ function positive(value: unknown, field: string): number {
   return value;
 }
 
-/** One line on what the task costs a participant, from the numbers themselves. */
+/** One line on what the task costs a participant, from the numbers themselves; another where the server adds noise. */
 export function costSentence(task: Task): string {
   const { epsilonPerRound, epsilonTotal } = agreementFigures(task);
-  return `${task.rounds} rounds; epsilon ${roundUpTo(epsilonPerRound, 3)} a round and ${roundUpTo(epsilonTotal, 3)} in all at delta ${task.delta}, for each ${task.unit}`;
+  const own = `${task.rounds} rounds; epsilon ${roundUpTo(epsilonPerRound, 3)} a round and ${roundUpTo(epsilonTotal, 3)} in all at delta ${task.delta}, for each ${task.unit}`;
+  const central = centralEpsilon(task);
+  if (central === null) return own;
+  return `${own}\n  the server's noise: epsilon ${roundUpTo(central.perRound, 3)} a round and ${roundUpTo(central.total, 3)} in all for each participant, against whoever gets the model, not against you; the sum is divided by ${central.cohort}`;
+}
+
+/** What the server's own noise promises a participant: all rounds are one Gaussian mechanism. Null where there is none. */
+export function centralEpsilon({ centralNoise, rounds, delta }: Task): { readonly noiseMultiplier: number; readonly cohort: number; readonly perRound: number; readonly total: number; readonly delta: number } | null {
+  if (centralNoise === undefined) return null;
+  const { noiseMultiplier, cohort } = centralNoise;
+  return { noiseMultiplier, cohort, delta, perRound: gaussianEpsilon(1 / noiseMultiplier, delta), total: gaussianEpsilon(Math.sqrt(rounds) / noiseMultiplier, delta) };
 }
