@@ -2,7 +2,7 @@
 import type { BertShape } from '../engine/model/weights.ts';
 import { parameterLayout } from '../engine/parameters.ts';
 import { BedsideError } from '../ground/errors.ts';
-import { defaultPrefixBytes } from '../training/frozen-prefix.ts';
+import { defaultPrefixBytes, prefixNumberBytes } from '../training/frozen-prefix.ts';
 import type { Plan } from '../training/plan.ts';
 import type { MemoryForecast } from './bedside.service.ts';
 
@@ -59,7 +59,7 @@ function gradientBytes(plan: Plan, load: MemoryLoad): number {
   if (plan.kind !== 'dp-sgd' && plan.kind !== 'plain-lora') return 0;
   const parameters = layoutLength(load, plan);
   const rowsAtOnce = Math.max(16, plan.kind === 'dp-sgd' && plan.unit === 'person' ? load.largestUnitRows : 1);
-  const frozen = plan.lora.layers[0] === 0 ? 0 : Math.min(load.trainers * defaultPrefixBytes, (load.trainingRows + load.heldOutRows) * load.meanTokens * load.shape.width * float32Bytes);
+  const frozen = plan.lora.layers[0] === 0 ? 0 : Math.min(load.trainers * defaultPrefixBytes, (load.trainingRows + load.heldOutRows) * load.meanTokens * load.shape.width * prefixNumberBytes);
   return load.trainers * parameters * (2 * rowsAtOnce * float32Bytes + float64Bytes) + 6 * parameters * float64Bytes + frozen;
 }
 

@@ -50,11 +50,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
     let batch: OwnUnit[] = [];
     const flush = async () => {
       const indices = batch.flatMap(({ firstRow, rows: count }) => Array.from({ length: count }, (_, i) => firstRow + i));
-      const gradients = new Float32Array(indices.length * length);
-      for (const part of await prefix.inputs(indices.map((index) => rows[index]!))) {
-        const found = await engine.gradients(part.input, Int32Array.from(part.rows, (place) => labels[indices[place]!]!));
-        part.rows.forEach((place, row) => gradients.set(found.gradients.subarray(row * length, (row + 1) * length), place * length));
-      }
+      const { gradients } = await engine.gradients(await prefix.input(indices.map((index) => rows[index]!)), Int32Array.from(indices, (index) => labels[index]!));
       let at = 0;
       for (const { rows: count } of batch) {
         visit(gradients.subarray(at * length, (at + count) * length), count);
@@ -191,10 +187,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       const logits = new Float32Array(heldOut.length * classes);
       let first = 0;
       for (const part of chunks(heldOut, rowsAtATime)) {
-        for (const { input, rows: places } of await prefix.inputs(part)) {
-          const found = await engine.logits(input);
-          places.forEach((place, row) => logits.set(found.subarray(row * classes, (row + 1) * classes), (first + place) * classes));
-        }
+        logits.set(await engine.logits(await prefix.input(part)), first * classes);
         first += part.length;
       }
       return logits;
