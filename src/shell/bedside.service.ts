@@ -23,7 +23,6 @@ import type { PooledOrigin } from '../training/received-model.ts';
 import type { PlanProposal as ProposedPlan } from '../training/propose.ts';
 import type { SessionPhase } from '../training/session-input.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
-import type { FederationService } from './federation.service.ts';
 
 export interface Progress {
   readonly done: number;
@@ -348,9 +347,6 @@ export interface SilenceReport {
 }
 
 export interface BedsideService {
-  /** Pooling what was learned with others; nothing of it is asked for before the page does. */
-  readonly federation: FederationService;
-
   device(): Promise<DeviceReport>;
   selfCheck(onCheck: (check: KernelCheck) => void): Promise<DeviceReport>;
   chooseBackend(backend: 'automatic' | 'wasm' | 'webgpu'): Promise<DeviceReport>;

@@ -4,6 +4,7 @@ import type { BedsideService, BudgetReport, ProjectSummary, RunHandle, RunMessag
 import { Crew } from './crew.ts';
 import type { BackendChoice } from './device.ts';
 import type { EncoderSource } from './encoder-source.ts';
+import { federationOfPage } from './federation-page.ts';
 import type { GuardService } from './guard-service.ts';
 import guardUrl from './guard.worker.ts?worker&url';
 import { workOffline } from './offline.ts';
@@ -173,6 +174,7 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     renameProject: (id, name) => table((remote) => remote.renameProject(id, name)),
     duplicateProject: async (id) => summaryById(await table((remote) => remote.duplicateProject(id))),
     deleteProject: async (id) => {
+      await guard((remote) => remote.checkMayDelete(id));
       await table((remote) => remote.deleteProject(id));
       await (await guards.running())?.call((remote) => remote.forget(id));
     },
@@ -244,5 +246,7 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
       return silenceOf([readRequestLog(), ...logs], await isReadyOffline(encoder.name));
     },
     trySending,
+
+    federation: federationOfPage({ guard: () => guards.get(), cancellable }),
   };
 }

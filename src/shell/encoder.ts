@@ -1,3 +1,5 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
 import { parseJsonObject } from '../engine/model/json.ts';
 import { engineFiles } from '../engine/model/manifest.ts';
 import { nanoModel, nanoShape } from '../engine/model/nano.ts';
@@ -21,7 +23,7 @@ export interface EncoderFacts {
 
 function nanoReport(): ModelReport {
   const parameters = [...bertTensors(nanoModel(nanoSeed).weights).values()].reduce((sum, { values }) => (values instanceof Int8Array ? sum + values.length : sum), 0);
-  return { name: nanoName, sizeBytes: 0, sha256: `nano-${nanoSeed}`, license: 'Apache-2.0', layers: nanoShape.layers, width: nanoShape.width, parameters };
+  return { name: nanoName, sizeBytes: 0, sha256: bytesToHex(sha256(utf8ToBytes(`nano-${nanoSeed}`))), license: 'Apache-2.0', layers: nanoShape.layers, width: nanoShape.width, parameters };
 }
 
 /** Size, hash and licence, without loading the weights. */

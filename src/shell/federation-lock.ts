@@ -2,7 +2,7 @@ import { BedsideError } from '../ground/errors.ts';
 
 const lockName = 'bedside-federation';
 
-function anotherTab(): BedsideError {
+export function anotherTab(): BedsideError {
   return new BedsideError('federation/another-tab', 'settings', 'Another tab of Bedside takes part in the federation for this device.', 'Go on in that tab, or close it and try again.');
 }
 

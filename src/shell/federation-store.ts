@@ -1,6 +1,7 @@
 import type { DBSchema, IDBPDatabase } from 'idb';
 import type { NodeRecord, NodeStore } from '../federation/node-record.ts';
 import type { SigningKey } from '../federation/signing.ts';
+import type { MembershipRecord } from './federation-membership.ts';
 import { openDatabase } from './open-database.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -9,6 +10,8 @@ interface FederationSchema extends DBSchema {
   nodes: { key: string; value: NodeRecord };
   /** Its key pair under 'node'; the private half cannot be read out, by nobody. */
   keys: { key: string; value: CryptoKeyPair };
+  /** Which project takes part in what, and what came back, under 'node'. */
+  memberships: { key: string; value: MembershipRecord };
 }
 
 export const federationDatabaseName = 'bedside-federation';
@@ -18,6 +21,12 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-384' } as const;
 export interface FederationStore extends NodeStore {
   /** The node's key, made where there is none; after `saveWithoutKey` a new one. */
   signingKey(): Promise<SigningKey>;
+  /** Destroys the key of a node that was never registered. */
+  destroyKey(): Promise<void>;
+  /** Null where this device has never joined. */
+  membership(): Promise<MembershipRecord | null>;
+  /** Null forgets it. */
+  saveMembership(record: MembershipRecord | null): Promise<void>;
   close(): void;
 }
 
@@ -59,6 +68,22 @@ export async function openFederationStore(name: string = federationDatabaseName)
       return webCryptoKey(pair);
     },
 
+    destroyKey: () => inTransaction(database, ['keys'], 'readwrite', (transaction) => transaction.objectStore('keys').delete(nodeKey), 'strict'),
+
+    membership: () => inTransaction(database, ['memberships'], 'readonly', async (transaction) => (await transaction.objectStore('memberships').get(nodeKey)) ?? null),
+
+    saveMembership: (record) =>
+      inTransaction(
+        database,
+        ['memberships'],
+        'readwrite',
+        async (transaction) => {
+          const memberships = transaction.objectStore('memberships');
+          await (record === null ? memberships.delete(nodeKey) : memberships.put(record, nodeKey));
+        },
+        'strict',
+      ),
+
     close: () => database.close(),
   };
   return store;
@@ -73,8 +98,12 @@ export async function webCryptoKey({ publicKey, privateKey }: CryptoKeyPair): Pr
 }
 
 function openFederationDatabase(name: string): Promise<IDBPDatabase<FederationSchema>> {
-  return openDatabase<FederationSchema>(name, 1, (database) => {
-    database.createObjectStore('nodes');
-    database.createObjectStore('keys');
+  return openDatabase<FederationSchema>(name, 2, (database, from) => {
+    // One step a version; a step is never changed once it has been released.
+    if (from < 1) {
+      database.createObjectStore('nodes');
+      database.createObjectStore('keys');
+    }
+    if (from < 2) database.createObjectStore('memberships');
   });
 }

@@ -4,12 +4,30 @@ import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { AuditProgress } from '../training/audit/audit-run.ts';
 import type { Plan } from '../training/plan.ts';
 import type { EncoderSource } from './encoder-source.ts';
+import type { FederationFit, FederationLink, FederationMembership, FederationOffer, FederationService, ProjectorView, ReceivedModel, UpdatePreview } from './federation.service.ts';
 import type { Living } from './remote.ts';
 import type { TrainerPort } from './remote-trainer.ts';
 import type { RequestLog } from './request-log.ts';
 
+/** What the page may ask about a federation. */
+export interface FederationCalls {
+  federationOffer(): Promise<FederationOffer>;
+  federationFit(projectId: string, taskHash: string): Promise<FederationFit>;
+  openDealtNotes(link: FederationLink): ReturnType<FederationService['openDealtNotes']>;
+  previewUpdate(projectId: string, taskHash: string, callId: string): Promise<UpdatePreview>;
+  joinFederation(projectId: string, taskHash: string, link: FederationLink, epsilonLimit: number): Promise<void>;
+  leaveFederation(): Promise<boolean>;
+  /** Tells until `unwatchFederation` is called with the same name. */
+  watchFederation(watchId: string, onChange: (membership: FederationMembership | null) => void): Promise<void>;
+  unwatchFederation(watchId: string): Promise<void>;
+  receiveModel(): Promise<ReceivedModel>;
+  projector(token: string): Promise<ProjectorView>;
+  /** Rejects where the project takes part. */
+  checkMayDelete(projectId: string): Promise<void>;
+}
+
 /** The worker that owns sessions, optimizer, secret keys and the ledger. */
-export interface GuardService extends Living {
+export interface GuardService extends Living, FederationCalls {
   /**
    * What the guard needs of the page: which encoder, and trainers when there are none alive. `bringTrainers` starts them,
    * hands their ports over with `connect`, and resolves.

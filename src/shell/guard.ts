@@ -2,7 +2,7 @@ import { checkPositive } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
 import type { Dataset } from '../data/table.ts';
-import { isPrivate, type Plan, type PrivatePlan } from '../training/plan.ts';
+import { isPrivate, searchOf, type Plan, type PrivatePlan } from '../training/plan.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { AuditProgress } from '../training/audit/audit-run.ts';
 import { plannedSteps } from '../training/planned-charges.ts';
@@ -19,6 +19,7 @@ import { otherEncoder } from './model-errors.ts';
 import { EnergyMeter, RunEnergy } from './energy-meter.ts';
 import { energyReportOf, keepEnergySettings, readEnergySettings } from './energy-settings.ts';
 import { exportedModel } from './exported-model.ts';
+import { FederationGuard, type FederationOptions } from './federation-guard.ts';
 import { GuardedRun } from './guarded-run.ts';
 import { dataChanged, type LedgerKeeper, type RunLedger } from './ledger-keeper.ts';
 import { runLockName, trainingLockName } from './live-runs.ts';
@@ -41,6 +42,10 @@ function cannotResume(): BedsideError {
   return new BedsideError('training/not-interrupted', 'input', 'This run was not interrupted, so there is nothing to resume.', 'Start a new run.');
 }
 
+function searchNeedsApart(): BedsideError {
+  return new BedsideError('training/search-not-apart', 'settings', 'Some notes stand in both the training and the held-out part, so settings cannot be chosen by the held-out part without a further charge to them.', 'Train once, or protect persons if the same text belongs to several.');
+}
+
 /** One reading of a project's notes, dealt. */
 interface RunDataset {
   readonly project: ProjectRecord;
@@ -52,6 +57,7 @@ interface RunDataset {
 
 /** Where a unit lies in both parts, a score would not compose in parallel with the training, and is left out. */
 function planFor({ isDisjoint }: RunDataset, plan: Plan): Plan {
+  if (searchOf(plan) && !isDisjoint) throw searchNeedsApart();
   return isPrivate(plan) && !isDisjoint ? { ...plan, validationEpsilon: null } : plan;
 }
 
@@ -62,15 +68,18 @@ export class Guard {
   readonly #source: EncoderSource;
   readonly #crew: TrainingCrew;
   readonly #planner: Planner;
+  /** Training together with others. */
+  readonly federation: FederationGuard;
   #encoder: Promise<EncoderFacts> | null = null;
   #active: GuardedRun | null = null;
 
-  constructor(database: BedsideDatabase, ledger: LedgerKeeper, source: EncoderSource, bringTrainers: () => Promise<void>) {
+  constructor(database: BedsideDatabase, ledger: LedgerKeeper, source: EncoderSource, bringTrainers: () => Promise<void>, federation: FederationOptions = {}) {
     this.#database = database;
     this.#ledger = ledger;
     this.#source = source;
     this.#crew = new TrainingCrew(bringTrainers);
     this.#planner = new Planner(database, ledger, this.#crew, () => this.#loadedEncoder(() => undefined));
+    this.federation = new FederationGuard({ ...federation, database, ledger, crew: this.#crew, encoder: () => this.encoder(), loadEncoder: () => this.#loadedEncoder(() => undefined) });
   }
 
   connect(ports: readonly TrainerPort[]): Promise<void> {
@@ -178,6 +187,7 @@ export class Guard {
     const ledger = isPrivate(run.plan) ? await this.#openLedger(run, run.plan, project, dataset, how) : null;
     const keeper = new RunKeeper(run, new RunEnergy(new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction)), ledger, onMessage);
     const checkpoint = how === 'resumed' ? await readCheckpoint(this.#database, run.id) : null;
+    this.#crew.claim(run);
     const guarded = new GuardedRun({ database: this.#database, crew: this.#crew, project, dataset, split, ledger, loadEncoder: (onProgress) => this.#loadedEncoder(onProgress), checkpoint }, keeper);
     this.#active = guarded;
     // The lock tells every tab that somebody works on this run.
@@ -237,6 +247,7 @@ export class Guard {
       const plan = { ...alternatives['full-batch-head'], epsilon };
       const [project, dataset, encoder] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#loadedEncoder(() => undefined)]);
       const { split } = await this.#ledger.subject(project, plan, dataset);
+      this.#crew.claim(plan);
       return auditProject({ database: this.#database, crew: this.#crew, project, dataset, split, encoder, plan, twin: alternatives['plain-head'] }, onProgress, signal);
     });
   }

@@ -65,7 +65,19 @@ const service: GuardService = {
   ledger: async () => opened().ledger(),
   eraseLedger: async () => opened().eraseLedger(),
   ledgerBytes: async () => opened().ledgerBytes(),
-  requests: async () => readRequestLog(),
+  requests: async () => ({ ...readRequestLog(), sentBytes: guard?.federation.sentBytes ?? 0 }),
+
+  federationOffer: async () => opened().federation.offer(),
+  federationFit: async (projectId, taskHash) => opened().federation.fit(projectId, taskHash),
+  openDealtNotes: async (link) => opened().federation.openDealtNotes(link),
+  previewUpdate: async (projectId, taskHash, callId) => cancellable(callId, (signal) => opened().federation.preview(projectId, taskHash, signal)),
+  joinFederation: async (projectId, taskHash, link, epsilonLimit) => opened().federation.join(projectId, taskHash, link, epsilonLimit),
+  leaveFederation: async () => opened().federation.leave(),
+  watchFederation: async (watchId, onChange) => opened().federation.watch(watchId, onChange),
+  unwatchFederation: async (watchId) => opened().federation.unwatch(watchId),
+  receiveModel: async () => opened().federation.receive(),
+  projector: async (token) => opened().federation.projector(token),
+  checkMayDelete: async (projectId) => opened().federation.checkMayDelete(projectId),
 };
 
 expose(service);

@@ -3,6 +3,7 @@ import type { Dataset } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { LedgerState, type Balance, type ExtraCharges } from '../privacy/balance.ts';
 import { shareable, shareTooLarge, type Shareable } from '../privacy/budget-share.ts';
+import type { Charge } from '../privacy/composition.ts';
 import type { BudgetEvent, CohortEvent, LedgerEntry, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import { checkpointsOf, KnownBounds } from '../privacy/known-bounds.ts';
@@ -11,8 +12,8 @@ import { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import { chargesOfRun, epsilonOf, type ChargedParts } from '../training/charged-parts.ts';
 import { ledgerCharges } from '../training/ledger-charges.ts';
-import { plannedCharges } from '../training/planned-charges.ts';
-import type { PrivatePlan } from '../training/plan.ts';
+import { plannedCharges, searchScoreCharges } from '../training/planned-charges.ts';
+import { searchOf, type PrivatePlan } from '../training/plan.ts';
 import { defaultDelta, defaultHeldOutShare } from '../training/propose.ts';
 import type { ChargePort } from '../training/session-input.ts';
 import type { Split } from '../training/split.ts';
@@ -206,12 +207,12 @@ export class LedgerKeeper {
     return low;
   }
 
-  /** What the most exposed unit will have spent once a run of this plan has ended, and whether every charge of it will be accepted. */
-  async afterRun(project: ProjectRecord, plan: PrivatePlan): Promise<AfterRun> {
+  /** What the most exposed unit will have spent once a run of this plan has ended, and whether every charge of it will be accepted. `charges`: those of the training part, where they are not the plan's. */
+  async afterRun(project: ProjectRecord, plan: PrivatePlan, charges?: readonly Charge[]): Promise<AfterRun> {
     const subject = await this.subject(project, plan);
     const { ledger, state } = await this.#entered(subject, plan.delta);
     // A validation that no longer fits is left out by the run, so it is no reason to refuse the run.
-    const extra = { training: plannedCharges(plan, subject.trainingUnits, subject.classes) };
+    const extra = { training: charges ?? plannedCharges(plan, subject.trainingUnits, subject.classes), 'held-out': searchScoreCharges(plan) };
     const after = ledger.isChainIntact ? this.#bounds.tightly(() => state.balance(subject.splitId, extra)) : null;
     if (!after) return { epsilonAfter: Infinity, allowanceAfter: null, fitsBudget: false, overElsewhere: null };
     const refusal = state.refusal(subject.splitId, extra);
@@ -245,7 +246,9 @@ export class LedgerKeeper {
     const [before, step] = [planned.slice(0, -1), planned.at(-1)];
     const charged = () => chargesOfRun(ledger.entries.map(({ event }) => event), runId);
     // What comes before the first step is charged once; a run that has charged anything has charged it.
-    const ofPlan = (steps: number) => [...(charged().training.length > 0 ? [] : before), ...(step && steps > 0 ? [{ mechanism: step.mechanism, count: steps }] : [])];
+    // A search is charged as a whole before its first step.
+    const isSearch = searchOf(plan) !== null;
+    const ofPlan = (steps: number) => isSearch ? (charged().training.some(({ mechanism }) => mechanism.kind === 'repeat-and-select') ? [] : [...(charged().training.length > 0 ? [] : before), ...(step ? [step] : [])]) : [...(charged().training.length > 0 ? [] : before), ...(step && steps > 0 ? [{ mechanism: step.mechanism, count: steps }] : [])];
     const spentAfter = (steps: number) => ledger.balanceAfter(splitId, { training: ofPlan(steps) })?.epsilonSpent ?? Infinity;
     const epsilonCharged = () => epsilonOf(charged().training, plan.delta, this.#bounds) ?? 0;
     const done = charged().training.length;

@@ -5,6 +5,7 @@ import type { Proportion } from '../metrics/classification.ts';
 import type { HashedRow } from '../privacy/cohort.ts';
 import type { Checkpoint } from '../training/checkpoint.ts';
 import type { Plan } from '../training/plan.ts';
+import type { PooledOrigin } from '../training/received-model.ts';
 import type { RunFacts } from '../training/run-facts.ts';
 import type { TokenLengths } from '../training/units.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
@@ -96,6 +97,8 @@ export interface RunRecord {
   readonly savedAtMs: number | null;
   /** It came with a project file: the notes were dealt otherwise there. */
   readonly isFromFile?: true;
+  /** Its model came back from a federation; the plan is the task's as the app sees it. */
+  readonly pooled?: PooledOrigin;
 }
 
 export interface CheckpointRecord {

@@ -5,6 +5,8 @@ export interface RequestLog {
   readonly refused: number;
   /** Requests to other origins that it did not refuse. */
   readonly elsewhere: number;
+  /** Bytes of request bodies; absent where none was sent. */
+  readonly sentBytes?: number;
 }
 
 let refused = 0;

@@ -13,6 +13,7 @@ function noTrainers(): BedsideError {
 export class TrainingCrew {
   #trainers: readonly RemoteTrainer[] = [];
   #bringing: Promise<void> | null = null;
+  #lastUser: object | null = null;
   readonly #bring: () => Promise<void>;
 
   constructor(bring: () => Promise<void>) {
@@ -34,6 +35,13 @@ export class TrainingCrew {
     }
     if (this.#trainers.length === 0) throw noTrainers();
     return this.#trainers;
+  }
+
+  /** Takes the trainers for `user`, under the training lock. False where somebody else had them since: what they hold is then not this user's. */
+  claim(user: object): boolean {
+    const isStill = this.#lastUser === user;
+    this.#lastUser = user;
+    return isStill;
   }
 
   /** Lends the trainers a project's cached features, with an equal share of the room each; null takes them back. A trainer that has died needs none. */

@@ -23,3 +23,8 @@ export function roundOverBudget(round: number): BedsideError {
 export function trainingCancelled(): BedsideError {
   return new BedsideError('training/federated-cancelled', 'settings', 'Training for the federation was cancelled. Nothing more is sent.', 'Join again if you like.');
 }
+
+/** The round was over before the update could be made. */
+export function roundTooLate(round: number): BedsideError {
+  return new BedsideError('training/federated-late', 'settings', `Round ${round} of the federation was over before this device could train for it. Nothing was charged or sent.`, 'Nothing needs doing: the next round comes by itself.', { round });
+}

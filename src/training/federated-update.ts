@@ -2,7 +2,7 @@ import { invariant } from '../ground/check.ts';
 import { releasableBecause, type Releasable } from '../privacy/doors.ts';
 import { oncePerTensor, type KeyStream } from '../privacy/key-stream.ts';
 import { distributeUnits } from './distribute.ts';
-import { roundCharged, roundOverBudget, trainingCancelled } from './federated-errors.ts';
+import { roundCharged, roundOverBudget, roundTooLate, trainingCancelled } from './federated-errors.ts';
 import { checkFederatedTask, checkFederatedTerms, federatedFeatures, federatedPlan, type FederatedData, type FederatedHead, type FederatedTask, type FederatedTerms } from './federated-task.ts';
 import type { FullBatchHeadPlan } from './plan.ts';
 import { prepareFeatures } from './run-features.ts';
@@ -30,6 +30,14 @@ export interface FederatedParts extends FederatedData {
   readonly yields: () => Promise<void>;
   /** While the notes are read, before the first round that is trained. */
   readonly onProgress: (progress: SessionProgress) => void;
+}
+
+export interface FederatedRequest {
+  readonly terms: FederatedTerms;
+  /** [C, D + 1] */
+  readonly model: Float32Array;
+  /** Whether the update could still be sent; asked before the charge. */
+  readonly isWanted?: () => boolean;
 }
 
 /** What may be sent. Beside the update there is no number: each would have to be paid for. */
@@ -69,11 +77,11 @@ export class FederatedUpdates {
 
   /**
    * One round; rounds wait for each other. Shapes: model [C, D + 1].
-   * @throws `training/federated-terms`, `training/federated-repeated`, `training/federated-budget` or `training/federated-cancelled` where the round is
-   * declined; nothing is charged by the first three. Whatever else fails after the charge releases nothing, and stays charged.
+   * @throws `training/federated-terms`, `training/federated-repeated`, `training/federated-budget`, `training/federated-late` or `training/federated-cancelled`
+   * where the round is declined; nothing is charged by the first four. Whatever else fails after the charge releases nothing, and stays charged.
    */
-  train(request: { readonly terms: FederatedTerms; readonly model: Float32Array }): Promise<Releasable<FederatedUpdate>> {
-    const result = this.#last.then(() => this.#train(request.terms, request.model));
+  train(request: FederatedRequest): Promise<Releasable<FederatedUpdate>> {
+    const result = this.#last.then(() => this.#train(request));
     this.#last = result.catch(() => undefined);
     return result;
   }
@@ -83,7 +91,7 @@ export class FederatedUpdates {
     this.#control.stop();
   }
 
-  async #train(terms: FederatedTerms, model: Float32Array): Promise<Releasable<FederatedUpdate>> {
+  async #train({ terms, model, isWanted = () => true }: FederatedRequest): Promise<Releasable<FederatedUpdate>> {
     const { task, training, freshKeys } = this.#parts;
     const { round, clipNorm, noiseMultiplier, updateNormBound } = terms;
     this.#mayGoOn();
@@ -104,6 +112,8 @@ export class FederatedUpdates {
     this.#isPrepared = true;
     this.#mayGoOn();
 
+    // Reading may take long: an update that comes too late would be paid for and thrown away.
+    if (!isWanted()) throw roundTooLate(round);
     // Before the charge is asked for: where its answer is lost, it counts.
     this.#charged.add(round);
     const mechanism = { kind: 'gaussian', noiseMultiplier } as const;

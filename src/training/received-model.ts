@@ -5,6 +5,18 @@ import { largestIndex } from './held-out-score.ts';
 import { samplerErrorOf } from './sampler-error.ts';
 import type { TrainedHead } from './trained-model.ts';
 
+/** Where a model came from that was not trained here alone. Public facts. */
+export interface PooledOrigin {
+  /** Name of the federation's task, and who runs it. */
+  readonly federation: string;
+  readonly coordinator: string;
+  readonly taskHash: string;
+  readonly version: number;
+  /** Rounds of the federation until this release, and how many of them this device was charged for. */
+  readonly rounds: number;
+  readonly ownRounds: number;
+}
+
 /** The numbers of a federation's model as a model like any other. Shapes: weights [C, D + 1]. */
 export function pooledHead(task: Pick<FederatedTask, 'labels'>, head: FederatedHead, weights: Float32Array): TrainedHead {
   return { kind: 'head', labels: task.labels, maximumLength: head.maximumLength, features: federatedFeatures(head), mean: Float32Array.from(head.publicMean), biasInput: head.biasInput, weights };

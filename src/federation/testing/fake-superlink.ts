@@ -2,7 +2,7 @@
  * A SuperLink for tests: the Fleet API as `fetch` sees it, with the habits of the real one that matter to a node. Registers a key once, delivers a
  * message once, verifies every signature, forgets confirmed objects, and takes one reply a message. What it does wrong is asked for through `faults`.
  */
-import { hexToBytes, bytesToHex, utf8ToBytes } from '../../ground/bytes.ts';
+import { bytesToHex, bytesToUtf8, hexToBytes, utf8ToBytes } from '../../ground/bytes.ts';
 import { buildArray } from '../arrays.ts';
 import { decode } from '../codec/decode.ts';
 import { encode } from '../codec/encode.ts';
@@ -12,7 +12,8 @@ import type { Table } from '../codec/table.ts';
 import { endpoints } from '../endpoints.ts';
 import { buildObject, contentsOf, idsOfTree, treeOf, type BuiltObject } from '../object-store.ts';
 import type { Fetch } from '../transport.ts';
-import { sha256 } from './golden.ts';
+import { base64ToBytes } from '../signing.ts';
+import { sha256 } from './sha256.ts';
 
 export interface SentReply {
   readonly nodeId: bigint;
@@ -191,7 +192,7 @@ export class FakeSuperLink {
   #keyOf(header: string): Promise<CryptoKey> {
     const known = this.#keys.get(header);
     if (known) return known;
-    const spki = Buffer.from(Buffer.from(header, 'base64').toString().replaceAll(/-----[^-]+-----|\n/g, ''), 'base64');
+    const spki = decoded(bytesToUtf8(decoded(header)).replaceAll(/-----[^-]+-----|\n/g, ''));
     const key = crypto.subtle.importKey('spki', spki, { name: 'ECDSA', namedCurve: 'P-384' }, true, ['verify']);
     this.#keys.set(header, key);
     return key;
@@ -202,7 +203,7 @@ export class FakeSuperLink {
     const ageMs = this.clock.nowMs() - Date.parse(timestamp);
     if (!/\+00:00$/.test(timestamp) || !(ageMs >= -5000 && ageMs <= 305_000)) return false;
     const key = await this.#keyOf(headers.get('flwr-public-key') ?? '');
-    const der = Buffer.from(headers.get('flwr-signature') ?? '', 'base64');
+    const der = decoded(headers.get('flwr-signature') ?? '');
     return crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, derToRaw(der), utf8ToBytes(timestamp));
   }
 }
@@ -210,6 +211,10 @@ export class FakeSuperLink {
 interface PushRequest {
   readonly messages: readonly { readonly metadata?: Metadata | undefined; readonly error?: { readonly reason: string } | undefined }[];
   readonly trees: readonly ObjectTree[];
+}
+
+function decoded(base64: string): Uint8Array<ArrayBuffer> {
+  return base64ToBytes(base64) ?? new Uint8Array(0);
 }
 
 /** DER to the form that WebCrypto verifies. */

@@ -1,0 +1,365 @@
+import { agreementFigures, agreeTo } from '../federation/agreement.ts';
+import { CoordinatorClient } from '../federation/coordinator-client.ts';
+import { hasLeft } from '../federation/errors.ts';
+import { isPassing, type Exchange } from '../federation/fleet-client.ts';
+import type { NodeSettings } from '../federation/node.ts';
+import type { Sha256 } from '../federation/signing.ts';
+import type { FederationStatus } from '../federation/status.ts';
+import { updateBytes, type Task } from '../federation/task.ts';
+import { fetchTransport, type Fetch } from '../federation/transport.ts';
+import type { ModelReport } from './bedside.service.ts';
+import type { BedsideDatabase } from './database.ts';
+import type { EncoderFacts } from './encoder.ts';
+import { alreadyMember, noMember, noSample, noSeatLink, projectIsMember, roundWaits, taskChanged } from './federation-errors.ts';
+import { dealtProject } from './federation-sample.ts';
+import { fitOf, participantOf, type FitParts } from './federation-fit.ts';
+import { anotherTab, asTheOnlyTab } from './federation-lock.ts';
+import { failureOf, FederationMember } from './federation-member.ts';
+import { viewOf, type ChargedRounds, type MembershipRecord } from './federation-membership.ts';
+import { updatePreview } from './federation-preview.ts';
+import { fetchRelease, keepRelease } from './federation-receive.ts';
+import { RoundSource } from './federation-round-source.ts';
+import { federationRunId } from './federation-source.ts';
+import { openFederationStore, type FederationStore } from './federation-store.ts';
+import type { FederationFit, FederationLink, FederationMembership, FederationOffer, ProjectorView, ReceivedModel, UpdatePreview } from './federation.service.ts';
+import type { LedgerKeeper } from './ledger-keeper.ts';
+import { trainingLockName } from './live-runs.ts';
+import { createQueue } from './serial.ts';
+import { otherTabTrains } from './storage-errors.ts';
+import type { TrainingCrew } from './training-crew.ts';
+
+/** What tests put in the place of the network and the clock's pace. */
+export interface FederationOptions {
+  readonly send?: Fetch;
+  readonly origin?: string;
+  readonly storeName?: string;
+  readonly settings?: NodeSettings;
+  readonly statusMs?: number;
+}
+
+export interface FederationGuardParts extends FederationOptions {
+  readonly database: BedsideDatabase;
+  readonly ledger: LedgerKeeper;
+  readonly crew: TrainingCrew;
+  readonly encoder: () => Promise<ModelReport>;
+  readonly loadEncoder: () => Promise<EncoderFacts>;
+}
+
+/** Heartbeats outlast a tab that the browser slows down; a room of thirty asks ten times a second in all. */
+const defaultSettings: NodeSettings = { heartbeatIntervalSeconds: 300, pollMs: 3000 };
+const defaultStatusMs = 5000;
+/** Beside the array of an update: heads, names and settings of its objects, as measured. */
+const ENVELOPE_BYTES = 3100;
+
+const sha256: Sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+
+/** The federation inside the guard: node, key and notes stay here, the page asks and listens. */
+export class FederationGuard {
+  readonly #parts: FederationGuardParts;
+  readonly #coordinator: CoordinatorClient;
+  readonly #transport: ReturnType<typeof fetchTransport>;
+  readonly #clock = { nowMs: () => Date.now() };
+  readonly #watchers = new Map<string, (membership: FederationMembership | null) => void>();
+  readonly #inTurn = createQueue();
+  #store: Promise<FederationStore> | null = null;
+  #member: FederationMember | null = null;
+  #status: FederationStatus | null = null;
+  /** Another tab acts for this device. */
+  #isElsewhere = false;
+  #sentBytes = 0;
+  #poll: ReturnType<typeof setTimeout> | null = null;
+  #telling: Promise<void> | null = null;
+  #isTellingAgain = false;
+  #isClosed = false;
+
+  constructor(parts: FederationGuardParts) {
+    this.#parts = parts;
+    this.#transport = fetchTransport(parts.origin ?? location.origin, parts.send);
+    this.#coordinator = new CoordinatorClient({ courier: this.#transport, clock: this.#clock, sha256, onExchange: (exchange) => this.#count(exchange) });
+  }
+
+  /** Bytes of request bodies since the page was loaded. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  // ---- before joining ---------------------------------------------------------------------------
+
+  async offer(): Promise<FederationOffer> {
+    const [{ task, taskHash }, status, { sha256: baseModel }, membership] = await Promise.all([this.#coordinator.task(), this.#coordinator.status(), this.#parts.encoder(), this.#liveMembership()]);
+    const { epsilonPerRound, epsilonTotal } = agreementFigures(task);
+    const bytesPerRound = updateBytes(task) + ENVELOPE_BYTES;
+    return {
+      task, taskHash, status,
+      address: new URL(this.#parts.origin ?? location.origin).host,
+      figures: { bytesPerRound, bytesTotal: bytesPerRound * task.rounds, epsilonPerRound, epsilonTotal },
+      obstacle: !isSecureContext ? 'insecure-context' : task.head === undefined ? 'no-head' : task.baseModel !== baseModel ? 'other-base-model' : membership && membership.taskHash !== taskHash ? 'other-membership' : null,
+    };
+  }
+
+  async fit(projectId: string, taskHash: string): Promise<FederationFit> {
+    const [task, status] = await Promise.all([this.#agreedTask(taskHash), this.#coordinator.status()]);
+    return fitOf(await this.#fitParts(), projectId, task, status, await this.#charged(taskHash));
+  }
+
+  /** The seat of an invitation is told to the key that takes it; a room's link deals a free one. */
+  async openDealtNotes(link: FederationLink): Promise<{ readonly projectId: string; readonly invitation: string; readonly seat: number }> {
+    const { task } = await this.#coordinator.task();
+    if (task.sample === undefined) throw noSample();
+    const { seat, invitation } = await this.#seatOf(link);
+    return { projectId: await dealtProject(this.#parts.database, task, task.sample, seat), invitation, seat };
+  }
+
+  async #seatOf(link: FederationLink): Promise<{ readonly seat: number; readonly invitation: string }> {
+    if (link.kind === 'projector') throw noSeatLink();
+    if (link.kind === 'room') return this.#coordinator.deal(link.token);
+    if (await this.#liveMembership()) throw alreadyMember();
+    const { seat } = await this.#coordinator.enrol(await (await this.#opened()).signingKey(), link.token);
+    return { seat, invitation: link.token };
+  }
+
+  preview(projectId: string, taskHash: string, signal: AbortSignal): Promise<UpdatePreview> {
+    return navigator.locks.request(trainingLockName, { ifAvailable: true }, async (lock) => {
+      if (!lock) throw otherTabTrains();
+      const { database, crew, loadEncoder } = this.#parts;
+      const [task, encoder] = await Promise.all([this.#agreedTask(taskHash), loadEncoder()]);
+      return updatePreview({ database, crew, encoder }, task, await participantOf(await this.#fitParts(), projectId, task), signal);
+    });
+  }
+
+  // ---- membership -------------------------------------------------------------------------------
+
+  /** Resolves once the seat is taken, or waits for nothing but the network. The membership goes on by itself. */
+  async join(projectId: string, taskHash: string, link: FederationLink, epsilonLimit: number): Promise<void> {
+    const task = await this.#agreedTask(taskHash);
+    if (link.kind === 'projector') throw noSeatLink();
+    if (await this.#liveMembership()) throw alreadyMember();
+    agreeTo(task, taskHash, Math.min(epsilonLimit, agreementFigures(task).epsilonTotal));
+    await participantOf(await this.#fitParts(), projectId, task);
+    const record: MembershipRecord = {
+      version: 1, task, taskHash, projectId, epsilonLimit: Math.min(epsilonLimit, agreementFigures(task).epsilonTotal), link, seat: null, seats: null, ended: null, sentBytes: 0, receivedBytes: 0, models: [], first: null,
+    };
+    const store = await this.#opened();
+    const before = await store.membership();
+    await this.#act(record, async (member) => {
+      await member.change((same) => same);
+      try {
+        await member.takeSeat();
+      } catch (error) {
+        // The network's fault: the seat is taken when it is back.
+        if (isPassing(error)) return;
+        await Promise.all([store.saveMembership(before), store.destroyKey()]);
+        throw error;
+      }
+    });
+  }
+
+  async leave(): Promise<boolean> {
+    if (this.#member?.isWorking) return this.#member.leave();
+    const record = await this.#liveMembership();
+    if (!record) throw noMember();
+    this.#member = null;
+    const wasTold = await asTheOnlyTab(async () => this.#memberOf(record, await this.#opened()).leave());
+    await this.#tell();
+    return wasTold;
+  }
+
+  async watch(watchId: string, onChange: (membership: FederationMembership | null) => void): Promise<void> {
+    this.#watchers.set(watchId, onChange);
+    await this.#resume();
+    onChange(await this.#view());
+    this.#keepPolling();
+  }
+
+  unwatch(watchId: string): void {
+    this.#watchers.delete(watchId);
+  }
+
+  /** Stops acting: what was saved goes on in the next guard. For tests, which end no worker. */
+  close(): void {
+    this.#isClosed = true;
+    this.#watchers.clear();
+    this.#member?.stop();
+  }
+
+  /** @throws where the project's notes take part: without them the member could train nothing, and nobody could leave. */
+  async checkMayDelete(projectId: string): Promise<void> {
+    if ((await this.#liveMembership())?.projectId === projectId) throw projectIsMember();
+  }
+
+  // ---- what comes back --------------------------------------------------------------------------
+
+  receive(): Promise<ReceivedModel> {
+    return this.#inTurn(async () => {
+      const store = await this.#opened();
+      const [record, node] = [this.#member?.record ?? (await store.membership()), await store.load()];
+      if (!record) throw noMember();
+      if (node?.taskHash === record.taskHash && node.membership.state === 'left') throw hasLeft();
+      const last = record.models.at(-1);
+      const fetched = await fetchRelease(this.#coordinator, await store.signingKey(), record, last?.version ?? 0, sha256);
+      if (last?.version === fetched.release.version && last.sha256 === fetched.release.sha256) return last;
+      const { database, ledger, crew, loadEncoder } = this.#parts;
+      const encoder = await loadEncoder();
+      await crew.ready();
+      const participant = await participantOf(await this.#fitParts(), record.projectId, record.task);
+      const received = await keepRelease({ database, ledger, crew, encoder, participant }, record, fetched);
+      await this.#change((kept) => ({ ...kept, models: [...kept.models, received] }));
+      return received;
+    });
+  }
+
+  async projector(token: string): Promise<ProjectorView> {
+    const [{ task, taskHash }, status, facts] = await Promise.all([this.#coordinator.task(), this.#coordinator.status(), this.#coordinator.projector(token)]);
+    return { task, taskHash, status, ...facts };
+  }
+
+  // ---- inside -----------------------------------------------------------------------------------
+
+  #opened(): Promise<FederationStore> {
+    this.#store ??= openFederationStore(this.#parts.storeName).catch((error: unknown) => {
+      this.#store = null;
+      throw error;
+    });
+    return this.#store;
+  }
+
+  /** Of a device that has not left. */
+  async #liveMembership(): Promise<MembershipRecord | null> {
+    const store = await this.#opened();
+    const [record, node] = await Promise.all([store.membership(), store.load()]);
+    return record && !(node?.taskHash === record.taskHash && node.membership.state === 'left') ? record : null;
+  }
+
+  async #agreedTask(taskHash: string): Promise<Task> {
+    const served = await this.#coordinator.task();
+    if (served.taskHash !== taskHash) throw taskChanged();
+    return served.task;
+  }
+
+  async #fitParts(): Promise<FitParts> {
+    const { database, ledger, encoder } = this.#parts;
+    return { database, ledger, baseModel: (await encoder()).sha256 };
+  }
+
+  /** By the ledger: what was charged for each round of a federation. */
+  async #charged(taskHash: string): Promise<ChargedRounds> {
+    const runId = federationRunId(taskHash);
+    return new Map((await this.#parts.ledger.ledger()).entries.flatMap(({ event }) => (event.kind === 'charge' && event.runId === runId ? [[event.step, event.mechanism.noiseMultiplier] as const] : [])));
+  }
+
+  #count(exchange: Exchange): void {
+    this.#sentBytes += exchange.sentBytes;
+    this.#member?.count(exchange);
+  }
+
+  /** Goes on with a membership that a reload, or another tab's end, cut off. */
+  async #resume(): Promise<void> {
+    if (this.#member || this.#isClosed) return;
+    const record = await this.#liveMembership();
+    if (!record || record.ended) return;
+    await this.#act(record, () => this.#refreshStatus()).then(() => (this.#isElsewhere = false), () => (this.#isElsewhere = true));
+  }
+
+  /** Becomes the device's node: resolves once `begin` has, and holds the lock until there is nothing more to do. */
+  #act(record: MembershipRecord, begin: (member: FederationMember) => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      asTheOnlyTab(async () => {
+        const member = this.#memberOf(record, await this.#opened());
+        this.#member = member;
+        try {
+          await begin(member);
+          resolve();
+          const working = member.work();
+          this.#keepPolling();
+          void this.#takeFirst(member);
+          await working;
+        } finally {
+          // One that has ended is shown as it ended until the page is loaded again.
+          if (member.record.ended === null || member.nodeRecord?.membership.state === 'left') this.#member = null;
+          void this.#tell();
+        }
+      }).catch(reject);
+    });
+  }
+
+  #memberOf(record: MembershipRecord, store: FederationStore): FederationMember {
+    const { settings = defaultSettings, database, ledger, crew, loadEncoder } = this.#parts;
+    return new FederationMember({
+      store, coordinator: this.#coordinator, transport: this.#transport, clock: this.#clock, sha256, settings,
+      createSource: (agreement, projectId, onState) => new RoundSource({ database, ledger, crew, loadEncoder, agreement, projectId, onState }),
+      onExchange: (exchange) => this.#count(exchange),
+      onChange: () => void this.#tell(),
+    }, record);
+  }
+
+  /** What there is before this device's first round: later models are held beside it. Worth no error. */
+  async #takeFirst(member: FederationMember): Promise<void> {
+    if (member.record.first !== null || member.record.link !== null || member.record.models.length > 0) return;
+    try {
+      const { release, weights } = await fetchRelease(this.#coordinator, await (await this.#opened()).signingKey(), member.record, 0, sha256);
+      await member.change((record) => ({ ...record, first: { version: release.version, round: release.round, weights } }));
+    } catch {
+      // Without it the first model that comes back is kept as it is.
+    }
+  }
+
+  async #change(change: (record: MembershipRecord) => MembershipRecord): Promise<void> {
+    if (this.#member) return this.#member.change(change);
+    const store = await this.#opened();
+    const record = await store.membership();
+    if (record) await store.saveMembership(change(record));
+    await this.#tell();
+  }
+
+  async #view(): Promise<FederationMembership | null> {
+    const store = await this.#opened();
+    const member = this.#member;
+    const record = member?.record ?? (await store.membership());
+    if (!record) return null;
+    const kept = member?.nodeRecord ?? (await store.load());
+    // What is kept of another federation says nothing of this one.
+    const node = kept?.taskHash === record.taskHash ? kept : null;
+    const failure = member ? member.failure : this.#isElsewhere ? failureOf(anotherTab()) : null;
+    return viewOf({ record, node, charged: await this.#charged(record.taskHash), source: member?.source ?? { kind: 'idle' }, failure, waiting: failureOf(roundWaits()), status: this.#status });
+  }
+
+  /** Tells every watcher, one telling after the other; what changes meanwhile is told once more. */
+  #tell(): Promise<void> {
+    if (this.#telling) {
+      this.#isTellingAgain = true;
+      return this.#telling;
+    }
+    this.#telling = (async () => {
+      do {
+        this.#isTellingAgain = false;
+        if (this.#watchers.size === 0) continue;
+        const view = await this.#view().catch(() => undefined);
+        if (view !== undefined) for (const onChange of this.#watchers.values()) onChange(view);
+      } while (this.#isTellingAgain);
+    })().finally(() => (this.#telling = null));
+    return this.#telling;
+  }
+
+  async #refreshStatus(): Promise<void> {
+    // The node says why the network fails; a status that is missing is no news beside it.
+    this.#status = await this.#coordinator.status().catch(() => this.#status);
+    if (this.#status) await this.#member?.noteStatus(this.#status);
+  }
+
+  /** Asks for the status while somebody watches or takes part, one question after the other. */
+  #keepPolling(): void {
+    if (this.#poll !== null || this.#isClosed || (this.#watchers.size === 0 && !this.#member)) return;
+    this.#poll = setTimeout(() => {
+      void (async () => {
+        await this.#resume();
+        if ((await this.#liveMembership()) !== null) await this.#refreshStatus();
+        await this.#tell();
+      })()
+        .catch(() => undefined)
+        .finally(() => {
+          this.#poll = null;
+          this.#keepPolling();
+        });
+    }, this.#parts.statusMs ?? defaultStatusMs);
+  }
+}

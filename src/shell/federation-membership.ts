@@ -1,0 +1,77 @@
+/** What this device keeps of its membership beside the node's own record, and how both look to the page. */
+import { sharedEpsilon } from '../federation/agreement.ts';
+import type { NodeRecord, RoundEntry } from '../federation/node-record.ts';
+import type { FederationStatus } from '../federation/status.ts';
+import type { Task } from '../federation/task.ts';
+import type { Failure } from '../state/failure.ts';
+import type { Progress } from './bedside.service.ts';
+import type { FederationLink, FederationMembership, ReceivedModel, SharedRound } from './federation.service.ts';
+
+export interface MembershipRecord {
+  readonly version: 1;
+  readonly task: Task;
+  readonly taskHash: string;
+  readonly projectId: string;
+  readonly epsilonLimit: number;
+  /** How a seat is come by; null once it is taken: an invitation is good for one. */
+  readonly link: FederationLink | null;
+  readonly seat: number | null;
+  readonly seats: number | null;
+  /** It answers no further round, and why: null where all rounds are done. The key stays, so that the model can be fetched. */
+  readonly ended: { readonly failure: Failure | null } | null;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly models: readonly ReceivedModel[];
+  /** What the federation had released when the seat was taken: what the first model that comes back is compared with. Null where it could not be fetched. */
+  readonly first: { readonly version: number; readonly round: number; readonly weights: Float32Array } | null;
+}
+
+/** What the guard's source of updates is doing. */
+export type RoundState = { readonly kind: 'idle' | 'waiting' | 'training' } | { readonly kind: 'reading'; readonly progress: Progress };
+
+/** What was charged for a round by the ledger: noise multipliers by round. */
+export type ChargedRounds = ReadonlyMap<number, number>;
+
+export interface MembershipView {
+  readonly record: MembershipRecord;
+  readonly node: NodeRecord | null;
+  readonly charged: ChargedRounds;
+  readonly source: RoundState;
+  /** Why it waits longer than usual. */
+  readonly failure: Failure | null;
+  readonly waiting: Failure;
+  readonly status: FederationStatus | null;
+}
+
+export function viewOf({ record, node, charged, source, failure, waiting, status }: MembershipView): FederationMembership {
+  const { task, taskHash, projectId, epsilonLimit, seat, seats, ended, sentBytes, receivedBytes, models } = record;
+  const phase = phaseOf(record, node, source);
+  return {
+    task, taskHash, projectId, seat, seats, epsilonLimit, sentBytes, receivedBytes, models, status, phase,
+    epsilonSpent: charged.size === 0 ? 0 : sharedEpsilon(task, [...charged.values()]),
+    progress: phase === 'reading' && source.kind === 'reading' ? source.progress : null,
+    failure: ended ? ended.failure : source.kind === 'waiting' ? waiting : failure,
+    wasServerTold: node?.membership.state === 'left' ? node.membership.wasServerTold : null,
+    rounds: (node?.rounds ?? []).filter((round) => round.taskHash === taskHash).map((round) => sharedRound(task, round, charged)),
+  };
+}
+
+function sharedRound(task: Task, { round, atMs, outcome, reason, spentNoiseMultiplier, clamps, sent = [] }: RoundEntry, charged: ChargedRounds): SharedRound {
+  const noiseMultiplier = spentNoiseMultiplier === null || round === null ? undefined : charged.get(round);
+  return { round, atMs, outcome, reason, clamps, sent, epsilon: noiseMultiplier === undefined ? null : sharedEpsilon(task, [noiseMultiplier]) };
+}
+
+function phaseOf({ link, ended }: MembershipRecord, node: NodeRecord | null, source: RoundState): FederationMembership['phase'] {
+  const state = node?.membership.state;
+  if (state === 'left' || state === 'leaving') return state;
+  if (ended) return 'ended';
+  if (link !== null || state === undefined || state === 'joining') return 'joining';
+  switch (node?.work?.step) {
+    case 'training':
+      return source.kind === 'reading' ? 'reading' : source.kind === 'training' ? 'training' : 'waiting';
+    case 'replying':
+      return node.work.isUpdate ? 'sending' : 'waiting';
+    default:
+      return 'waiting';
+  }
+}
