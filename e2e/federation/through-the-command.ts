@@ -1,13 +1,14 @@
 /** The coordinator's command with real nodes: what it lets in, and how it comes through a stop and the death of its SuperLink. */
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FederationStatus } from '../../src/federation/status.ts';
 import { encode } from '../../src/federation/codec/encode.ts';
 import { registerRequest } from '../../src/federation/codec/messages.ts';
-import { publicKeyPem, signedHeaders } from '../../src/federation/signing.ts';
+import { checkSignature, readReleasedModel, type VerifySignature } from '../../src/federation/release.ts';
+import { publicKeyPem, signedHeaders, type SigningKey } from '../../src/federation/signing.ts';
+import { readReleases, type FederationStatus, type Release } from '../../src/federation/status.ts';
 import { readTask, type Task } from '../../src/federation/task.ts';
 import type { Fetch } from '../../src/federation/transport.ts';
 import { enrol, startCommand, type Command } from './command.ts';
@@ -26,16 +27,29 @@ async function until(command: Command, isReached: (status: FederationStatus) => 
   for (let tries = 0; tries < 1500 && !isReached(await command.status()); tries++) await sleep(200);
 }
 
-/** The command as a coordinator starts it: three devices come in through the room's link, others try what they may not, the command is stopped in the middle and goes on. */
-export async function throughTheCommand({ bin, folder, check, taskOf, noisedUpdate }: CommandScene): Promise<void> {
-  const { task, taskHash, path } = await taskOf('command', 3);
+/** The newest release as a client takes it: by the key of the task that was agreed to. */
+async function receive(command: Command, key: SigningKey, task: Task, taskHash: string, leastVersion: number): Promise<{ readonly release: Release; readonly model: Float32Array }> {
+  const { model: release } = await command.status();
+  const answer = await command.send(`${command.origin}/federation/model`, { method: 'GET', headers: await signedHeaders(key, new Date().toISOString()) });
+  if (release === null || answer.status !== 200) throw new Error(`no release (${answer.status})`);
+  const file = new Uint8Array(await answer.arrayBuffer());
+  return { release, model: await readReleasedModel({ task, taskHash, release, file, leastVersion, sha256, verify: verifyRelease }) };
+}
+
+const verifyRelease: VerifySignature = async (spki, signature, message) =>
+  webcrypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-384' }, await webcrypto.subtle.importKey('spki', spki, { name: 'ECDSA', namedCurve: 'P-384' }, false, ['verify']), signature, message);
+
+/** The command as a coordinator starts it, on the built-in notes: three devices come in through the room's link, others try what they may not, a poisoned round is rolled back, the command is stopped in the middle and goes on. */
+export async function throughTheCommand({ bin, folder, check }: CommandScene): Promise<void> {
+  const rounds = 4;
   const state = joinPath(folder, 'state');
-  const args = ['--task', path, '--min-clients', '3', '--min-replies', '3', '--seats', '5', '--timeout', '120'];
+  const args = ['--rounds', String(rounds), '--server-rate', '100', '--min-clients', '3', '--min-replies', '3', '--seats', '5', '--timeout', '120'];
   const startedMs = Date.now();
   const first = await startCommand(bin, args, state);
   let command = first;
-  const served = await (await first.send(`${first.origin}/federation/task`, { method: 'GET' })).arrayBuffer();
-  check((await readTask(sha256, new Uint8Array(served))).taskHash === taskHash, 'the task is served byte for byte');
+  const served = await readTask(sha256, new Uint8Array(await (await first.send(`${first.origin}/federation/task`, { method: 'GET' })).arrayBuffer()));
+  const { task, taskHash } = served;
+  check(task.sample?.persons === 40 && task.releaseKey !== undefined, 'the task deals out notes and names who signs');
   check((await first.post('projector', { projector: first.token('projector') })).json['roomLink'] === `${first.origin}/#/federation/room-${first.token('room')}`, 'the projector has the link of the room');
 
   const seats = await Promise.all([0, 1, 2].map(async () => (await first.post('deal', { room: first.token('room') })).json));
@@ -48,44 +62,57 @@ export async function throughTheCommand({ bin, folder, check, taskOf, noisedUpda
   check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(intruder, new Date().toISOString()))) === 403, 'and cannot register');
   check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(keys[0]!, new Date().toISOString()))) === 401, 'nor under the signature of another');
 
+  await until(command, ({ model }) => model !== null);
+  const start = await receive(command, keys[0]!, task, taskHash, 0);
+  check(start.release.version === 0 && start.model.some((value) => value !== 0), 'the first model is release 0, signed');
   // The port is another one after the restart; a browser would have kept its address.
   const send: Fetch = (url, init) => command.send(url.replace(first.origin, command.origin), init);
-  const nodes = await Promise.all(keys.map(async (key, seat) => {
-    const updates = await Promise.all(Array.from({ length: task.rounds }, (_, index) => noisedUpdate(seat, index + 1)));
-    return join(first.origin, task, taskHash, (round) => updates[round - 1]!, { key, send });
-  }));
-  await until(command, ({ rounds, state: at }) => rounds.length >= 1 || at === 'failed');
+  const nodes = await Promise.all(keys.map((key, seat) => join(first.origin, task, taskHash, (round) => madeUpUpdate(start.model, seat, round), { key, send })));
+  await until(command, ({ rounds: told, state: at }) => told.length >= 1 || at === 'failed');
   check((await call('push-object', new Uint8Array(6_000_000), await signedHeaders(keys[0]!, new Date().toISOString()))) === 413, 'an oversize body is refused');
   const replay = await signedHeaders(keys[0]!, new Date().toISOString());
   check((await call('pull-messages', new Uint8Array(0), replay)) !== 425 && (await call('pull-messages', new Uint8Array(0), replay)) === 425, 'a replayed signature is refused');
   const before = await command.status();
   check(before.refused['used-invitation'] === 1 && before.refused['not-enrolled'] === 1 && before.refused['too-large'] === 1 && before.refused['replayed'] === 1, `refusals are counted, found ${JSON.stringify(before.refused)}`);
+  const [poisoned] = before.rounds;
+  check(poisoned?.isCounted === true && !poisoned.isKept && poisoned.accuracy!.correct < before.initialAccuracy!.correct / 2, `the poisoned round is rolled back, found ${JSON.stringify([poisoned, before.initialAccuracy])}`);
+  check(poisoned !== undefined && poisoned.seconds > 0 && poisoned.deviceSeconds >= poisoned.seconds && poisoned.deviceSeconds <= 3 * poisoned.seconds, `seconds of three devices, found ${JSON.stringify(poisoned)}`);
 
   check((await command.interrupt()) === 0, 'Ctrl-C ends the command well');
   command = await startCommand(bin, args, state);
   check(command.token('room') === first.token('room') && (await command.status()).participants.enrolled === 3, 'after a restart the seats are as they were');
   await until(command, ({ state: at }) => at === 'finished' || at === 'failed');
   const after = await command.status();
-  const counted = after.rounds.filter(({ isCounted }) => isCounted);
-  check(after.state === 'finished' && after.rounds.length === 3 && counted.length >= 2 && counted.every(({ accepted }) => accepted === 3), `three rounds, of which a restart costs one at most, found ${JSON.stringify(after.rounds)}`);
+  const kept = after.rounds.filter(({ isKept }) => isKept);
+  check(after.state === 'finished' && after.rounds.length === rounds && kept.length >= rounds - 2 && kept.every(({ accepted }) => accepted === 3), `four rounds, one rolled back, of which a restart costs one at most, found ${JSON.stringify(after.rounds)}`);
+  check(after.initialAccuracy?.correct === before.initialAccuracy?.correct && kept.every(({ accuracy }) => accuracy!.total === 300), 'each round is scored on the same notes');
   check(nodes.every(({ node }) => node.record.rounds.every(({ outcome }) => outcome !== 'declined')), 'no node had reason to decline');
-  const released = await command.send(`${command.origin}/federation/model`, { method: 'GET', headers: await signedHeaders(keys[0]!, new Date().toISOString()) });
-  const hash = createHash('sha256').update(new Uint8Array(await released.arrayBuffer())).digest('hex');
-  check(released.status === 200 && hash === after.model?.sha256, 'a member gets the released model, of the hash that the status says');
+  const { release } = await receive(command, keys[0]!, task, taskHash, kept.length);
+  check(release.version === kept.length && release.round === kept.at(-1)?.round, 'a member gets the newest release and finds it signed by the key of its task');
+  const listed = readReleases((await (await command.send(`${command.origin}/federation/releases`, { method: 'GET' })).json()) as Readonly<Record<string, unknown>>);
+  check(listed.map(({ round }) => round).join() === [0, ...kept.map(({ round }) => round)].join(), 'each round that was kept is a release');
+  for (const one of listed) await checkSignature({ task, taskHash, release: one, leastVersion: 0, verify: verifyRelease });
   check((await Promise.all(nodes.map(({ node }) => node.leave()))).every(Boolean), 'every node left and the server was told');
   check((await enrol(command, keys[0]!, String(seats[0]!['invitation']))) === 403, 'who has left does not come back by the same invitation');
   check((await command.status()).participants.left === 3, 'the seats of those who left are closed');
   check((await command.interrupt()) === 0, 'and Ctrl-C ends it again');
   const log = readFileSync(joinPath(command.folder, 'server.log'), 'utf8');
   check(!log.includes(String(seats[0]!['invitation'])) && !log.includes(first.token('room')), 'no invitation is in the log');
-  console.log(`through the command, stopped and started again in the middle: ${((Date.now() - startedMs) / 1000).toFixed(1)} s, ${counted.length} of ${after.rounds.length} rounds counted`);
+  console.log(`through the command, stopped and started again in the middle: ${((Date.now() - startedMs) / 1000).toFixed(1)} s, ${after.rounds.map(({ isCounted, isKept }) => (isKept ? 'kept' : isCounted ? 'rolled back' : 'skipped')).join(', ')}`);
+}
+
+/** At a server rate of 100: in the first round the model's opposite, later hardly anything, so that nothing but the gate decides. */
+function madeUpUpdate(start: Float32Array, seat: number, round: number): Float32Array {
+  return round === 1 ? start.map((value) => -value / 50) : start.map((_, index) => 1e-5 * Math.sin(index + 7 * round + 31 * seat));
 }
 
 /** Not in every run, because it takes minutes: the SuperLink is killed in the middle of a federation, whose devices stay. */
 export async function superLinkDies({ bin, folder, check, taskOf, noisedUpdate }: CommandScene): Promise<void> {
-  const { task, taskHash, path } = await taskOf('restart', 4);
+  const { path } = await taskOf('restart', 4);
   const startedMs = Date.now();
   const command = await startCommand(bin, ['--task', path, '--min-clients', '2', '--seats', '2', '--timeout', '60'], joinPath(folder, 'restart-state'));
+  // With the key that signs here.
+  const { task, taskHash } = await readTask(sha256, new Uint8Array(await (await command.send(`${command.origin}/federation/task`, { method: 'GET' })).arrayBuffer()));
   const nodes = await Promise.all([0, 1].map(async (seat) => {
     const key = await makeKey();
     await enrol(command, key, String((await command.post('deal', { room: command.token('room') })).json['invitation']));
