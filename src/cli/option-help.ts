@@ -12,6 +12,7 @@ export const optionHelp: Readonly<Record<string, Options>> = {
     ['--group COLUMN', 'column to compare scores by, as sex or age; may be given several times'],
     ['--test FILE', 'score on this file, instead of on a fifth of the notes that is held out'],
     ['--method NAME', 'head: the last layer (default); lora: adapters too; sentences: no training, the label sentences alone'],
+    ['--balanced', 'help rare labels of a private head: labels are counted, with noise and inside epsilon'],
     ['--epsilon NUMBER', 'privacy of this run, 3 unless given; smaller protects more; none trains without privacy'],
     ['--delta NUMBER', 'chance that the promise does not hold'],
     ['--limit NUMBER', 'epsilon at which these notes are closed, all runs together; else what the first run set'],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultDelta } from '../training/propose.ts';
-import { checkDelta } from './train-options.ts';
+import { checkDelta, parseTrainOptions } from './train-options.ts';
 
 describe('checkDelta', () => {
   it('refuses from 1/N on, warns above 1/(10 N), and is content with the default', () => {
@@ -8,5 +8,15 @@ describe('checkDelta', () => {
     for (const delta of [0.0099, 0.0011]) expect(checkDelta(delta, 100, 'person')).toMatch(/is large for 100 persons: below 0\.0010 is advised/);
     for (const delta of [0.001, 1e-5]) expect(checkDelta(delta, 100, 'row')).toBeNull();
     for (const units of [1, 7, 49, 12_345, 999_999]) expect(checkDelta(defaultDelta(units), units, 'row')).toBeNull();
+  });
+});
+
+describe('--balanced', () => {
+  const parse = (...more: string[]) => parseTrainOptions(['--data', 'notes.csv', '--text', 'note', '--label', 'label', '--out', 'model', ...more]);
+
+  it('is off unless given, and for the private head alone', () => {
+    expect(parse().isBalanced).toBe(false);
+    expect(parse('--balanced', '--epsilon', '1').isBalanced).toBe(true);
+    for (const other of [['--method', 'lora'], ['--method', 'sentences'], ['--epsilon', 'none']]) expect(() => parse('--balanced', ...other)).toThrow(/--balanced is for private runs/);
   });
 });

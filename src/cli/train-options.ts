@@ -8,7 +8,7 @@ import { defaultLedgerPath } from './node-ledger-store.ts';
 import { usageError } from './run-command.ts';
 
 export const trainUsage =
-  'npm run -s train -- --data notes.csv --text COLUMN --label COLUMN [--person COLUMN] [--group COLUMN]... [--test held-out.csv] [--method head|lora|sentences] [--epsilon 3|none] [--delta D] [--limit EPSILON] ' +
+  'npm run -s train -- --data notes.csv --text COLUMN --label COLUMN [--person COLUMN] [--group COLUMN]... [--test held-out.csv] [--method head|lora|sentences] [--balanced] [--epsilon 3|none] [--delta D] [--limit EPSILON] ' +
   '[--unit row|person] [--labels descriptions.json] [--max-length 128] [--seed 1] [--ledger FILE] [--model FOLDER] --out FOLDER [--json]';
 
 export interface TrainOptions {
@@ -19,6 +19,8 @@ export interface TrainOptions {
   readonly person: string | null;
   readonly groups: readonly string[];
   readonly method: 'head' | 'lora' | 'sentences';
+  /** Rare labels are helped; of the private head alone. */
+  readonly isBalanced: boolean;
   /** Null: not private. */
   readonly epsilon: number | null;
   readonly delta: number | null;
@@ -53,7 +55,7 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
     options: {
       data: { type: 'string' }, test: { type: 'string' }, text: { type: 'string' }, label: { type: 'string' }, person: { type: 'string' }, group: { type: 'string', multiple: true },
       method: { type: 'string' }, epsilon: { type: 'string' }, delta: { type: 'string' }, limit: { type: 'string' }, unit: { type: 'string' }, labels: { type: 'string' }, 'max-length': { type: 'string' },
-      seed: { type: 'string' }, ledger: { type: 'string' }, model: { type: 'string' }, out: { type: 'string' }, json: { type: 'boolean' },
+      seed: { type: 'string' }, ledger: { type: 'string' }, model: { type: 'string' }, out: { type: 'string' }, balanced: { type: 'boolean' }, json: { type: 'boolean' },
     },
   });
   const required = (name: 'data' | 'text' | 'label' | 'out'): string => {
@@ -63,6 +65,8 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
   };
   const method = values.method ?? 'head';
   if (method !== 'head' && method !== 'lora' && method !== 'sentences') throw usageError(`--method must be head, lora or sentences, found ${JSON.stringify(method)}.`, trainUsage);
+  const isBalanced = values.balanced ?? false;
+  if (isBalanced && (method !== 'head' || values.epsilon === 'none')) throw usageError('--balanced is for private runs of --method head alone.', trainUsage);
   const unit = values.unit ?? (values.person === undefined ? 'row' : 'person');
   if (unit !== 'row' && unit !== 'person') throw usageError(`--unit must be row or person, found ${JSON.stringify(unit)}.`, trainUsage);
   if (unit === 'person' && values.person === undefined) throw usageError('--unit person needs --person with the column that tells persons apart.', trainUsage);
@@ -70,7 +74,7 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
   if (delta !== null && delta >= 1) throw usageError('--delta must be below 1.', trainUsage);
   return {
     data: required('data'), text: required('text'), label: required('label'), out: required('out'),
-    test: values.test ?? null, person: values.person ?? null, groups: values.group ?? [], method, unit, delta,
+    test: values.test ?? null, person: values.person ?? null, groups: values.group ?? [], method, isBalanced, unit, delta,
     epsilon: values.epsilon === 'none' ? null : positive('epsilon', values.epsilon ?? String(defaultEpsilon)),
     limit: values.limit === undefined ? null : positive('limit', values.limit),
     labels: values.labels ?? null,

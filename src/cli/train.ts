@@ -8,7 +8,7 @@ import { evaluateHeldOut } from '../training/evaluate.ts';
 import { exportedFiles, releasableModel } from '../training/export-model.ts';
 import { sentencesOf } from '../training/label-words.ts';
 import { isPrivate, type Plan } from '../training/plan.ts';
-import { defaultDelta, planOfKind, proposePlan, type PlanFacts } from '../training/propose.ts';
+import { defaultBalance, defaultDelta, planOfKind, proposePlan, type PlanFacts } from '../training/propose.ts';
 import { SessionControl } from '../training/session-control.ts';
 import type { SessionProgress } from '../training/session-input.ts';
 import { runSession } from '../training/session.ts';
@@ -61,7 +61,8 @@ async function train(options: TrainOptions): Promise<void> {
     classes: labels.length, unit: options.unit, encoderLayers: engine.shape.layers, maximumLength, heldOutShare: options.test === null ? 0.2 : 0, seed: options.seed,
     epsilon: options.epsilon ?? 1, delta: options.delta ?? defaultDelta(countUnits([...split.training, ...split.heldOut], options.unit)),
   };
-  const proposed = planOfKind(kindOf(options), facts);
+  const kind = planOfKind(kindOf(options), facts);
+  const proposed = options.isBalanced && kind.kind === 'full-batch-head' ? { ...kind, balance: defaultBalance } : kind;
   // Beside training, a score of units that train would cost them more than the ledger's parallel parts say.
   const plan = isPrivate(proposed) && !isDisjoint ? { ...proposed, validationEpsilon: null } : proposed;
   say(`${split.training.length} notes train, ${split.heldOut.length} are held out; ${labels.length} labels; ${lengths.cutNotes} notes are cut at ${maximumLength} tokens; ${engine.device}.`);

@@ -1,5 +1,5 @@
 import type { LoraTarget } from '../engine/parameters.ts';
-import type { DpSgdPlan, Plan, PlainLoraPlan, PrivatePlan } from '../training/plan.ts';
+import type { DpSgdPlan, FullBatchHeadPlan, LabelBalance, Plan, PlainLoraPlan, PrivatePlan } from '../training/plan.ts';
 
 export type PlanKind = Plan['kind'];
 
@@ -27,4 +27,10 @@ export function carryChoices(from: Plan, to: Plan): Plan {
   const plan: Plan = { ...to, maximumLength, unit, heldOutShare, seed };
   if (isPrivatePlan(from) && isPrivatePlan(plan)) return { ...plan, epsilon: from.epsilon, delta: from.delta, validationEpsilon: from.validationEpsilon };
   return hasLora(from) && hasLora(plan) ? { ...plan, lora: from.lora } : plan;
+}
+
+/** The plan with rare labels helped, or as they are. */
+export function withBalance(plan: FullBatchHeadPlan, balance: LabelBalance | null): FullBatchHeadPlan {
+  const { balance: _, ...rest } = plan;
+  return balance ? { ...rest, balance } : rest;
 }

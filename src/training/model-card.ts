@@ -3,9 +3,11 @@ import { roundUp } from '../ground/rounding.ts';
 import type { Releasable } from '../privacy/doors.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 import type { ReleasedAccuracy } from './charged-validation.ts';
+import { descentInWords } from './descent.ts';
 import { startsFromSentences } from './lora-start.ts';
-import type { Plan } from './plan.ts';
+import type { FullBatchHeadPlan, Plan } from './plan.ts';
 import type { RunFacts } from './run-facts.ts';
+import { searchCandidates } from './search-candidates.ts';
 
 /** All that a model card may say: public facts and charged releases, nothing exact about private rows. */
 export interface ModelCardFacts {
@@ -27,7 +29,7 @@ export interface ModelCardFacts {
 
 const publicWords: Readonly<Record<string, string>> = {
   'row-count': 'the number of notes', 'person-count': 'the number of persons', columns: 'the columns', labels: 'the labels and their order', 'label-sentences': 'the label sentences',
-  encoder: 'the base model and its tokenizer', 'maximum-length': 'the maximum length', 'split-rule': 'the rule of the split', settings: 'the settings of the plan', 'run-count': 'the number of runs',
+  encoder: 'the base model and its tokenizer', 'maximum-length': 'the maximum length', 'split-rule': 'the rule of the split', settings: 'the settings of the plan', 'search-list': 'the list of settings that were searched, and the law of how many runs counted', 'run-count': 'the number of runs',
   'stop-step': 'the step at which training stopped', 'other-data-sets': 'which rows or persons earlier data sets of the same ledger also hold, as far as it decides what budget is left', 'code-version': 'the version of Bedside',
 };
 const notCoveredWords: Readonly<Record<string, string>> = {
@@ -44,16 +46,21 @@ const atMostDelta = (value: number) => roundUp(value, 2).toExponential(1);
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
 const list = (codes: readonly string[], words: Readonly<Record<string, string>>) => codes.map((code) => `- ${words[code] ?? code}`).join('\n');
 
+function searchLines({ search }: FullBatchHeadPlan): string[] {
+  if (!search) return [];
+  return [`These settings are the middle of a public list of ${searchCandidates.length}, in which the clip norm, the step size or the weight of the label sentences is halved or doubled. The model is the best of a secret number of runs, Poisson with mean ${search.meanRuns}, each with a setting drawn from the list; noisy scores on the held-out part decided, and were charged to it.`];
+}
+
 function planLines(plan: Plan, trainingRows: number | null): string[] {
   switch (plan.kind) {
     case 'full-batch-head':
-      return [`Noisy full-batch gradient descent of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}; ${plan.steps} steps, clip norm ${plan.clipNorm}, started from one public sentence a label.${plan.balance ? ` Rare labels are helped: logits lack ${plan.balance.strength} of the log of each label's share, which was counted with noise, sensitivity 1, for ${plan.balance.countShare} of mu squared.` : ''}`];
+      return [`Noisy full-batch gradient descent of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}; ${plan.steps} steps, clip norm ${plan.clipNorm}, started from one public sentence a label.${plan.balance ? ` Rare labels are helped: logits lack ${plan.balance.strength} of the log of each label's share, which was counted with noise, sensitivity 1, for ${plan.balance.countShare} of mu squared.` : ''}`, ...searchLines(plan)];
     case 'dp-sgd':
-      return [`DP-SGD of LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.steps} steps, expected batch ${plan.expectedBatchSize}, clip norm ${plan.clipNorm}, Adam with rate ${plan.learningRate} falling to 0.`];
+      return [`DP-SGD of LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.steps} steps, expected batch ${plan.expectedBatchSize}, clip norm ${plan.clipNorm}, ${descentInWords(plan, 'Adam')}.`];
     case 'plain-head':
-      return [`AdamW on a linear head over frozen features; ${plan.epochs} epochs, batch ${plan.batchSize}, rate ${plan.learningRate} falling to 0.`];
+      return [`A linear head over frozen features; ${plan.epochs} epochs, batch ${plan.batchSize}, ${descentInWords(plan, 'AdamW')}.`];
     case 'plain-lora':
-      return [`AdamW on LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.epochs} epochs, batch ${plan.batchSize}, rate ${plan.learningRate} falling to 0${trainingRows !== null && startsFromSentences(trainingRows) ? ', the head started from one public sentence a label' : ''}.`];
+      return [`LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.epochs} epochs, batch ${plan.batchSize}, ${descentInWords(plan, 'AdamW')}${trainingRows !== null && startsFromSentences(trainingRows) ? ', the head started from one public sentence a label' : ''}.`];
     case 'label-sentences':
       return ['No training: a note goes to the label whose public sentence is most like it.'];
   }
@@ -72,7 +79,7 @@ function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
     `- Accountant: ${accountantNames[statement.accountant]}, ${statement.accountantSettings}${statement.epsilonRdp === undefined ? '' : `; Rényi (RDP) says ${atMost(statement.epsilonRdp)} of the same releases, an upper bound as well`}`,
     `- Sampling: ${statement.sampling === 'full-batch' ? 'every unit in every step' : `Poisson, rate ${round(statement.samplingRate)}, secret`}`,
     `- Noise multiplier ${round(statement.noiseMultiplier)} a step, clip norm ${statement.clipNorm}, ${statement.steps} steps${statement.mu === null ? '' : `, one Gaussian of mu ${atMost(statement.mu)} in all`}`,
-    `- Noise: ${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; its rounding adds ${atMostDelta(statement.samplerDelta)} to delta`}`,
+    `- Noise: ${statement.noiseLaw ? 'discrete Gaussian, drawn exactly, ' : ''}${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; its rounding adds ${atMostDelta(statement.samplerDelta)} to delta`}`,
     '',
     'Treated as public:', list(statement.publicFacts, publicWords), '', 'Not covered by epsilon:', list(statement.notCovered, notCoveredWords),
   ];

@@ -1,6 +1,6 @@
 import { gaussianMu } from '../privacy/gaussian.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
-import type { DpSgdPlan, FullBatchHeadPlan, LabelSentencesPlan, LoraSettings, Plan, PlainHeadPlan, PlainLoraPlan, PlanCommon } from './plan.ts';
+import type { DpSgdPlan, FullBatchHeadPlan, LabelBalance, LabelSentencesPlan, LoraSettings, Plan, PlainHeadPlan, PlainLoraPlan, PlanCommon } from './plan.ts';
 import type { LengthReport } from './units.ts';
 
 /** What a plan may be chosen by: public facts alone, counts included (zero-out adjacency holds the counts public). */
@@ -33,6 +33,8 @@ export type PlanAlternatives = { readonly [Kind in Plan['kind']]: Extract<Plan, 
 export interface PlanProposal {
   readonly plan: Plan;
   readonly alternatives: PlanAlternatives;
+  /** Of a private head whose owner asks for rare labels to be helped. */
+  readonly balance: LabelBalance;
   readonly reasons: readonly PlanReason[];
   /** x = N mu / K of recipe R; below 2 the label sentences alone do as well, below 10 little is gained. */
   readonly signal: number;
@@ -70,6 +72,9 @@ export function defaultFeatureLayers(classes: number, encoderLayers: number): { 
 }
 
 const manyClasses = 40;
+
+/** Of a head whose owner asks for rare labels to be helped; off by default, for it costs accuracy. Measured by `npm run bench -- recipes`. */
+export const defaultBalance: LabelBalance = { countShare: 0.05, strength: 0.5 };
 
 function common({ maximumLength, unit, heldOutShare, seed }: PlanFacts): PlanCommon {
   return { maximumLength, unit, heldOutShare, seed };
@@ -166,5 +171,5 @@ export function proposePlan(facts: PlanFacts, lengths: LengthReport): PlanPropos
   reasons.push({ code: facts.unit === 'person' ? 'unit-person' : 'unit-row', values: { units: facts.trainingUnits, rows: facts.trainingRows } });
   reasons.push({ code: 'maximum-length', values: { tokens: facts.maximumLength } });
   const { trainingUnits, trainingRows, heldOutUnits, heldOutRows } = facts;
-  return { plan, alternatives, reasons, signal, isTooFewRows, isBudgetShort, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
+  return { plan, alternatives, balance: defaultBalance, reasons, signal, isTooFewRows, isBudgetShort, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
 }

@@ -1,5 +1,5 @@
 import type { PrivacyUnit } from '../../privacy/events.ts';
-import type { FullBatchHeadPlan, LoraSettings } from '../../training/plan.ts';
+import type { FullBatchHeadPlan, LabelBalance, LoraSettings } from '../../training/plan.ts';
 import type { PlanAlternatives } from '../../training/propose.ts';
 
 const common = { maximumLength: 256, unit: 'person', heldOutShare: 0.2, seed: 1 } as const;
@@ -9,6 +9,8 @@ const lora: LoraSettings = { rank: 8, alpha: 16, targets: ['query', 'value'], la
 export const fakePlan: FullBatchHeadPlan = {
   kind: 'full-batch-head', ...common, ...promise, steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: 12, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5, featureLayers: [6, 3], featureWeights: [0.5, 0.5],
 };
+
+export const fakeBalance: LabelBalance = { countShare: 0.05, strength: 0.5 };
 
 export function fakeAlternatives(unit: PrivacyUnit): PlanAlternatives {
   return {
