@@ -13,7 +13,7 @@ export type Mechanism =
   /** The best of a secret number of runs, each of which is (post-processing of) one Gaussian, continuous or discrete, of this noise multiplier, its score included. */
   | { readonly kind: 'repeat-and-select'; readonly noiseMultiplier: number; readonly law: RepeatLaw };
 
-export type Purpose = 'feature-mean' | 'label-counts' | 'gradient' | 'charged-validation' | 'search';
+export type Purpose = 'feature-mean' | 'label-counts' | 'gradient' | 'charged-validation' | 'search' | 'search-score';
 export type PrivacyUnit = 'row' | 'person';
 /** Which disjoint part of the data a release reads; the parts compose in parallel. */
 export type DataPart = 'training' | 'held-out';

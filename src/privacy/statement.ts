@@ -2,11 +2,12 @@ import { checkInteger, checkNonNegative, checkPositive } from '../ground/check.t
 import { composedEpsilon, type Charge, type ComposedEpsilon } from './composition.ts';
 import type { DataPart, PrivacyUnit } from './events.ts';
 import { samplerDelta } from './noise.ts';
+import type { NoiseLaw } from './noise-laws.ts';
 import { pldEpsilon, type PldEpsilon } from './pld/pld.ts';
 import { defaultOrders } from './rdp.ts';
 
 /** Everything that the mechanisms treat as public, by code. What is not here is read through a charged release or not at all. */
-export const publicFactCodes = ['row-count', 'person-count', 'columns', 'labels', 'label-sentences', 'encoder', 'maximum-length', 'split-rule', 'settings', 'run-count', 'stop-step', 'other-data-sets', 'code-version'] as const;
+export const publicFactCodes = ['row-count', 'person-count', 'columns', 'labels', 'label-sentences', 'encoder', 'maximum-length', 'split-rule', 'settings', 'search-list', 'run-count', 'stop-step', 'other-data-sets', 'code-version'] as const;
 
 /** What epsilon does not cover, by code. */
 export const notCoveredCodes = ['hyper-parameters', 'preprocessing', 'held-out-scores', 'held-out-people', 'held-out', 'side-channels', 'other-copies', 'cleared-data', 'label-sentences', 'sampler-error'] as const;
@@ -44,7 +45,21 @@ export type PrivacyStatement =
       readonly isSecureNoise: boolean;
       /** What the noise sampler's error adds to delta (NOISE.md). Where the number of values drawn is not known it is absent, and listed as not covered. */
       readonly samplerDelta?: number;
+      /** Present where the noise is drawn from the discrete Gaussian, exactly. */
+      readonly noiseLaw?: 'discrete-gaussian';
+      /** Present where the model is the best of a secret number of runs. */
+      readonly search?: SearchFacts;
     };
+
+/** What is public of a search. */
+export interface SearchFacts {
+  /** Mean of the Poisson law that the number of runs that count is drawn from. */
+  readonly meanRuns: number;
+  /** Runs that are made whatever that number is. */
+  readonly runsMade: number;
+  /** Settings on the public list that each run draws from. */
+  readonly candidates: number;
+}
 
 export interface StatementFacts {
   /** Everything the run charges to the training part. */
@@ -62,6 +77,8 @@ export interface StatementFacts {
   readonly isSecureNoise: boolean;
   /** Total variation of all noise drawn from its ideal law, `gaussianSamplerError` summed over releases. */
   readonly samplerError?: number;
+  readonly noiseLaw?: NoiseLaw;
+  readonly search?: SearchFacts;
 }
 
 /** Best share of right guesses, at even odds, about whether a unit took part: e^epsilon / (1 + e^epsilon), delta left out. */
@@ -80,7 +97,7 @@ export function replaceOneEpsilon(charges: readonly Charge[], delta: number): nu
 
 /** The statement of a private run. Epsilon is computed from the charges, never passed in. */
 export function buildStatement(facts: StatementFacts): PrivacyStatement {
-  const { charges, delta, unit, samplingRate, noiseMultiplier, steps, clipNorm, validationEpsilon, isSecureNoise, samplerError } = facts;
+  const { charges, delta, unit, samplingRate, noiseMultiplier, steps, clipNorm, validationEpsilon, isSecureNoise, samplerError, noiseLaw, search } = facts;
   checkPositive('delta', delta);
   checkPositive('sampling rate', samplingRate);
   checkPositive('noise multiplier', noiseMultiplier);
@@ -107,10 +124,12 @@ export function buildStatement(facts: StatementFacts): PrivacyStatement {
     mu: isPld ? null : composed.mu,
     guessingBound: guessingBound(tight.epsilon),
     validation: validationEpsilon === null ? null : { part: 'held-out', epsilon: validationEpsilon },
-    publicFacts: publicFactCodes.filter((code) => code !== 'person-count' || unit === 'person'),
+    publicFacts: publicFactCodes.filter((code) => (code !== 'person-count' || unit === 'person') && (code !== 'search-list' || search !== undefined)),
     notCovered: notCoveredCodes.filter((code) => code !== (unit === 'person' ? 'held-out' : 'held-out-people') && (code !== 'sampler-error' || samplerError === undefined)),
     isSecureNoise,
     ...(isPld && composed.accountant === 'rdp' ? { epsilonRdp: composed.epsilon } : {}),
+    ...(noiseLaw === 'discrete-gaussian' ? { noiseLaw } : {}),
+    ...(search ? { search } : {}),
     ...(samplerError === undefined ? {} : { samplerDelta: samplerDelta(tight.epsilon, samplerError) }),
   };
 }

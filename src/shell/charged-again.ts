@@ -9,7 +9,7 @@ export function chargedAgain(events: Iterable<LedgerEvent>, runId: string, saved
   const lost = new Map<string, { readonly part: DataPart; readonly charge: NonNullable<ExtraCharges[DataPart]>[number] }>();
   for (const event of events) {
     if (event.kind !== 'charge' || event.runId !== runId) continue;
-    const isScore = event.purpose === 'charged-validation';
+    const isScore = event.purpose === 'charged-validation' || event.purpose === 'search-score';
     if (isScore || event.step > (savedStep ?? -1)) lost.set(`${event.purpose} ${event.step}`, { part: isScore ? 'held-out' : 'training', charge: { mechanism: event.mechanism, count: 1 } });
   }
   const of = (part: DataPart) => [...lost.values()].flatMap((one) => (one.part === part ? [one.charge] : []));

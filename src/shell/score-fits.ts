@@ -1,6 +1,5 @@
 import type { Ledger } from '../privacy/ledger.ts';
-import { validationMechanism } from '../training/charged-validation.ts';
-import { plannedCharges } from '../training/planned-charges.ts';
+import { heldOutCharges, plannedCharges } from '../training/planned-charges.ts';
 import type { PrivatePlan } from '../training/plan.ts';
 import { defaultDelta } from '../training/propose.ts';
 import type { LedgerSubject } from './ledger-keeper.ts';
@@ -15,6 +14,5 @@ export function scoreFits(ledger: Ledger, { project, splitId, cohorts, units, tr
   const known = ledger.preview(cohorts).budget(splitId);
   const delta = Math.min(plan.delta, known?.delta ?? defaultDelta(units));
   const state = ledger.preview([...cohorts, { kind: 'budget', id: 'forecast', cohortIds: cohorts.map(({ cohortId }) => cohortId), epsilonLimit: known?.epsilonLimit ?? project.epsilonLimit, delta }]);
-  const mechanism = validationMechanism({ epsilon: plan.validationEpsilon, delta: plan.delta });
-  return state.refusal(splitId, { training: plannedCharges(plan, trainingUnits, classes), 'held-out': [{ mechanism, count: 1 }] }) === null;
+  return state.refusal(splitId, { training: plannedCharges(plan, trainingUnits, classes), 'held-out': heldOutCharges(plan) }) === null;
 }

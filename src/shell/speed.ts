@@ -22,6 +22,8 @@ const probeRows = 8;
 const probeTokens = 48;
 /** Multiply-adds a second of a head's plain loops, one worker: measured at some 0.9e9 on a 2023 server core, taken lower for laptops. */
 const headOperationsPerSecond = 6e8;
+/** Values of the discrete Gaussian a second: 3 to 5 microseconds each. */
+const discretePerSecond = 2e5;
 /** Cost of a backward and a forward pass over a forward pass alone. */
 const trainingFactor = 3;
 
@@ -101,7 +103,8 @@ function workSeconds(plan: Plan, { trainingRows, heldOutRows, meanTokens, classe
       const features = width * (plan.kind === 'full-batch-head' ? plan.featureLayers.length : 1);
       const rowsAStep = plan.kind === 'full-batch-head' ? trainingRows : Math.min(plan.batchSize, trainingRows);
       // Logits and outer product, then the noise on each parameter.
-      return readOnce + (steps * rowsAStep * features * classes * 2) / (headOperationsPerSecond * workers) + (steps * features * classes) / 2e6;
+      const noisePerSecond = plan.kind === 'full-batch-head' && plan.noiseLaw === 'discrete-gaussian' ? discretePerSecond : 2e6;
+      return readOnce + (steps * rowsAStep * features * classes * 2) / (headOperationsPerSecond * workers) + (steps * features * classes) / noisePerSecond;
     }
     case 'dp-sgd':
     case 'plain-lora': {

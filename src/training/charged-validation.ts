@@ -1,8 +1,8 @@
 import { releasableBecause, type Releasable } from '../privacy/doors.ts';
 import type { Mechanism } from '../privacy/events.ts';
-import { gaussianMu } from '../privacy/gaussian.ts';
-import { gaussianIntegers, type KeyStream } from '../privacy/noise.ts';
-import { withinTarget } from './full-batch-head.ts';
+import type { KeyStream } from '../privacy/noise.ts';
+import { drawNoise, type NoiseLaw } from '../privacy/noise-laws.ts';
+import { noiseMu, noiseMechanism } from './full-batch-head.ts';
 import { largestIndex } from './held-out-score.ts';
 import { isBudgetRefusal, type ChargePort } from './session-input.ts';
 import { streamTensors } from './stream-tensors.ts';
@@ -18,11 +18,29 @@ export interface ReleasedAccuracy {
 }
 
 /** A unit's share of right rows is counted on this grid, so that the sum is an exact integer. */
-const unitShare = 2 ** 20;
+export const unitShare = 2 ** 20;
 
 /** What the held-out part is charged for a score of this epsilon. */
-export function validationMechanism({ epsilon, delta }: { readonly epsilon: number; readonly delta: number }): Extract<Mechanism, { readonly kind: 'gaussian' }> {
-  return { kind: 'gaussian', noiseMultiplier: 1 / (gaussianMu(epsilon, delta) * withinTarget) };
+export function validationMechanism({ epsilon, delta, noiseLaw = 'rounded-gaussian' }: ValidationBudget): Mechanism {
+  return noiseMechanism(noiseLaw, 1 / noiseMu(noiseLaw, epsilon, delta));
+}
+
+export interface ValidationBudget {
+  readonly epsilon: number;
+  readonly delta: number;
+  readonly noiseLaw?: NoiseLaw;
+}
+
+/** Sum over units of each one's share of right rows, in parts of `unitShare`: an integer, of which one unit has a say of `unitShare` at most. */
+export function rightShares(logits: Float32Array, heldOut: readonly TokenizedUnit[], classes: number): number {
+  let sum = 0;
+  let row = 0;
+  for (const unit of heldOut) {
+    let hits = 0;
+    for (const { label } of unit.rows) if (largestIndex(logits, row++, classes) === label) hits++;
+    sum += Math.floor((unitShare * hits) / unit.rows.length);
+  }
+  return sum;
 }
 
 /**
@@ -35,26 +53,20 @@ export async function releaseAccuracy(
   logits: Float32Array,
   heldOut: readonly TokenizedUnit[],
   classes: number,
-  budget: { readonly epsilon: number; readonly delta: number },
+  budget: ValidationBudget,
   door: { readonly charges: ChargePort; readonly keys: KeyStream },
   step: number,
 ): Promise<Releasable<ReleasedAccuracy> | null> {
   const mechanism = validationMechanism(budget);
   const { noiseMultiplier } = mechanism;
-  let sum = 0;
-  let row = 0;
-  for (const unit of heldOut) {
-    let hits = 0;
-    for (const { label } of unit.rows) if (largestIndex(logits, row++, classes) === label) hits++;
-    sum += Math.floor((unitShare * hits) / unit.rows.length);
-  }
+  const sum = rightShares(logits, heldOut, classes);
   try {
     await door.charges.charge('held-out', step, 'charged-validation', mechanism);
   } catch (error) {
     if (isBudgetRefusal(error)) return null;
     throw error;
   }
-  const [noise] = await gaussianIntegers(door.keys, step, streamTensors.validation, 1, noiseMultiplier * unitShare);
+  const [noise] = await drawNoise(budget.noiseLaw ?? 'rounded-gaussian', door.keys, step, streamTensors.validation, 1, noiseMultiplier * unitShare);
   const units = heldOut.length;
   const value = Math.min(1, Math.max(0, (sum + noise!) / unitShare / units));
   // Variance of the share p(1 - p) / n, with p kept off the ends so that a perfect score keeps an interval, plus that of the noise.

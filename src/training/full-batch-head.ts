@@ -1,12 +1,17 @@
+import { BedsideError } from '../ground/errors.ts';
+import type { Charge } from '../privacy/composition.ts';
+import type { Mechanism } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
-import type { FullBatchHeadPlan } from './plan.ts';
+import type { NoiseLaw } from '../privacy/noise-laws.ts';
+import { largestMu } from '../privacy/private-search.ts';
+import type { FullBatchHeadPlan, SearchSettings } from './plan.ts';
 
 /**
  * Recipe R: noisy full-batch gradient descent on a linear head over frozen unit features.
  * The unit mean is charged `meanShare` of mu squared, the label counts of a balanced head `countShare`, the T steps the rest; every unit is in every step, so the whole is one Gaussian mechanism of parameter mu.
  */
 export interface RecipeBudget {
-  /** mu of the whole run: the exact Gaussian of (epsilon, delta). */
+  /** mu of the whole run: the exact Gaussian of (epsilon, delta); with discrete noise, and in a search, less. */
   readonly mu: number;
   /** Standard deviation over sensitivity of the feature mean. */
   readonly meanNoiseMultiplier: number;
@@ -25,9 +30,60 @@ export interface RecipeBudget {
 /** Keeps the composed charges below the target where adding them up rounds upwards; costs 1e-12 of epsilon. */
 export const withinTarget = 1 - 1e-12;
 
+/** What a full-batch release under a law of noise is charged as. */
+export function noiseMechanism(law: NoiseLaw, noiseMultiplier: number): Extract<Mechanism, { readonly kind: 'gaussian' | 'discrete-gaussian' }> {
+  return { kind: law === 'discrete-gaussian' ? 'discrete-gaussian' : 'gaussian', noiseMultiplier };
+}
+
+/** The largest mu of one release of a law within (epsilon, delta). */
+export function noiseMu(law: NoiseLaw, epsilon: number, delta: number): number {
+  if (law === 'rounded-gaussian') return gaussianMu(epsilon, delta) * withinTarget;
+  return remembered(['one', law, epsilon, delta], () => largestMu((mu) => [{ mechanism: noiseMechanism(law, 1 / mu), count: 1 }], epsilon, delta));
+}
+
+/** What the best of a search's runs is charged as, where each run with all its steps is one Gaussian of this mu. */
+export function searchMechanism({ meanRuns }: SearchSettings, mu: number): Extract<Mechanism, { readonly kind: 'repeat-and-select' }> {
+  return { kind: 'repeat-and-select', noiseMultiplier: 1 / mu, law: { kind: 'poisson', mean: meanRuns } };
+}
+
+/** The largest mu of each score of a search's runs, so that all of them and the choice stay within (epsilon, delta). */
+export function searchScoreMu(search: SearchSettings, delta: number): number {
+  return remembered(['score', search.meanRuns, search.scoreEpsilon, delta], () => searchable(largestMu((mu) => [{ mechanism: searchMechanism(search, mu), count: 1 }], search.scoreEpsilon, delta), search.scoreEpsilon));
+}
+
+/** mu of one run of the plan, its share of the noisy mean included. */
+function planMu({ epsilon, delta, noiseLaw = 'rounded-gaussian', search = null, meanShare, balance }: FullBatchHeadPlan): number {
+  if (search === null) return noiseMu(noiseLaw, epsilon, delta);
+  const onceShare = meanShare + (balance?.countShare ?? 0);
+  const chargesAt = (mu: number): readonly Charge[] => [
+    ...(onceShare > 0 ? [{ mechanism: noiseMechanism(noiseLaw, 1 / (Math.sqrt(onceShare) * mu)), count: 1 }] : []),
+    { mechanism: searchMechanism(search, Math.sqrt(1 - onceShare) * mu), count: 1 },
+  ];
+  // What adding up in another order rounds must not pass the target.
+  return withinTarget * remembered(['plan', noiseLaw, search.meanRuns, onceShare, epsilon, delta], () => searchable(largestMu(chargesAt, epsilon, delta), epsilon));
+}
+
+function searchable(mu: number, epsilon: number): number {
+  if (mu === 0) throw new BedsideError('training/search-costs-more', 'settings', `Choosing among several runs costs more than epsilon ${epsilon} by itself, so nothing would be left for the runs.`, 'Choose a larger epsilon or fewer runs, or train once.', { epsilon });
+  return mu;
+}
+
+/** These take some hundredths of a second, and forecasts, charges and statements of one plan all ask for its own. */
+const known = new Map<string, number>();
+const LARGEST_KNOWN = 64;
+
+function remembered(parts: readonly (string | number)[], work: () => number): number {
+  const name = parts.join('/');
+  const value = known.get(name) ?? work();
+  const oldest = known.keys().next();
+  if (!known.has(name) && known.size >= LARGEST_KNOWN && !oldest.done) known.delete(oldest.value);
+  known.set(name, value);
+  return value;
+}
+
 /** mu^2 = meanShare mu^2 + countShare mu^2 + T / s^2, exact. `units` N and `classes` K are public. */
 export function recipeBudget(plan: FullBatchHeadPlan, units: number, classes: number): RecipeBudget {
-  const mu = gaussianMu(plan.epsilon, plan.delta) * withinTarget;
+  const mu = planMu(plan);
   const countShare = plan.balance?.countShare ?? 0;
   const stepsMu = Math.sqrt(1 - plan.meanShare - countShare) * mu;
   const nu = Math.min(plan.maximumNu, 0.35 * Math.sqrt((units * mu) / classes));

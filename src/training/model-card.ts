@@ -23,6 +23,8 @@ export interface ModelCardFacts {
   readonly stepsDone: Releasable<number>;
   readonly statement: Releasable<PrivacyStatement>;
   readonly accuracy: Releasable<ReleasedAccuracy> | null;
+  /** Where the model came back from a federation; absent where it was trained on the device alone. */
+  readonly pooled?: Releasable<PooledOrigin>;
   /** Estimate for the device class and the run's duration, which follows the lengths of the notes: the card says one digit of it. */
   readonly energyWh: Releasable<EnergyRange>;
 }
@@ -49,6 +51,14 @@ const list = (codes: readonly string[], words: Readonly<Record<string, string>>)
 function searchLines({ search }: FullBatchHeadPlan): string[] {
   if (!search) return [];
   return [`These settings are the middle of a public list of ${searchCandidates.length}, in which the clip norm, the step size or the weight of the label sentences is halved or doubled. The model is the best of a secret number of runs, Poisson with mean ${search.meanRuns}, each with a setting drawn from the list; noisy scores on the held-out part decided, and were charged to it.`];
+}
+
+/** A text of somebody else's in one line. */
+const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ');
+
+function pooledLines({ rounds, version, ownRounds }: PooledOrigin, plan: Plan): string[] {
+  const how = plan.kind === 'full-batch-head' ? `a noisy full-batch gradient of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}, clip norm ${plan.clipNorm}` : 'a noisy update';
+  return [`Pooled over ${rounds} rounds: in each, every device that answered sent ${how}, and the federation's server added the mean. Release ${version}. This device answered ${ownRounds} of the rounds it was asked for.`];
 }
 
 function planLines(plan: Plan, trainingRows: number | null): string[] {
@@ -96,18 +106,19 @@ function scoreLine({ accuracy, counts, statement: { value: statement } }: ModelC
 /** The README.md of an exported model. Takes values that may leave, and no others. */
 export function modelCard(facts: ModelCardFacts): string {
   const { baseModel, counts, plan, statement, energyWh } = facts;
+  const pooled = facts.pooled?.value;
   const unit = plan.value.unit === 'person' ? 'persons' : 'notes';
   const data = counts ? `${counts.value.trainingRows} notes${plan.value.unit === 'person' ? ` of ${counts.value.trainingUnits} persons` : ''}` : 'The number of notes was not recorded with the run';
   return [
     '---', 'library_name: peft', `base_model: ${baseModel}`, 'pipeline_tag: text-classification', '---', '',
     `# A classifier of notes over ${baseModel}`, '',
-    `Made with Bedside ${facts.codeVersion} on the owner's own device. Base model sha256 \`${facts.baseModelSha256}\`, licence ${facts.baseModelLicense}.`,
+    `Made with Bedside ${facts.codeVersion} ${pooled ? `by the devices that took part in the federation "${oneLine(pooled.federation)}" of ${oneLine(pooled.coordinator)}, the owner's among them` : "on the owner's own device"}. Base model sha256 \`${facts.baseModelSha256}\`, licence ${facts.baseModelLicense}.`,
     ...(facts.isSynthetic ? ['', '**Trained on synthetic sample notes: a demonstration, of no clinical use.**'] : []), '',
-    '## Data', '', `${data}; labels: ${facts.labels.value.join(', ')}. Notes are read up to ${plan.value.maximumLength} tokens.`, '',
-    '## Training', '', ...planLines(plan.value, counts?.value.trainingRows ?? null), ...(plan.value.kind === 'label-sentences' ? [] : [`Steps done: ${facts.stepsDone.value}.`]), '',
-    '## Privacy', '', ...privacyLines(statement.value, plan.value), '',
+    '## Data', '', `${pooled ? "The owner's part: " : ''}${data}; labels: ${facts.labels.value.join(', ')}.${pooled ? " The other participants' notes never left their devices, and are not counted here." : ''} Notes are read up to ${plan.value.maximumLength} tokens.`, '',
+    '## Training', '', ...(pooled ? pooledLines(pooled, plan.value) : planLines(plan.value, counts?.value.trainingRows ?? null)), ...(pooled || plan.value.kind === 'label-sentences' ? [] : [`Steps done: ${facts.stepsDone.value}.`]), '',
+    '## Privacy', '', ...(pooled ? ["What this device's updates cost the owner's notes, by its own ledger; the other participants' devices keep theirs.", ''] : []), ...privacyLines(statement.value, plan.value), '',
     '## Scores', '', scoreLine(facts, unit), '',
-    '## Energy', '', `${round(energyWh.value.low, 1)} to ${round(energyWh.value.high, 1)} Wh, central ${round(energyWh.value.central, 1)}: an estimate from the device class, not a measurement.`, '',
+    '## Energy', '', pooled ? 'Not estimated: many devices trained this model.' : `${round(energyWh.value.low, 1)} to ${round(energyWh.value.high, 1)} Wh, central ${round(energyWh.value.central, 1)}: an estimate from the device class, not a measurement.`, '',
     '## Use', '', 'Not a medical device. `python predict.py BASE_MODEL_FOLDER "text"` gives a label and a confidence; `adapter_*`, where present, load with PEFT.', '',
     `BASE_MODEL_FOLDER is the folder of ${baseModel}, which is not in here: \`models/\` beside Bedside's page has it with the weights above, and so has the base model's own release, whose weights are not rounded to int8, so that figures differ a little.`, '',
     'Labels are those that Bedside gives. Confidences differ from what its owner saw: the temperature that fits them to the held-out notes is an exact figure of these and stays with the owner.', '',

@@ -1,5 +1,7 @@
 import type { PrivacyUnit } from '../privacy/events.ts';
+import type { NoiseLaw } from '../privacy/noise-laws.ts';
 import type { LoraConfig } from '../engine/parameters.ts';
+import type { Decay } from '../engine/schedule.ts';
 
 /** What every way of training shares. */
 export interface PlanCommon {
@@ -44,9 +46,33 @@ export interface FullBatchHeadPlan extends PlanCommon {
   readonly balance?: LabelBalance;
   /** Epsilon of the charged validation on the held-out part; null switches it off. */
   readonly validationEpsilon: number | null;
+  /** Of all noise of the run; the rounded Gaussian where it is absent. */
+  readonly noiseLaw?: NoiseLaw;
+  /** Tries a secret number of settings and keeps the best; absent or null where the plan's own settings are trained once. `epsilon` is that of the whole search. */
+  readonly search?: SearchSettings | null;
+}
+
+export interface SearchSettings {
+  /** Mean of the Poisson law that the number of runs is drawn from. */
+  readonly meanRuns: number;
+  /** Epsilon that the held-out part is charged for the scores that decide, all together. */
+  readonly scoreEpsilon: number;
 }
 
 export type LoraSettings = LoraConfig;
+
+/** How gradients move the parameters. */
+export interface DescentSettings {
+  readonly optimizer: 'adamw' | 'sgd';
+  /** Of SGD, 0 to 1. */
+  readonly momentum: number;
+  /** Share of the steps over which the learning rate rises from 0. */
+  readonly warmUpShare: number;
+  readonly decay: Decay;
+}
+
+/** What a plan that says nothing of it means. */
+export const usualDescent: DescentSettings = { optimizer: 'adamw', momentum: 0.9, warmUpShare: 0, decay: 'linear' };
 
 /** DP-SGD (Abadi et al., arXiv 1607.00133) of LoRA and head, Poisson sampling, RDP accounting. */
 export interface DpSgdPlan extends PlanCommon {
@@ -57,6 +83,8 @@ export interface DpSgdPlan extends PlanCommon {
   readonly expectedBatchSize: number;
   readonly clipNorm: number;
   readonly learningRate: number;
+  /** `usualDescent` where absent. */
+  readonly descent?: DescentSettings;
   readonly lora: LoraSettings;
   readonly validationEpsilon: number | null;
 }
@@ -67,6 +95,8 @@ export interface PlainHeadPlan extends PlanCommon {
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
+  /** `usualDescent` where absent. */
+  readonly descent?: DescentSettings;
   readonly weightDecay: number;
 }
 
@@ -75,6 +105,8 @@ export interface PlainLoraPlan extends PlanCommon {
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
+  /** `usualDescent` where absent. */
+  readonly descent?: DescentSettings;
   readonly weightDecay: number;
   readonly lora: LoraSettings;
 }
@@ -89,4 +121,14 @@ export type PrivatePlan = FullBatchHeadPlan | DpSgdPlan;
 
 export function isPrivate(plan: Plan): plan is PrivatePlan {
   return plan.kind === 'full-batch-head' || plan.kind === 'dp-sgd';
+}
+
+/** By which law the noise of a plan is drawn. */
+export function noiseLawOf(plan: PrivatePlan): NoiseLaw {
+  return plan.kind === 'full-batch-head' ? (plan.noiseLaw ?? 'rounded-gaussian') : 'rounded-gaussian';
+}
+
+/** The search of a plan, or null where its settings are trained once. */
+export function searchOf(plan: Plan): SearchSettings | null {
+  return plan.kind === 'full-batch-head' ? (plan.search ?? null) : null;
 }

@@ -1,6 +1,6 @@
 import { featureLength } from './features.ts';
-import { balancedWeights, firstAveragedStep, labelStart, logPrior, recipeBudget, shrunkMean, type RecipeBudget } from './full-batch-head.ts';
-import type { Mechanism } from '../privacy/events.ts';
+import { balancedWeights, firstAveragedStep, labelStart, logPrior, noiseMechanism, recipeBudget, searchMechanism, shrunkMean, type RecipeBudget } from './full-batch-head.ts';
+import type { Charge } from '../privacy/composition.ts';
 import type { FullBatchHeadPlan } from './plan.ts';
 import type { RunEnd } from './run-end.ts';
 import { headRows, prepareFeatures, sentenceFeatures } from './run-features.ts';
@@ -14,12 +14,56 @@ export function featureSettings(plan: FullBatchHeadPlan): FeatureSettings {
 }
 
 /** What the training part is charged by the end of `steps` gradient steps. */
-export function fullBatchCharges(plan: FullBatchHeadPlan, budget: RecipeBudget, steps: number): { mechanism: Mechanism; count: number }[] {
-  const charges: { mechanism: Mechanism; count: number }[] = [];
-  if (plan.meanShare > 0) charges.push({ mechanism: { kind: 'gaussian', noiseMultiplier: budget.meanNoiseMultiplier }, count: 1 });
-  if (budget.countNoiseMultiplier !== null) charges.push({ mechanism: { kind: 'gaussian', noiseMultiplier: budget.countNoiseMultiplier }, count: 1 });
-  if (steps > 0) charges.push({ mechanism: { kind: 'gaussian', noiseMultiplier: budget.stepNoiseMultiplier }, count: steps });
-  return charges;
+export function fullBatchCharges(plan: FullBatchHeadPlan, budget: RecipeBudget, steps: number): Charge[] {
+  const { noiseLaw = 'rounded-gaussian', search = null } = plan;
+  const once = [...(plan.meanShare > 0 ? [budget.meanNoiseMultiplier] : []), ...(budget.countNoiseMultiplier === null ? [] : [budget.countNoiseMultiplier])];
+  const ofSteps: Charge = search ? { mechanism: searchMechanism(search, budget.stepsMu), count: 1 } : { mechanism: noiseMechanism(noiseLaw, budget.stepNoiseMultiplier), count: steps };
+  return [...once.map((noiseMultiplier) => ({ mechanism: noiseMechanism(noiseLaw, noiseMultiplier), count: 1 })), ...(steps > 0 ? [ofSteps] : [])];
+}
+
+/** What every head of a run starts from, and how it is scored. */
+export interface HeadGround {
+  /** Length of a feature. */
+  readonly length: number;
+  readonly features: FeatureSettings;
+  /** W0 of the label sentences at a scale: [C, D + 1]. */
+  readonly startAt: (labelScale: number) => Float32Array;
+  /** What is scored and kept: a balanced head lacks a part of the log prior; steps go on from the weights as they are. */
+  readonly head: (weights: Float32Array, prior: Float32Array | null) => HeadParameters;
+}
+
+/** Reads the notes and the label sentences. */
+export async function readHeadGround(run: SessionRun, plan: FullBatchHeadPlan): Promise<HeadGround> {
+  const features = featureSettings(plan);
+  const { classes } = run;
+  await prepareFeatures(run, features);
+  const sentences = await sentenceFeatures(run, features);
+  const { width } = run.input.trainers[0]!.shape;
+  const length = featureLength(features, width);
+  const { balance, biasInput } = plan;
+  return {
+    length,
+    features,
+    // The first layer's block has length sqrt(weight): divided by it, a sentence counts as much as with one layer.
+    startAt: (labelScale) => labelStart(firstBlocks(sentences, classes, width, features.layers.length), classes, width, length, labelScale / Math.sqrt(plan.featureWeights[0]!)),
+    head: (weights, prior) => ({ weights: balance && prior ? balancedWeights(weights, prior, balance.strength, biasInput) : weights, classes, biasInput }),
+  };
+}
+
+/** Releases the noisy mean of the features; null where the budget refuses. */
+export async function releaseMean(run: SessionRun, { noiseLaw = 'rounded-gaussian' }: FullBatchHeadPlan, { meanNoiseMultiplier }: RecipeBudget, { length }: HeadGround): Promise<Float32Array | null> {
+  const unitCount = run.input.training.length;
+  const sums = await run.onAll((trainer) => trainer.featureSum());
+  const noisy = await run.release(sums, { step: 0, purpose: 'feature-mean', mechanism: noiseMechanism(noiseLaw, meanNoiseMultiplier), tensor: streamTensors.featureMean, expected: { length, unitCount, clipNorm: 1 }, noiseLaw });
+  return noisy && shrunkMean(noisy, unitCount, meanNoiseMultiplier);
+}
+
+/** Releases noisy label counts as their log shares; null where the budget refuses. */
+export async function releasePrior(run: SessionRun, { noiseLaw = 'rounded-gaussian' }: FullBatchHeadPlan, countNoiseMultiplier: number): Promise<Float32Array | null> {
+  const { classes } = run;
+  const sums = await run.onAll((trainer) => trainer.labelCounts(classes));
+  const noisy = await run.release(sums, { step: 0, purpose: 'label-counts', mechanism: noiseMechanism(noiseLaw, countNoiseMultiplier), tensor: streamTensors.labelCounts, expected: { length: classes, unitCount: run.input.training.length, clipNorm: 1 }, noiseLaw });
+  return noisy && logPrior(noisy, countNoiseMultiplier);
 }
 
 /** Recipe R, step by step: noisy mean, centring, noisy label counts of a balanced head, label sentences, T noisy steps over all units, average of the last. */
@@ -27,43 +71,30 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
   const units = input.training.length;
   const classes = input.labels.length;
   const budget = recipeBudget(plan, units, classes);
-  const features = featureSettings(plan);
+  const { noiseLaw = 'rounded-gaussian' } = plan;
   const run = new SessionRun(input, { steps: plan.steps, expectedBatch: units, plannedCharges: (steps) => fullBatchCharges(plan, budget, steps) });
   const from = input.resumeFrom;
 
-  await prepareFeatures(run, features);
-  const sentences = await sentenceFeatures(run, features);
-  const { width } = input.trainers[0]!.shape;
-  const length = featureLength(features, width);
+  const ground = await readHeadGround(run, plan);
   let prior = from?.tensors['logPrior'] ?? null;
-  const { balance } = plan;
-  /** What is scored and kept; steps go on from the weights as they are. */
-  const head = (at: Float32Array): HeadParameters => ({ weights: balance && prior ? balancedWeights(at, prior, balance.strength, plan.biasInput) : at, classes, biasInput: plan.biasInput });
+  const head = (at: Float32Array) => ground.head(at, prior);
   const end = (state: RunEnd['state'], reason: RunEnd['reason'], step: number, mean: Float32Array | null, weights: Float32Array): RunEnd => ({
     run, state, reason, stepsDone: step,
-    model: { kind: 'head', labels: input.labels, maximumLength: plan.maximumLength, features, mean, biasInput: plan.biasInput, weights: head(weights).weights },
+    model: { kind: 'head', labels: input.labels, maximumLength: plan.maximumLength, features: ground.features, mean, biasInput: plan.biasInput, weights: head(weights).weights },
     score: () => headRows(run, head(weights)),
   });
 
-  // The first layer's block has length sqrt(weight): divided by it, a sentence counts as much as with one layer.
-  let weights = from?.tensors['weights'] ?? labelStart(firstBlocks(sentences, classes, width, features.layers.length), classes, width, length, plan.labelScale / Math.sqrt(plan.featureWeights[0]!));
+  let weights = from?.tensors['weights'] ?? ground.startAt(plan.labelScale);
   let mean = from?.tensors['mean'] ?? null;
   if (mean === null && plan.meanShare > 0) {
-    const mechanism = { kind: 'gaussian', noiseMultiplier: budget.meanNoiseMultiplier } as const;
-    const sums = await run.onAll((trainer) => trainer.featureSum());
-    const noisy = await run.release(sums, { step: 0, purpose: 'feature-mean', mechanism, tensor: streamTensors.featureMean, expected: { length, unitCount: units, clipNorm: 1 } });
-    if (noisy === null) return end('stopped', 'budget', 0, null, weights);
-    mean = shrunkMean(noisy, units, budget.meanNoiseMultiplier);
+    mean = await releaseMean(run, plan, budget, ground);
+    if (mean === null) return end('stopped', 'budget', 0, null, weights);
   }
   const released = mean;
   if (released) await run.onAll((trainer) => trainer.centreFeatures(released));
-
   if (prior === null && budget.countNoiseMultiplier !== null) {
-    const mechanism = { kind: 'gaussian', noiseMultiplier: budget.countNoiseMultiplier } as const;
-    const sums = await run.onAll((trainer) => trainer.labelCounts(classes));
-    const noisy = await run.release(sums, { step: 0, purpose: 'label-counts', mechanism, tensor: streamTensors.labelCounts, expected: { length: classes, unitCount: units, clipNorm: 1 } });
-    if (noisy === null) return end('stopped', 'budget', 0, mean, weights);
-    prior = logPrior(noisy, budget.countNoiseMultiplier);
+    prior = await releasePrior(run, plan, budget.countNoiseMultiplier);
+    if (prior === null) return end('stopped', 'budget', 0, mean, weights);
   }
 
   const averageFrom = firstAveragedStep(plan);
@@ -77,12 +108,12 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
     await save();
     await run.reportStep(0, () => headRows(run, head(weights)));
   }
-  const mechanism = { kind: 'gaussian', noiseMultiplier: budget.stepNoiseMultiplier } as const;
+  const mechanism = noiseMechanism(noiseLaw, budget.stepNoiseMultiplier);
   while (step < plan.steps) {
     if (!(await run.mayStep())) return end('stopped', 'asked', step, mean, current());
     const at = weights;
     const sums = await run.onAll((trainer) => trainer.headGradientSum(at, classes, plan.clipNorm, plan.biasInput));
-    const noisy = await run.release(sums, { step: step + 1, purpose: 'gradient', mechanism, tensor: streamTensors.gradient, expected: { length: weights.length, unitCount: units, clipNorm: plan.clipNorm } });
+    const noisy = await run.release(sums, { step: step + 1, purpose: 'gradient', mechanism, tensor: streamTensors.gradient, expected: { length: weights.length, unitCount: units, clipNorm: plan.clipNorm }, noiseLaw });
     if (noisy === null) return end('stopped', 'budget', step, mean, current());
     weights = at.map((value, i) => value - budget.stepSize * noisy[i]!);
     step++;

@@ -1,15 +1,24 @@
 import { gradientGrid, headGrid } from '../privacy/clipping.ts';
 import type { Charge } from '../privacy/composition.ts';
 import { gaussianSamplerError } from '../privacy/noise.ts';
-import type { PrivatePlan } from './plan.ts';
+import { noiseLawOf, searchOf, type PrivatePlan } from './plan.ts';
+import { searchCandidates, searchSlots } from './search-candidates.ts';
 import type { TrainedModel } from './trained-model.ts';
 
 /**
  * Bound on the total variation between all noise of a run and its ideal law: every release counted with as many values as the model has,
- * on the finest grid that the run uses. The charged validation draws one value, from people apart, and is left out: below 1e-20.
+ * on the finest grid that the run uses; the discrete Gaussian is exact. A search also counts what its law of the number of runs is cut by. The charged validation draws one value, from people apart, and is left out: below 1e-20.
  */
 export function samplerErrorOf(plan: PrivatePlan, model: TrainedModel, charges: readonly Charge[]): number {
   const values = model.kind === 'head' ? model.weights.length : model.theta.length;
-  const sensitivity = Math.max(headGrid(plan.clipNorm).sensitivity, gradientGrid(plan.clipNorm).sensitivity, gradientGrid(1).sensitivity);
-  return charges.reduce((sum, { mechanism, count }) => sum + count * gaussianSamplerError(mechanism.noiseMultiplier * sensitivity, values), 0);
+  const clipNorm = searchOf(plan) ? plan.clipNorm * Math.max(...searchCandidates.map((factors) => factors.clipNorm)) : plan.clipNorm;
+  const sensitivity = Math.max(headGrid(clipNorm).sensitivity, gradientGrid(clipNorm).sensitivity, gradientGrid(1).sensitivity);
+  const isExact = noiseLawOf(plan) === 'discrete-gaussian';
+  const errorOf = (noiseMultiplier: number, releases: number) => (isExact ? 0 : releases * gaussianSamplerError(noiseMultiplier * sensitivity, values));
+  const search = searchOf(plan);
+  const { slots, tail } = search ? searchSlots(search) : { slots: 0, tail: 0 };
+  return charges.reduce((sum, { mechanism, count }) => {
+    if (mechanism.kind !== 'repeat-and-select') return sum + errorOf(mechanism.noiseMultiplier, count);
+    return sum + count * (errorOf(mechanism.noiseMultiplier * Math.sqrt(plan.steps), slots * plan.steps) + tail);
+  }, 0);
 }

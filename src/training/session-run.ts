@@ -1,8 +1,9 @@
 import { forOwnersEyes, type OwnersEyes } from '../privacy/doors.ts';
 import type { Mechanism, Purpose } from '../privacy/events.ts';
 import { checkpointsOf, KnownBounds } from '../privacy/known-bounds.ts';
+import type { DataPart } from '../privacy/events.ts';
 import type { KeyStream } from '../privacy/noise.ts';
-import { gaussianIntegers } from '../privacy/noise.ts';
+import { drawNoise, type NoiseLaw } from '../privacy/noise-laws.ts';
 import { invariant } from '../ground/check.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { scoreLogits, type HeldOutScore } from './held-out-score.ts';
@@ -18,7 +19,12 @@ export interface Release {
   readonly mechanism: Mechanism;
   readonly tensor: number;
   readonly expected: SumExpectation;
+  /** The rounded Gaussian where it is absent. */
+  readonly noiseLaw?: NoiseLaw;
 }
+
+/** What is left of a release once it is charged. `noiseMultiplier`: deviation of the noise over the sensitivity. */
+export type ChargedRelease = Pick<Release, 'step' | 'tensor' | 'expected' | 'noiseLaw'> & { readonly noiseMultiplier: number };
 
 /** Where draws are secret, nothing is timed, scored or told but at every so many steps and at the end: single steps take as long as their draws are large. */
 export const drawsTold = 10;
@@ -87,17 +93,28 @@ export class SessionRun {
    * Returns null, having charged and released nothing, where the budget refuses.
    */
   async release(parts: readonly ClippedSum[], release: Release): Promise<Float64Array | null> {
-    const { charges, keys } = this.privateParts();
+    if (!(await this.charge('training', release))) return null;
+    return this.releaseCharged(parts, { ...release, noiseMultiplier: release.mechanism.noiseMultiplier });
+  }
+
+  /** Charges durably; false, having charged nothing, where the budget refuses. */
+  async charge(part: DataPart, { step, purpose, mechanism }: Pick<Release, 'step' | 'purpose' | 'mechanism'>): Promise<boolean> {
     try {
-      await charges.charge('training', release.step, release.purpose, release.mechanism);
+      await this.privateParts().charges.charge(part, step, purpose, mechanism);
     } catch (error) {
-      if (isBudgetRefusal(error)) return null;
+      if (isBudgetRefusal(error)) return false;
       throw error;
     }
-    this.#charges.push(release.mechanism);
+    if (part === 'training') this.#charges.push(mechanism);
+    return true;
+  }
+
+  /** The second half of the door, for what a charge before it has paid for: a search is charged as a whole before its first step. */
+  async releaseCharged(parts: readonly ClippedSum[], release: ChargedRelease): Promise<Float64Array> {
+    const { keys } = this.privateParts();
     const total = addClippedSums(parts, release.expected.length);
     checkClippedSum(total, release.expected);
-    const noise = await gaussianIntegers(keys, release.step, release.tensor, total.sum.length, release.mechanism.noiseMultiplier * total.sensitivity);
+    const noise = await drawNoise(release.noiseLaw ?? 'rounded-gaussian', keys, release.step, release.tensor, total.sum.length, release.noiseMultiplier * total.sensitivity);
     return total.sum.map((value, i) => (value + noise[i]!) / total.gridScale);
   }
 
@@ -148,6 +165,11 @@ export class SessionRun {
     const isDue = step === 0 || step === this.steps || step % this.#evaluateEvery === 0;
     const heldOut = isDue && this.#heldOutLabels.length > 0 ? forOwnersEyes(scoreLogits(await score(), this.#heldOutLabels, this.classes)) : null;
     this.#report('training', step, this.steps, heldOut);
+  }
+
+  /** Reports a counted step without a score: of a search, none may be known. */
+  reportUnscored(step: number): void {
+    this.#report('training', step, this.steps, null);
   }
 
   #report(phase: SessionPhase, done: number, total: number, heldOut: OwnersEyes<HeldOutScore> | null): void {

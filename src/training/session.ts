@@ -3,10 +3,11 @@ import { forOwnersEyes, type Releasable } from '../privacy/doors.ts';
 import { releaseAccuracy, type ReleasedAccuracy } from './charged-validation.ts';
 import { distributeRows, distributeUnits, rowsAsUnits } from './distribute.ts';
 import { oncePerTensor } from '../privacy/key-stream.ts';
-import { isPrivate } from './plan.ts';
+import { isPrivate, noiseLawOf } from './plan.ts';
 import { runDpSgd } from './run-dp-sgd.ts';
 import type { RunEnd } from './run-end.ts';
 import { runFullBatchHead } from './run-full-batch-head.ts';
+import { runSearch } from './run-search.ts';
 import { runLabelSentences } from './run-label-sentences.ts';
 import { runPlainHead } from './run-plain-head.ts';
 import { runPlainLora } from './run-plain-lora.ts';
@@ -25,6 +26,7 @@ function checkInput(input: SessionInput): void {
   if (labelSentences.length !== labels.length) throw startError('training/sentences', `There are ${labelSentences.length} label sentences for ${labels.length} labels.`, 'Give each label one sentence; its bare name will do.');
   if (trainers.length === 0) throw startError('training/no-trainer', 'No trainer is ready.', 'Run the device check in the settings.');
   if (isPrivate(plan) && (charges === null || keys === null)) throw startError('training/no-ledger', 'A private run needs the ledger and a fresh key.', 'Reload the page.');
+  if (plan.kind === 'full-batch-head' && plan.search && input.heldOut.length === 0) throw startError('training/search-held-out', 'A search among settings needs held-out notes to choose by, and none is held out.', 'Hold a share of the notes out, or train once.');
   if (resumeFrom && (resumeFrom.runId !== runId || resumeFrom.plan.kind !== plan.kind)) throw startError('training/wrong-checkpoint', 'This checkpoint belongs to another run.', 'Start a new run.');
 }
 
@@ -32,7 +34,7 @@ function runPlan(input: SessionInput): Promise<RunEnd> {
   const { plan } = input;
   switch (plan.kind) {
     case 'full-batch-head':
-      return runFullBatchHead(input, plan);
+      return plan.search ? runSearch(input, plan, plan.search) : runFullBatchHead(input, plan);
     case 'dp-sgd':
       return runDpSgd(input, plan);
     case 'plain-head':
@@ -67,7 +69,7 @@ export async function runSession(given: SessionInput): Promise<SessionOutcome> {
   const logits = await end.score();
   let releasedAccuracy: Releasable<ReleasedAccuracy> | null = null;
   if (isPrivate(plan) && plan.validationEpsilon !== null && input.heldOut.length > 0) {
-    releasedAccuracy = await releaseAccuracy(logits, input.heldOut, input.labels.length, { epsilon: plan.validationEpsilon, delta: plan.delta }, end.run.privateParts(), end.stepsDone);
+    releasedAccuracy = await releaseAccuracy(logits, input.heldOut, input.labels.length, { epsilon: plan.validationEpsilon, delta: plan.delta, noiseLaw: noiseLawOf(plan) }, end.run.privateParts(), end.stepsDone);
   }
   end.run.reportPhase('evaluating', 1, 1);
   return {

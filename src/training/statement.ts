@@ -4,8 +4,9 @@ import { KnownBounds } from '../privacy/known-bounds.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
 import { epsilonOf, type ChargedParts } from './charged-parts.ts';
 import { recipeBudget } from './full-batch-head.ts';
-import { isPrivate, type Plan, type PrivatePlan } from './plan.ts';
-import { plannedCharges } from './planned-charges.ts';
+import { isPrivate, noiseLawOf, searchOf, type Plan, type PrivatePlan } from './plan.ts';
+import { heldOutCharges, plannedCharges } from './planned-charges.ts';
+import { searchCandidates, searchSlots } from './search-candidates.ts';
 import { dpSgdMechanism } from './run-dp-sgd.ts';
 import type { PublicFacts } from './run-facts.ts';
 import { samplerErrorOf } from './sampler-error.ts';
@@ -14,7 +15,7 @@ import type { TrainedModel } from './trained-model.ts';
 /** Before a run: what it promises by its planned end, and what it does not cover. */
 export function statementOf(plan: Plan, facts: PublicFacts): PrivacyStatement {
   if (!isPrivate(plan)) return { isPrivate: false };
-  return build(plan, facts, { charges: plannedCharges(plan, facts.trainingUnits, facts.classes), steps: plan.steps, validationEpsilon: plan.validationEpsilon });
+  return build(plan, facts, { charges: plannedCharges(plan, facts.trainingUnits, facts.classes), steps: plan.steps, validationEpsilon: searchOf(plan) ? epsilonOf(heldOutCharges(plan), plan.delta, new KnownBounds()) : plan.validationEpsilon });
 }
 
 /** How far a run came. */
@@ -33,11 +34,15 @@ export function statementAtEnd(plan: Plan, facts: PublicFacts, { stepsDone, mode
   const hasReleased = stepsDone > 0 || (model.kind === 'head' && model.mean !== null);
   const released = hasReleased ? plannedCharges(plan, facts.trainingUnits, facts.classes, stepsDone) : [];
   const charges = atLeast(released, charged.training);
-  return build(plan, facts, { charges, steps: stepsDone, validationEpsilon: epsilonOf(charged.heldOut, plan.delta, new KnownBounds()), samplerError: samplerErrorOf(plan, model, charges) });
+  return build(plan, facts, { charges, steps: searchOf(plan) && stepsDone > 0 ? plan.steps : stepsDone, validationEpsilon: epsilonOf(charged.heldOut, plan.delta, new KnownBounds()), samplerError: samplerErrorOf(plan, model, charges) });
 }
 
 function build(plan: PrivatePlan, facts: PublicFacts, cost: { readonly charges: readonly Charge[]; readonly steps: number; readonly validationEpsilon: number | null; readonly samplerError?: number }): PrivacyStatement {
-  return buildStatement({ ...cost, delta: plan.delta, unit: facts.unit, ...stepFacts(plan, facts), clipNorm: plan.clipNorm, isSecureNoise: true });
+  const search = searchOf(plan);
+  return buildStatement({
+    ...cost, delta: plan.delta, unit: facts.unit, ...stepFacts(plan, facts), clipNorm: plan.clipNorm, isSecureNoise: true, noiseLaw: noiseLawOf(plan),
+    ...(search ? { search: { meanRuns: search.meanRuns, runsMade: searchSlots(search).slots, candidates: searchCandidates.length } } : {}),
+  });
 }
 
 /** Each mechanism as often as the model needed it or it was charged, whichever is more. */
