@@ -27,6 +27,7 @@ export function exportedModel({ isSynthetic }: Pick<ProjectRecord, 'isSynthetic'
     statement: releasableBecause('public', results.statement),
     accuracy: results.releasedAccuracy === null ? null : releasableBecause('charged', results.releasedAccuracy),
     energyWh: releasableBecause('public', run.energyWh),
+    ...(run.pooled ? { pooled: releasableBecause('public', run.pooled) } : {}),
   });
   return new Blob([new Uint8Array(exportedZip(files))], { type: 'application/zip' });
 }

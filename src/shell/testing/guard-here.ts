@@ -7,6 +7,7 @@ import { Crew } from '../crew.ts';
 import { openBedsideDatabase, type BedsideDatabase } from '../database.ts';
 import type { BackendChoice } from '../device.ts';
 import { nanoName } from '../encoder-source.ts';
+import type { FederationOptions } from '../federation-guard.ts';
 import { Guard } from '../guard.ts';
 import { LedgerKeeper } from '../ledger-keeper.ts';
 import { openLedgerStore } from '../ledger-store.ts';
@@ -20,6 +21,8 @@ export interface GuardHere {
   readonly database: BedsideDatabase;
   /** A new guard over connections of its own, as in a page that is loaded again; the trainers stay. */
   reload(): Promise<void>;
+  /** Another guard over the same storage, as in a second tab. */
+  second(): Promise<{ readonly guard: Guard; close(): void }>;
   /** The sample with its guessed columns confirmed, and the plan that is proposed for it. */
   propose(): Promise<{ readonly id: string; readonly plan: FullBatchHeadPlan }>;
   /** Starts a run on the sample, of the plan made of the proposed one, and waits until more than two steps are done. */
@@ -28,17 +31,18 @@ export interface GuardHere {
 }
 
 /** For tests: a guard on this thread, over databases of its own, so that its storage can be made to fail; its trainers are workers as ever. */
-export async function openGuardHere(backend: BackendChoice): Promise<GuardHere> {
-  const names = [`test-${crypto.randomUUID()}`, `test-ledger-${crypto.randomUUID()}`] as const;
+export async function openGuardHere(backend: BackendChoice, federation: FederationOptions = {}): Promise<GuardHere> {
+  const names = [`test-${crypto.randomUUID()}`, `test-ledger-${crypto.randomUUID()}`, `test-federation-${crypto.randomUUID()}`] as const;
   const nano = { name: nanoName, folder: '' };
   const crew = new Crew(backend, nano, 1);
   const open = async () => {
     const [database, store] = await Promise.all([openBedsideDatabase(names[0]), openLedgerStore(names[1])]);
-    const guard: Guard = new Guard(database, new LedgerKeeper(store, database), nano, async () => guard.connect(await crew.ports()));
+    const guard: Guard = new Guard(database, new LedgerKeeper(store, database), nano, async () => guard.connect(await crew.ports()), { storeName: names[2], ...federation });
     return { database, store, guard };
   };
   let opened = await open();
   const close = () => {
+    opened.guard.federation.close();
     opened.database.close();
     opened.store.close();
   };
@@ -53,6 +57,17 @@ export async function openGuardHere(backend: BackendChoice): Promise<GuardHere> 
     reload: async () => {
       close();
       opened = await open();
+    },
+    second: async () => {
+      const { guard, database, store } = await open();
+      return {
+        guard,
+        close: () => {
+          guard.federation.close();
+          database.close();
+          store.close();
+        },
+      };
     },
     propose: async () => {
       const table = sampleTable();

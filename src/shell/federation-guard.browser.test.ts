@@ -1,0 +1,286 @@
+import { unzipSync } from 'fflate';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bytesToUtf8 } from '../ground/bytes.ts';
+import { sharedEpsilon } from '../federation/agreement.ts';
+import { refusal } from '../federation/testing/fake-coordinator.ts';
+import { federationRunId } from './federation-source.ts';
+import { trainingLockName } from './live-runs.ts';
+import { readDataset } from './projects.ts';
+import { openFederationScene, roomLink, strangerLabel, type FederationScene } from './testing/federation-scene.ts';
+
+let scene: FederationScene;
+beforeEach(async () => {
+  scene = await openFederationScene();
+});
+afterEach(() => scene.close());
+
+const federation = () => scene.here.guard.federation;
+const charges = async () => (await scene.here.guard.ledger()).entries.flatMap(({ event }) => (event.kind === 'charge' ? [event] : []));
+/** Latin letters of everything that went out, headers and addresses included. */
+const everythingSent = () => scene.coordinator.requests.map(({ method, path, headers, body }) => [method, path, JSON.stringify(headers), String.fromCharCode(...body)].join('\n')).join('\n').toLowerCase();
+
+/** Holds the training lock, as a run does. */
+async function holdTrainers(): Promise<() => void> {
+  let release: () => void = () => undefined;
+  await new Promise<void>((held) => {
+    void navigator.locks.request(trainingLockName, () => {
+      held();
+      return new Promise<void>((resolve) => (release = resolve));
+    });
+  });
+  return release;
+}
+
+describe('before joining', () => {
+  it('reads the task and what it costs, and tells the server nothing', async () => {
+    const { task, taskHash } = scene.coordinator;
+    const offer = await federation().offer();
+    expect(offer).toMatchObject({ taskHash, address: 'example.org', obstacle: null });
+    expect(offer.figures.epsilonTotal).toBeCloseTo(sharedEpsilon(task, [4, 4, 4]), 12);
+    expect(offer.figures.epsilonPerRound).toBeLessThan(offer.figures.epsilonTotal);
+    expect(scene.coordinator.requests.every(({ method, body }) => method === 'GET' && body.length === 0)).toBe(true);
+    expect(federation().sentBytes).toBe(0);
+  });
+
+  it('says how notes fit, and why not', async () => {
+    const { taskHash } = scene.coordinator;
+    const { projectId, seat } = await federation().openDealtNotes(roomLink);
+    expect(seat).toBe(1);
+    const fit = await federation().fit(projectId, taskHash);
+    expect(fit).toMatchObject({ failure: null, roundsThatFit: 3 });
+    expect(fit.rows + fit.heldOutRows).toBe(220);
+    expect(fit.units).toBeLessThan(80);
+    expect(fit.epsilonAfter).toBeCloseTo(sharedEpsilon(scene.coordinator.task, [4, 4, 4]), 9);
+    await scene.here.guard.setBudget(projectId, sharedEpsilon(scene.coordinator.task, [4, 4]) * 1.001);
+    expect((await federation().fit(projectId, taskHash)).roundsThatFit).toBe(2);
+
+    scene.coordinator.faults = (name) => (name === 'task' ? new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } }) : null);
+    await expect(federation().offer()).rejects.toMatchObject({ code: 'federation/none-here' });
+    await expect(federation().fit(projectId, taskHash)).rejects.toMatchObject({ code: 'federation/none-here' });
+  });
+
+  it('shows an update before and after noise: nothing is charged, nothing is sent', async () => {
+    const { projectId } = await federation().openDealtNotes(roomLink);
+    const sent = federation().sentBytes;
+    const { edges, before, after, spreadBefore, spreadAfter, firstBytes } = await federation().preview(projectId, scene.coordinator.taskHash, new AbortController().signal);
+    expect(edges).toHaveLength(before.length + 1);
+    expect(after).toHaveLength(before.length);
+    const total = scene.coordinator.task.coordinates;
+    for (const bars of [before, after]) expect(bars.reduce((sum, bar) => sum + bar, 0)).toBeGreaterThan(0.98 * total);
+    expect(spreadAfter).toBeGreaterThan(spreadBefore);
+    expect(firstBytes).toHaveLength(64);
+    expect(federation().sentBytes).toBe(sent);
+    expect(await charges()).toEqual([]);
+    expect(scene.coordinator.requests.filter(({ path }) => path.startsWith('/v1/'))).toEqual([]);
+  });
+});
+
+describe('a member', () => {
+  it('takes a seat, answers rounds, lists what it sent, gets a model back that is used like any other, and leaves', async () => {
+    const { link, task, taskHash } = scene.coordinator;
+    await scene.coordinator.release(0, 0, scene.model(1));
+    const projectId = await scene.join();
+    expect(scene.told.at(-1)).toMatchObject({ seat: 1, seats: 5, epsilonSpent: 0, rounds: [] });
+    const first = await scene.round(1);
+    expect(first.rounds).toHaveLength(1);
+    expect(first.rounds[0]).toMatchObject({ round: 1, outcome: 'delivered', reason: null, clamps: [] });
+    expect(first.epsilonSpent).toBeCloseTo(sharedEpsilon(task, [4]), 12);
+    expect((await charges()).map(({ runId, step, mechanism }) => [runId, step, mechanism.noiseMultiplier])).toEqual([[federationRunId(taskHash), 1, 4]]);
+    // What the list says is what the server got: every object, by hash and length.
+    const got = [...link.replies[0]!.contents].map(([id, content]) => [id, content.length]).sort();
+    expect(first.rounds[0]!.sent.map(({ sha256, bytes }) => [sha256, bytes]).sort()).toEqual(got);
+    expect(first.rounds[0]!.sent.map(({ what }) => what).sort()).toEqual(['Array', 'ArrayChunk', 'ArrayRecord', 'Message', 'MetricRecord', 'RecordDict']);
+    expect(first.sentBytes).toBeGreaterThan(got.reduce((sum, [, bytes]) => sum + Number(bytes), 0));
+    expect(federation().sentBytes).toBeGreaterThanOrEqual(first.sentBytes);
+    await scene.round(2);
+    expect(await charges()).toHaveLength(2);
+
+    await scene.coordinator.release(1, 2, scene.model(1).map((value) => value * 1.0001));
+    const received = await federation().receive();
+    expect(received).toMatchObject({ version: 1, round: 2, isKept: true });
+    expect(received.accuracyBefore!.total).toBe(received.accuracy.total);
+    expect(received.accuracy.total).toBeGreaterThan(10);
+    expect(await federation().receive()).toEqual(received);
+    const results = await scene.here.guard.results(projectId, received.runId);
+    expect(results.run).toMatchObject({ state: 'finished', stepsDone: 2, accuracy: received.accuracy, pooled: { federation: 'Specialties', rounds: 2, ownRounds: 2, version: 1 } });
+    if (!results.statement.isPrivate) throw new Error('expected a private one');
+    expect(results.statement.epsilon).toBeCloseTo(sharedEpsilon(task, [4, 4]), 9);
+    expect((await scene.here.guard.classify(projectId, received.runId, 'chest pain on exertion')).probabilities).toHaveLength(task.labels.length);
+    const files = unzipSync(new Uint8Array(await (await scene.here.guard.exportModel(projectId, received.runId)).arrayBuffer()));
+    expect(bytesToUtf8(files['bedside-model/README.md']!)).toContain('Pooled over 2 rounds');
+
+    await expect(federation().checkMayDelete(projectId)).rejects.toMatchObject({ code: 'federation/project-takes-part' });
+    expect(await federation().leave()).toBe(true);
+    await scene.until(({ phase, wasServerTold }) => phase === 'left' && wasServerTold === true);
+    expect(link.calls.slice(-2)).toEqual(['deactivate-node', 'unregister-node']);
+    await expect(federation().receive()).rejects.toMatchObject({ code: 'federation/left' });
+    await federation().checkMayDelete(projectId);
+
+    // Nothing of the notes, of the persons or of the labels that these notes happen to have.
+    const sent = everythingSent();
+    const { notes } = await readDataset(scene.here.database, projectId);
+    for (const { text, person } of notes) {
+      expect(sent).not.toContain(text.toLowerCase());
+      for (const word of text.toLowerCase().match(/[a-z]{6,}/g) ?? []) if (!/signature|application|protobuf|federation|invitation/.test(word)) expect(sent).not.toContain(word);
+      expect(sent).not.toContain(person!.toLowerCase());
+    }
+  });
+
+  it('answers rounds again after a reload, and trains a round that was cut off no second time', async () => {
+    await scene.join();
+    const release = await holdTrainers();
+    await scene.ask(1);
+    expect(await scene.until(({ failure }) => failure?.code === 'federation/round-waits')).toMatchObject({ phase: 'waiting' });
+    await scene.here.reload();
+    await scene.watch();
+    await scene.until(({ rounds }) => rounds.at(-1)?.reason === 'federation/interrupted-round' && rounds.at(-1)?.outcome === 'declined');
+    release();
+    expect(await charges()).toEqual([]);
+    expect((await scene.round(2)).rounds.at(-1)).toMatchObject({ round: 2, outcome: 'delivered' });
+    expect((await charges()).map(({ step }) => step)).toEqual([2]);
+  });
+
+  it('lets a round wait for a run, and trains it afterwards', async () => {
+    const projectId = await scene.join();
+    await scene.round(1);
+    const release = await holdTrainers();
+    await scene.ask(2);
+    await scene.until(({ failure }) => failure?.code === 'federation/round-waits');
+    await expect(federation().preview(projectId, scene.coordinator.taskHash, new AbortController().signal)).rejects.toMatchObject({ code: 'storage/other-tab' });
+    release();
+    await scene.until(({ rounds, phase }) => phase === 'waiting' && rounds.at(-1)?.round === 2 && rounds.at(-1)?.outcome === 'delivered');
+    expect((await charges()).map(({ step }) => step)).toEqual([1, 2]);
+  });
+
+  it('leaves in the middle of a round: nothing is charged or sent, and the key is gone', async () => {
+    await scene.join();
+    const release = await holdTrainers();
+    await scene.ask(1);
+    await scene.until(({ failure }) => failure?.code === 'federation/round-waits');
+    expect(await federation().leave()).toBe(true);
+    release();
+    await scene.until(({ phase }) => phase === 'left');
+    expect(scene.coordinator.link.replies).toEqual([]);
+    expect(await charges()).toEqual([]);
+  });
+
+  it('acts in one tab: the second says so, and takes over when the first is gone', async () => {
+    const projectId = await scene.join();
+    const second = await scene.here.second();
+    const told: string[] = [];
+    await second.guard.federation.watch('other', (membership) => told.push(`${membership?.phase} ${membership?.failure?.code}`));
+    expect(told.at(-1)).toBe('waiting federation/another-tab');
+    await expect(second.guard.federation.join(projectId, scene.coordinator.taskHash, roomLink, 10)).rejects.toMatchObject({ code: 'federation/already-member' });
+    await expect(second.guard.federation.leave()).rejects.toMatchObject({ code: 'federation/another-tab' });
+    federation().close();
+    await expect.poll(() => told.at(-1)).toBe('waiting undefined');
+    second.close();
+  });
+
+  it('holds the server to what was agreed, and lists what it asked for', async () => {
+    await scene.join();
+    const { rounds } = await scene.round(1, { 'noise-multiplier': { double: 0.5 }, 'clip-norm': { double: 30 } });
+    expect(rounds[0]!.clamps).toEqual([{ term: 'clip norm', agreed: 0.3, asked: 30 }, { term: 'noise multiplier', agreed: 4, asked: 0.5 }]);
+    expect((await charges()).map(({ mechanism }) => mechanism.noiseMultiplier)).toEqual([4]);
+  });
+
+  it.each(['the limit that was agreed', 'the budget of the notes'])('ends by %s, and says so; the key stays for the model', async (which) => {
+    const { task } = scene.coordinator;
+    const isAgreed = which === 'the limit that was agreed';
+    const projectId = await scene.join(isAgreed ? sharedEpsilon(task, [4]) * 1.01 : 100);
+    await scene.round(1);
+    if (!isAgreed) await scene.here.guard.setBudget(projectId, sharedEpsilon(task, [4]) * 1.01);
+    await scene.ask(2);
+    const ended = await scene.until(({ phase }) => phase === 'ended');
+    expect(ended.failure?.code).toBe(isAgreed ? 'federation/over-budget' : 'training/federated-budget');
+    expect(await charges()).toHaveLength(1);
+    await expect.poll(() => scene.coordinator.link.calls.at(-1)).toBe('deactivate-node');
+    await scene.here.reload();
+    scene.told.length = 0;
+    await scene.watch();
+    expect(scene.told.at(-1)).toMatchObject({ phase: 'ended', failure: { code: ended.failure!.code } });
+    await scene.coordinator.release(1, 1, scene.model(2));
+    expect(await federation().receive()).toMatchObject({ isKept: true });
+    expect(await federation().leave()).toBe(true);
+  });
+
+  it('ends when the federation has finished', async () => {
+    await scene.join();
+    scene.coordinator.state = 'finished';
+    expect(await scene.until(({ phase }) => phase === 'ended')).toMatchObject({ failure: null });
+  });
+});
+
+describe('joining', () => {
+  const join = async (link = roomLink) => federation().join((await federation().openDealtNotes(roomLink)).projectId, scene.coordinator.taskHash, link, 10);
+
+  it('is undone where the invitation is refused', async () => {
+    await expect(join({ kind: 'seat', token: 'made-up' })).rejects.toMatchObject({ code: 'federation/turned-away', values: { reason: 'unknown-invitation' } });
+    await scene.watch();
+    expect(scene.told).toEqual([null]);
+    await expect(join({ kind: 'projector', token: 'any' })).rejects.toMatchObject({ code: 'federation/no-seat-link' });
+    await join();
+  });
+
+  it('waits for the network, with the seat it was dealt, also after a reload', async () => {
+    let isLost = true;
+    scene.coordinator.faults = (name) => (name === 'enrol' && isLost ? 'lose-answer' : null);
+    await join();
+    await scene.watch();
+    expect(await scene.until(({ phase }) => phase === 'joining')).toMatchObject({ seat: 2 });
+    await scene.here.reload();
+    isLost = false;
+    await scene.watch();
+    expect(await scene.until(({ phase }) => phase === 'waiting')).toMatchObject({ seat: 2, seats: 5 });
+  });
+
+  it('is refused for another task than was read, and where every seat is taken', async () => {
+    const { projectId } = await federation().openDealtNotes(roomLink);
+    await expect(federation().join(projectId, 'ab'.repeat(32), roomLink, 10)).rejects.toMatchObject({ code: 'federation/task-changed' });
+    scene.coordinator.faults = (name) => (name === 'deal' ? refusal(409, 'no-seat-left') : null);
+    await expect(federation().join(projectId, scene.coordinator.taskHash, roomLink, 10)).rejects.toMatchObject({ code: 'federation/turned-away', values: { reason: 'no-seat-left' } });
+  });
+});
+
+describe('a model that comes back', () => {
+  it.each<readonly [string, string, () => Promise<void>]>([
+    ['of another hash', 'hash', async () => scene.coordinator.release(1, 1, scene.model(2), {}, new Uint8Array(new Float32Array(scene.coordinator.task.coordinates + 32).buffer))],
+    ['signed by nobody', 'signature', async () => scene.coordinator.release(1, 1, scene.model(2), { round: 2 })],
+    ['with a number that is none', 'numbers', async () => scene.coordinator.release(1, 1, scene.model(2).fill(NaN, 3, 4))],
+  ])('%s is refused and thrown away', async (_, what, serve) => {
+    const projectId = await scene.join();
+    await serve();
+    await expect(federation().receive()).rejects.toMatchObject({ code: 'federation/bad-model', values: { what } });
+    expect(scene.told.at(-1)!.models).toEqual([]);
+    expect(await scene.here.guard.resumeEpsilons(projectId)).toEqual({});
+  });
+
+  it('older than one that came before is refused', async () => {
+    await scene.join();
+    await scene.coordinator.release(2, 2, scene.model(2));
+    await federation().receive();
+    await scene.coordinator.release(1, 1, scene.model(3));
+    await expect(federation().receive()).rejects.toMatchObject({ code: 'federation/bad-model', values: { what: 'version' } });
+  });
+
+  it('and is worse on the own held-out notes gives way to the one before', async () => {
+    const { labels, coordinates } = scene.coordinator.task;
+    const inputs = coordinates / labels.length;
+    const { projectId, invitation } = await federation().openDealtNotes(roomLink);
+    const { notes } = await readDataset(scene.here.database, projectId);
+    const counts = labels.map((label) => notes.filter((note) => note.label === label).length);
+    /** Says the same of every note. */
+    const always = (label: number) => Float32Array.from({ length: coordinates }, (_, i) => (i % inputs === inputs - 1 && Math.floor(i / inputs) === label ? 100 : 0));
+    await scene.coordinator.release(0, 0, always(counts.indexOf(Math.max(...counts))));
+    await scene.watch();
+    await federation().join(projectId, scene.coordinator.taskHash, { kind: 'seat', token: invitation }, 10);
+    await expect.poll(() => scene.coordinator.requests.filter(({ path }) => path === '/federation/model').length).toBe(1);
+    await scene.coordinator.release(1, 1, always(labels.indexOf(strangerLabel)));
+    const received = await federation().receive();
+    expect(received.accuracy.count).toBe(0);
+    expect(received.accuracyBefore!.count).toBeGreaterThan(0);
+    expect(received.isKept).toBe(false);
+    const kept = await scene.here.guard.results(projectId, received.runId);
+    expect(kept.run).toMatchObject({ accuracy: received.accuracyBefore, pooled: { version: 0, rounds: 0 } });
+  });
+});
