@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { constantSchedule, createAdamW, createSgd, linearSchedule } from './optimizer.ts';
+import { createAdamW, createSgd } from './optimizer.ts';
+import { schedule } from './schedule.ts';
 
 // Values are stored in float32, so numbers near 1 are good to 6e-8.
 const float32Digits = 6;
@@ -40,7 +41,7 @@ describe('AdamW', () => {
 
 test('SGD with momentum, by hand: velocity 1, then 0.9 + 1', () => {
   const theta = Float32Array.of(1);
-  const sgd = createSgd(1, 0.9);
+  const sgd = createSgd(1, { momentum: 0.9 });
   sgd.step(theta, Float32Array.of(1), 0.1);
   expect(theta[0]).toBeCloseTo(0.9, float32Digits);
   sgd.step(theta, Float32Array.of(1), 0.1);
@@ -49,7 +50,7 @@ test('SGD with momentum, by hand: velocity 1, then 0.9 + 1', () => {
 
 test.each([
   ['AdamW', () => createAdamW(2, { weightDecay: 0.01 })],
-  ['SGD', () => createSgd(2, 0.9)],
+  ['SGD', () => createSgd(2, { momentum: 0.9, weightDecay: 0.01 })],
 ])('%s goes on from a saved state bit for bit', (_name, create) => {
   const gradients = [Float32Array.of(0.3, -1), Float32Array.of(2, 0.1), Float32Array.of(-0.7, 5)];
   const straight = Float32Array.of(1, -1);
@@ -68,8 +69,18 @@ test.each([
 });
 
 describe('schedules', () => {
-  test('constant', () => expect([0, 5, 500].map(constantSchedule(0.2))).toEqual([0.2, 0.2, 0.2]));
-  test('linear to 0', () => expect([0, 1, 2, 3, 4, 5].map(linearSchedule(4, 4))).toEqual([4, 3, 2, 1, 0, 0]));
-  test('linear with warmup', () => expect([0, 1, 2, 3, 4, 5, 6].map(linearSchedule(4, 6, 2))).toEqual([0, 2, 4, 3, 2, 1, 0]));
-  test('warmup longer than the run is refused', () => expect(() => linearSchedule(4, 6, 7)).toThrow(/warmup steps/));
+  test('constant', () => expect([0, 5, 500].map(schedule('none', 0.2, 500))).toEqual([0.2, 0.2, 0.2]));
+  test('linear to 0', () => expect([0, 1, 2, 3, 4, 5].map(schedule('linear', 4, 4))).toEqual([4, 3, 2, 1, 0, 0]));
+  test('linear with warmup', () => expect([0, 1, 2, 3, 4, 5, 6].map(schedule('linear', 4, 6, 2))).toEqual([0, 2, 4, 3, 2, 1, 0]));
+  test('cosine with warm-up: half at the middle of the fall, level at both its ends', () => {
+    const rate = schedule('cosine', 4, 10, 2);
+    expect([0, 1, 2, 6, 10, 11].map(rate)).toEqual([0, 2, 4, expect.closeTo(2, 12), 0, 0]);
+    expect(rate(3)).toBeGreaterThan(schedule('linear', 4, 10, 2)(3));
+    expect(rate(9)).toBeLessThan(schedule('linear', 4, 10, 2)(9));
+  });
+  test('constant after a warm-up; nothing but one where all is warm-up', () => {
+    expect([0, 1, 2, 3, 9].map(schedule('none', 4, 9, 2))).toEqual([0, 2, 4, 4, 4]);
+    expect([0, 1, 2, 3].map(schedule('linear', 4, 2, 2))).toEqual([0, 2, 4, 0]);
+  });
+  test('refuses a warm-up longer than all', () => expect(() => schedule('linear', 4, 2, 3)).toThrow(/warm-up steps/));
 });

@@ -71,9 +71,19 @@ export function createAdamW(length: number, { beta1 = 0.9, beta2 = 0.999, epsilo
   };
 }
 
-/** Gradient descent with momentum in PyTorch's form: v = momentum v + g; theta -= learningRate v. */
-export function createSgd(length: number, momentum = 0): Optimizer {
+export interface SgdSettings {
+  readonly momentum?: number;
+  /** Decoupled, as of AdamW. */
+  readonly weightDecay?: number;
+}
+
+/**
+ * Gradient descent with momentum in PyTorch's form, v = momentum v + g; theta -= learningRate v, and decoupled weight decay.
+ * Source: Loshchilov & Hutter, arXiv 1711.05101, algorithm 1.
+ */
+export function createSgd(length: number, { momentum = 0, weightDecay = 0 }: SgdSettings = {}): Optimizer {
   checkProbability('momentum', momentum);
+  checkNonNegative('weight decay', weightDecay);
   const { moments, next, save, restore } = createMoments(length, 1);
   const velocity = moments[0]!;
   return {
@@ -83,32 +93,10 @@ export function createSgd(length: number, momentum = 0): Optimizer {
       for (let i = 0; i < length; i++) {
         const v = momentum * velocity[i]! + gradient[i]!;
         velocity[i] = v;
-        theta[i] = theta[i]! - learningRate * v;
+        theta[i] = theta[i]! * (1 - learningRate * weightDecay) - learningRate * v;
       }
     },
     save,
     restore,
-  };
-}
-
-/** Learning rate of step 0, 1, 2, ... */
-export type Schedule = (step: number) => number;
-
-export function constantSchedule(learningRate: number): Schedule {
-  checkPositive('learning rate', learningRate);
-  return () => learningRate;
-}
-
-/**
- * Rises linearly from 0 over `warmupSteps`, then falls linearly to 0 at `totalSteps`; as `get_linear_schedule_with_warmup`
- * of Hugging Face transformers.
- */
-export function linearSchedule(learningRate: number, totalSteps: number, warmupSteps = 0): Schedule {
-  checkPositive('learning rate', learningRate);
-  checkInteger('steps', totalSteps, 1);
-  checkInteger('warmup steps', warmupSteps, 0, totalSteps);
-  return (step) => {
-    if (step < warmupSteps) return (learningRate * step) / warmupSteps;
-    return learningRate * Math.max(0, (totalSteps - step) / Math.max(1, totalSteps - warmupSteps));
   };
 }

@@ -1,4 +1,4 @@
-import { createAdamW, linearSchedule } from '../engine/optimizer.ts';
+import { descentOf } from './descent.ts';
 import { optimizerParts, restoreOptimizer } from './optimizer-checkpoint.ts';
 import { plainBatch } from './plain-batch.ts';
 import type { PlainHeadPlan, PlainLoraPlan } from './plan.ts';
@@ -10,12 +10,11 @@ import type { PlainSum, Trainer } from './trainer.ts';
 /** How one trainer sums gradients over a batch. */
 export type PlainGradient = (trainer: Trainer, theta: Float32Array, batch: readonly number[]) => Promise<PlainSum>;
 
-/** AdamW on shuffled batches, the rate falling linearly to 0; moves `theta` in place, from the checkpoint's step on. */
+/** Descent on shuffled batches; moves `theta` in place, from the checkpoint's step on. */
 export async function plainSteps(run: SessionRun, plan: PlainHeadPlan | PlainLoraPlan, theta: Float32Array, gradient: PlainGradient, score: () => Promise<Float32Array>): Promise<Pick<RunEnd, 'state' | 'reason' | 'stepsDone'>> {
   const { training, resumeFrom } = run.input;
-  const optimizer = createAdamW(theta.length, { weightDecay: plan.weightDecay });
+  const { optimizer, learningRate } = descentOf(plan, theta.length, run.steps);
   if (resumeFrom) restoreOptimizer(optimizer, resumeFrom);
-  const learningRate = linearSchedule(plan.learningRate, run.steps);
   let step = resumeFrom?.step ?? 0;
   while (step < run.steps) {
     if (!(await run.mayStep())) return { state: 'stopped', reason: 'asked', stepsDone: step };

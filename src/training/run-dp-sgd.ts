@@ -1,7 +1,7 @@
-import { createAdamW, linearSchedule } from '../engine/optimizer.ts';
 import type { Mechanism } from '../privacy/events.ts';
 import { calibrateNoiseMultiplierPld } from '../privacy/pld/calibrate.ts';
 import { poissonDraw } from '../privacy/sampling.ts';
+import { descentOf } from './descent.ts';
 import { loraStart, sentenceTheta } from './lora-start.ts';
 import { optimizerParts, restoreOptimizer } from './optimizer-checkpoint.ts';
 import type { DpSgdPlan } from './plan.ts';
@@ -33,7 +33,7 @@ export function dpSgdMechanism(plan: DpSgdPlan, units: number): Extract<Mechanis
 }
 
 /**
- * DP-SGD (Abadi et al., arXiv 1607.00133) of LoRA and head; the noisy mean goes through Adam, which is post-processing.
+ * DP-SGD (Abadi et al., arXiv 1607.00133) of LoRA and head; the noisy mean goes through the optimizer, which is post-processing.
  * The sum is divided by the expected batch size, an empty draw is a step like any other, and the number of steps is fixed.
  */
 export async function runDpSgd(input: SessionInput, plan: DpSgdPlan): Promise<RunEnd> {
@@ -49,9 +49,8 @@ export async function runDpSgd(input: SessionInput, plan: DpSgdPlan): Promise<Ru
 
   await run.onAll((trainer) => trainer.configure(adapter));
   let theta = from?.tensors['theta']?.slice() ?? (await sentenceTheta(run, loraStart(shape, adapter, plan.seed)));
-  const optimizer = createAdamW(theta.length);
+  const { optimizer, learningRate } = descentOf(plan, theta.length, plan.steps);
   if (from) restoreOptimizer(optimizer, from);
-  const learningRate = linearSchedule(plan.learningRate, plan.steps);
   const score = () => loraRows(run, theta);
   const save = () => {
     const parts = optimizerParts(optimizer);
