@@ -21,6 +21,15 @@ const otherKinds: Readonly<Record<string, readonly [name: string, hint: string]>
   'an Excel file': ['Excel 文件', saveAsCsv], 'an OpenDocument spreadsheet': ['OpenDocument 电子表格', saveAsCsv], 'a text document': ['文字处理文档', exportCsv], 'a binary file': ['二进制文件', notText],
 };
 
+/** What a federation's refusals mean, by its reason. */
+const turnedAwayBecause: Readonly<Record<string, string>> = {
+  'unknown-invitation': '它不认识这份邀请', 'used-invitation': '这份邀请已被另一台设备使用', 'second-invitation': '本设备已凭另一份邀请加入', 'has-left': '本设备已退出联邦，席位已关闭',
+  'not-enrolled': '本设备没有席位', 'no-room': '它不认识这个链接', 'no-seat-left': '所有席位都已被占用',
+};
+/** What of a released model did not fit. */
+const releaseParts: Readonly<Record<string, string>> = { signature: '签名', version: '版本', hash: '校验值', length: '长度', shape: '形状', numbers: '数值', 'scores of own notes': '对本机病历的评分' };
+const protectedUnits: Readonly<Record<string, string>> = { note: '每份病历', person: '每位患者' };
+
 /** Errors by code. What a code names (operation, file, setting) is filled in from its values. */
 export const errors: Words['codes']['errors'] = {
   cancelled: said('已取消，没有保存任何内容。', '需要时再开始即可。'),
@@ -164,6 +173,24 @@ export const errors: Words['codes']['errors'] = {
   'federation/left': said('本设备已退出联邦，密钥已销毁。', '如需参加，请用新的邀请重新加入。'),
   'federation/other-agreement': said('本设备正按另一份约定参加联邦。', '请先退出那个联邦，再加入这一个。'),
   'federation/another-tab': said('Bedside 的另一个标签页正在代表本设备参加联邦。', '请在那个标签页中继续，或关闭它后重试。'),
+  'federation/none-here': said('本页面所在的服务器没有运行联邦。', '请打开组织者给您的链接。'),
+  'federation/turned-away': (v) => ({ message: `联邦拒绝了本设备：${turnedAwayBecause[text(v, 'reason')] ?? '没有给出本版本认识的理由'}。`, hint: '请向组织者索取新的邀请。' }),
+  'federation/no-model': said('联邦尚未发布任何模型。', '请等有一轮计入之后再试。'),
+  'federation/bad-model': (v) => ({ message: `返回的模型未被接受：${releaseParts[text(v, 'what')] ?? '内容'}不符。模型已丢弃。`, hint: '请稍后再试；若再次发生，请告知联邦的组织者。' }),
+  'federation/no-release-key': said('此联邦没有说明用哪个密钥为模型签名，无法核对任何模型，因此没有取回模型。', '请组织者用新版本的 Bedside 启动联邦。'),
+  'federation/other-labels': (v) => ({ message: `这些病历有标签“${text(v, 'label')}”，而联邦的任务中没有它。没有发送任何内容。`, hint: '请选择任务所列标签所在的列，或选择其他病历。' }),
+  'federation/other-unit': (v) => ({ message: `联邦以${protectedUnits[text(v, 'expected')] ?? ''}为保护单位，而这些病历以${protectedUnits[text(v, 'found')] ?? ''}为单位。没有发送任何内容。`, hint: '请在“数据”页重新选择各列：由患者列决定。' }),
+  'federation/other-base-model': (v) => ({ message: `联邦使用的基础模型（${text(v, 'expected')}）与本设备的（${text(v, 'found')}）不同。没有发送任何内容。`, hint: '请从联邦自己的地址打开 Bedside。' }),
+  'federation/no-columns': said('此项目的列尚未确认。', '请在“数据”页选择文本列和标签列。'),
+  'federation/no-head': said('此版本的 Bedside 不认识联邦所训练的内容。', '请载入最新版本的 Bedside，或询问联邦的组织者。'),
+  'federation/task-changed': said('您查看之后，联邦的任务已改变。没有加入任何联邦。', '请重新载入页面并阅读新的任务。'),
+  'federation/already-member': said('本设备已在参加一个联邦。', '请先退出那个联邦。'),
+  'federation/no-member': said('本设备没有参加任何联邦。', '请先通过链接加入。'),
+  'federation/round-waits': said('联邦的一轮正在等待当前的训练或攻击测试结束。', '无需操作；若不想错过这一轮，请暂停或停止当前的训练。'),
+  'federation/project-takes-part': said('此项目正在参加联邦。没有删除任何内容。', '请先退出联邦。'),
+  'federation/no-sample': said('此联邦不分发病历。', '请选择您自己的病历。'),
+  'federation/no-seat-link': said('此链接用于投影：它不给任何人席位。', '请打开投影上显示的链接，或扫描其二维码。'),
+  'training/federated-late': (v) => ({ message: `本设备还没来得及训练，联邦的第 ${text(v, 'round')} 轮就结束了。没有记账，也没有发送任何内容。`, hint: '无需操作：下一轮会自动开始。' }),
   'training/federated-task': (v) => ({ message: `联邦的任务不适合本设备：任务中的 ${text(v, 'found')} 与本设备的 ${text(v, 'expected')} 不符（${text(v, 'what')}）。没有记账，也没有发送任何内容。`, hint: '请询问组织者该任务适用于哪个模型和哪些病历。' }),
   'training/federated-terms': (v) => ({ message: `联邦的一轮要求的 ${text(v, 'term')} 是 ${text(v, 'asked')}，而约定的是 ${text(v, 'agreed')}。没有记账，也没有发送任何内容。`, hint: '若您不认可，请退出联邦。' }),
   'training/federated-repeated': (v) => ({ message: `联邦的第 ${text(v, 'round')} 轮已经记过账，不会重复训练。这次没有记账，也没有发送任何内容。`, hint: '无需操作：下一轮会自动开始。' }),
