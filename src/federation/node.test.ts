@@ -1,3 +1,5 @@
+import { endpoints } from './endpoints.ts';
+import { encode } from './codec/encode.ts';
 import { describe, expect, it } from 'vitest';
 import { readArray } from './arrays.ts';
 import { agreeTo } from './agreement.ts';
@@ -45,6 +47,62 @@ describe('a node\'s life', () => {
     expect(scene.exchanges).toHaveLength(scene.link.calls.length);
     expect(scene.exchanges.map(({ endpoint }) => endpoint)).toEqual(scene.link.calls);
     for (const { sentBytes, sentHash } of scene.exchanges) expect([sentBytes > 0, /^[0-9a-f]{64}$/.test(sentHash)]).toEqual([true, true]);
+  });
+
+  it('lists every object of a reply, as the server got it, and none where none was wanted', async () => {
+    const scene = await member();
+    await scene.round(1);
+    const [reply] = scene.link.replies;
+    const got = [...reply!.contents].map(([sha256, content]) => ({ sha256, bytes: content.length }));
+    const [entry] = scene.node.record.rounds;
+    expect(entry!.sent!.map(({ sha256, bytes }) => ({ sha256, bytes })).sort((a, b) => a.sha256.localeCompare(b.sha256))).toEqual(got.sort((a, b) => a.sha256.localeCompare(b.sha256)));
+    expect(entry!.sent!.map(({ what }) => what).sort()).toEqual(['Array', 'ArrayChunk', 'ArrayRecord', 'Message', 'MetricRecord', 'RecordDict']);
+    scene.source.failWith = new Error('training broke');
+    await scene.round(2);
+    expect(scene.node.record.rounds[1]!.sent!.map(({ what }) => what)).toEqual(['Message']);
+    scene.source.failWith = null;
+    scene.link.faults = (endpoint, nth) => (endpoint === 'push-messages' && nth === 3 ? new Response(encode(endpoints.pushMessages.answer, { reconnect: { seconds: 5n }, results: [], objectsToPush: [], sessionId: '' }), { headers: { 'content-type': 'application/protobuf' } }) : null);
+    await scene.round(3);
+    expect(scene.node.record.rounds[2]).toMatchObject({ outcome: 'refused', sent: [] });
+  });
+
+  it('lists what may have gone before it goes: a reload in the middle of it finds the list', async () => {
+    const scene = await member();
+    await scene.link.instruct(scene.nodeId, modelOf(1), scene.config(1));
+    scene.link.faults = (endpoint) => (endpoint === 'push-object' ? 'lose-answer' : null);
+    await scene.run(({ work }) => work?.step === 'replying' && work.pushes > 0);
+    expect(scene.store.kept!.rounds[0]!.sent).toHaveLength(6);
+  });
+
+  it('tells its source when an update would come too late, or is wanted no more', async () => {
+    const scene = await member();
+    let release = () => {};
+    scene.source.hold = new Promise<void>((resolve) => { release = resolve; });
+    await scene.link.instruct(scene.nodeId, modelOf(1), scene.config(1), { ttlSeconds: 100 });
+    await scene.run(({ work }) => work?.step === 'training' && work.isPaid);
+    await scene.node.advance();
+    const [{ isWanted }] = scene.source.requests as [{ isWanted: () => boolean }];
+    expect(isWanted()).toBe(true);
+    scene.clock.ms += 101_000;
+    expect(isWanted()).toBe(false);
+    scene.clock.ms -= 101_000;
+    const left = scene.node.leave();
+    expect(isWanted()).toBe(false);
+    release();
+    await left;
+  });
+
+  it('rests: offline, asked for nothing more, and still a member that comes back', async () => {
+    const scene = await member();
+    await scene.node.rest();
+    expect(scene.link.calls.at(-1)).toBe('deactivate-node');
+    expect([...scene.link.nodes.values()]).toMatchObject([{ isOnline: false, isRegistered: true }]);
+    scene.link.faults = (endpoint) => (endpoint === 'deactivate-node' ? 'lose-request' : null);
+    await scene.node.rest();
+    scene.link.faults = () => null;
+    expect(scene.store.hasKey).toBe(true);
+    await scene.round(1);
+    expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'delivered', reason: null }]);
   });
 
   it('is heard before the server counts it as gone, also while it trains for an hour', async () => {

@@ -1,8 +1,9 @@
-import { deleteDB } from 'idb';
+import { deleteDB, openDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { utf8ToBytes } from '../ground/bytes.ts';
 import type { NodeRecord } from '../federation/node-record.ts';
 import { asTheOnlyTab } from './federation-lock.ts';
+import type { MembershipRecord } from './federation-membership.ts';
 import { openFederationStore, type FederationStore } from './federation-store.ts';
 import { withFullDisk } from './testing/full-disk.ts';
 
@@ -63,6 +64,35 @@ describe('federation store', () => {
     });
     expect(kept.privateKey.extractable).toBe(false);
     await expect(crypto.subtle.exportKey('pkcs8', kept.privateKey)).rejects.toThrow();
+  });
+
+  it('keeps a membership and its first model over a reopening, and forgets it when told', async () => {
+    const task = { name: 'A', coordinator: 'B', labels: ['a', 'b'], labelSentences: ['An a.', 'A b.'], baseModel: 'ab'.repeat(32), coordinates: 2, rounds: 3, unit: 'row', clipNorm: 1, noiseMultiplier: 4, delta: 1e-5, updateNormBound: 2 } as const;
+    const membership: MembershipRecord = { version: 1, task, taskHash: 'ab'.repeat(32), projectId: 'p', epsilonLimit: 3, link: null, seat: 2, seats: 5, ended: null, sentBytes: 1, receivedBytes: 2, models: [], first: { version: 0, round: 0, weights: Float32Array.of(1, 2) } };
+    expect(await store.membership()).toBeNull();
+    await store.saveMembership(membership);
+    store.close();
+    store = await openFederationStore(name);
+    expect(await store.membership()).toEqual(membership);
+    await store.saveMembership(null);
+    expect(await store.membership()).toBeNull();
+  });
+
+  it('takes up what an older version kept', async () => {
+    store.close();
+    await deleteDB(name);
+    const old = await openDB(name, 1, { upgrade: (database) => ['nodes', 'keys'].forEach((one) => database.createObjectStore(one)) });
+    await old.put('nodes', record, 'node');
+    old.close();
+    store = await openFederationStore(name);
+    expect(await store.load()).toEqual(record);
+    expect(await store.membership()).toBeNull();
+  });
+
+  it('destroys a key that was not used', async () => {
+    const { publicKeySpki } = await store.signingKey();
+    await store.destroyKey();
+    expect((await store.signingKey()).publicKeySpki).not.toEqual(publicKeySpki);
   });
 
   it('two tabs that make a key at once get the same one', async () => {
