@@ -19,6 +19,12 @@ describe('what resuming charges again', () => {
     expect(steps([charge(0, 'feature-mean')], null)).toEqual([{ kind: 'gaussian', noiseMultiplier: 1 }]);
   });
 
+  it('is the label counts too where the mean alone was saved', () => {
+    const events = [charge(0, 'feature-mean'), charge(0, 'label-counts')];
+    expect((chargedAgain(events, 'r', 0, false).training ?? []).map(({ mechanism }) => mechanism)).toEqual([{ kind: 'gaussian', noiseMultiplier: 1 }]);
+    expect(chargedAgain(events, 'r', 0, true).training).toEqual([]);
+  });
+
   it('is the score too, of the held-out part', () => {
     expect(chargedAgain([charge(2), charge(2, 'charged-validation')], 'r', 2)).toMatchObject({ training: [], 'held-out': [{ count: 1 }] });
   });

@@ -6,10 +6,10 @@ import { nanoPlans } from '../training/testing/nano-session.ts';
 import { faults, secretText, writeFaults, type Fault, type Point } from './testing/fault-points.ts';
 import { FaultWorld, trainingUnits, type Life } from './testing/fault-world.ts';
 
-const steps = 3;
 const plans: readonly PrivatePlan[] = [
-  nanoPlans.fullBatch(trainingUnits, { steps, featureLayers: [1], featureWeights: [1] }),
-  nanoPlans.dpSgd(trainingUnits, { steps, expectedBatchSize: trainingUnits / 3, lora: { rank: 1, alpha: 2, targets: ['query'], layers: [0] } }),
+  nanoPlans.fullBatch(trainingUnits, { steps: 3, featureLayers: [1], featureWeights: [1] }),
+  nanoPlans.fullBatch(trainingUnits, { steps: 1, featureLayers: [1], featureWeights: [1], balance: { countShare: 0.05, strength: 0.5 } }),
+  nanoPlans.dpSgd(trainingUnits, { steps: 3, expectedBatchSize: trainingUnits / 3, lora: { rank: 1, alpha: 2, targets: ['query'], layers: [0] } }),
 ];
 
 /** Charged at least what was released, at every moment of every life, by a chain that is sound. */
@@ -34,7 +34,9 @@ function expectNothingOfNotes(life: Life): void {
 }
 
 for (const plan of plans) {
-  const planned = steps + 1 + (plan.kind === 'full-batch-head' ? 1 : 0);
+  const { steps } = plan;
+  const isBalanced = plan.kind === 'full-batch-head' && plan.balance !== undefined;
+  const planned = steps + 1 + (plan.kind === 'full-batch-head' ? 1 : 0) + (isBalanced ? 1 : 0);
   const bounds = new KnownBounds();
   const newWorld = (epsilonLimit = 100) => new FaultWorld(plan, epsilonLimit, bounds);
   // A run that nothing happens to passes the points; one that is added to the code is tried as well.
@@ -70,7 +72,7 @@ for (const plan of plans) {
   }
 
   // Some hundred lives a test: seconds where nothing else works.
-  describe(`a run of ${plan.kind}, which passes ${places.length} points, ${writes.length} of them writes`, { timeout: 300_000 }, () => {
+  describe(`a run of ${plan.kind}${isBalanced ? ', balanced' : ''}, which passes ${places.length} points, ${writes.length} of them writes`, { timeout: 300_000 }, () => {
     it('is charged once for each release where nothing goes wrong', async () => {
       await expectResumes(untouched, whole);
       expect(untouched.charges()).toHaveLength(planned);

@@ -91,13 +91,22 @@ describe('a balanced session', () => {
     expect(again.checkpoints.saved.at(-1)!.tensors['logPrior']).toEqual(from.tensors['logPrior']);
   });
 
+  it('resumes between mean and counts with the mean that it has', async () => {
+    const first = nanoSession(balanced(), { training: uneven });
+    await runSession(first.input);
+    const again = nanoSession(balanced(), { training: uneven, resumeFrom: first.checkpoints.saved[0]!, keys: testStream(9) });
+    await runSession(again.input);
+    expect(again.ledger.charges.slice(0, 2).map(({ purpose }) => purpose)).toEqual(['label-counts', 'gradient']);
+    expect(again.checkpoints.saved.at(-1)!.tensors['mean']).toEqual(first.checkpoints.saved[0]!.tensors['mean']);
+  });
+
   it('that the budget ends at the counts keeps the start, and releases no count', async () => {
     const keys = watchedStream(testStream(9));
     const { input, ledger, checkpoints } = nanoSession(balanced(), { ledger: new RecordingLedger(1), training: uneven, keys });
     expect(await runSession(input)).toMatchObject({ state: 'stopped', reason: 'budget', stepsDone: 0 });
     expect(ledger.charges.map(({ purpose }) => purpose)).toEqual(['feature-mean', 'charged-validation']);
     expect(keys.calls.some(([, tensor]) => tensor === streamTensors.labelCounts)).toBe(false);
-    expect(checkpoints.saved).toEqual([]);
+    expect(checkpoints.saved.map(({ step, tensors }) => [step, Object.keys(tensors)])).toEqual([[0, ['weights', 'mean']]]);
   });
 });
 
@@ -137,7 +146,7 @@ async function noiseOverCharge(spoil: (trainer: Trainer) => Trainer, streamOf: (
   for (let seed = 0; seed < runs; seed++) {
     const { input, checkpoints } = nanoSession(plan, { training, heldOut: [], keys: streamOf(seed), trainers: [trainer] });
     await runSession(input);
-    const ratios = Array.from(checkpoints.saved[0]!.tensors['logPrior']!, Math.exp);
+    const ratios = Array.from(checkpoints.saved.at(-1)!.tensors['logPrior']!, Math.exp);
     // Of three equal counts n, the share of one deviates by n's noise less the mean of all three, over 3 n: two free values a run.
     for (const share of ratios) squares += (300 * (share - 1 / 3)) ** 2;
   }

@@ -93,6 +93,8 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
   const released = mean;
   if (released) await run.onAll((trainer) => trainer.centreFeatures(released));
   if (prior === null && budget.countNoiseMultiplier !== null) {
+    // Before the second release: a cut between the two loses one charge at most.
+    await run.save({ weights, ...(mean ? { mean } : {}) }, { averaged: 0 });
     prior = await releasePrior(run, plan, budget.countNoiseMultiplier);
     if (prior === null) return end('stopped', 'budget', 0, mean, weights);
   }
