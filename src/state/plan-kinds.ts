@@ -1,7 +1,10 @@
 import type { LoraTarget } from '../engine/parameters.ts';
-import type { DpSgdPlan, FullBatchHeadPlan, LabelBalance, Plan, PlainLoraPlan, PrivatePlan } from '../training/plan.ts';
+import type { DescentSettings, DpSgdPlan, FullBatchHeadPlan, LabelBalance, Plan, PlainLoraPlan, PrivatePlan } from '../training/plan.ts';
 
 export type PlanKind = Plan['kind'];
+
+/** What a plan that does not say how its parameters move means; as the training layer has it. */
+export const usualDescent: DescentSettings = { optimizer: 'adamw', momentum: 0.9, warmUpShare: 0, decay: 'linear' };
 
 /** Maps of a layer that adapters can be put beside, as the engine orders them. */
 export const adaptableMaps = ['query', 'key', 'value', 'attention-output', 'feed-forward'] as const satisfies readonly LoraTarget[];

@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { loraTargets } from '../engine/parameters.ts';
 import type { RunHandle, RunMessage, RunProgress } from '../shell/bedside.service.ts';
-import type { Plan } from '../training/plan.ts';
+import { usualDescent as trainedDescent, type Plan } from '../training/plan.ts';
 import { toFailure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
-import { carryChoices } from './plan-kinds.ts';
+import { adaptableMaps, carryChoices, usualDescent } from './plan-kinds.ts';
 import { rolesProblem } from './project.svelte.ts';
 import { CurrentRun } from './run.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
+
+it('offers what training and engine know, and means by silence what they mean', () => {
+  expect(usualDescent).toEqual(trainedDescent);
+  expect(adaptableMaps).toEqual(loraTargets);
+});
 
 describe('a value from behind the boundary', () => {
   it('is not overwritten by the answer to an earlier question', async () => {
