@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { findFlower, pythonOf } from '../federation-server/coordinator/python-environment.ts';
+import { pythonOf } from '../federation-server/coordinator/python-environment.ts';
 
 export interface AggregatedRound {
   readonly model: Float32Array;
@@ -26,8 +26,8 @@ export class Aggregator {
   }
 
   static start(): Aggregator {
-    const bin = findFlower();
-    const python = bin !== null && existsSync(pythonOf(bin)) ? pythonOf(bin) : 'python3';
+    const ours = pythonOf(process.env['BEDSIDE_FLWR_BIN'] ?? join(import.meta.dirname, '..', 'federation-server', '.venv', 'bin'));
+    const python = existsSync(ours) ? ours : 'python3';
     return new Aggregator(spawn(python, [join(import.meta.dirname, 'federation_aggregator.py')], { stdio: ['pipe', 'pipe', 'inherit'] }));
   }
 

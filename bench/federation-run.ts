@@ -86,7 +86,7 @@ export async function federate(set: FederationSet, cell: FederatedCell, aggregat
   const units = Math.max(1, Math.round(set.training.length / shares.length));
   const { task, initial } = await taskOf(set, cell.epsilon, units);
   if (task.head === undefined || initial === null) throw new Error('Expected a task with a head and a first model.');
-  const serverRate = federatedServerRate({ participants: shares.length, units, classes: set.labels.length, rounds: task.rounds, clipNorm, noiseMultiplier: task.noiseMultiplier });
+  const serverRate = federatedServerRate(task, shares.length);
   const clients = await Promise.all(shares.map((share) => openClient(set, task, share, cell.epsilon)));
   const { coordinates, noiseMultiplier, updateNormBound } = task;
   await aggregator.begin(initial, updateNormBound, serverRate);

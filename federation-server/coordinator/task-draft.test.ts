@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { agreementFigures } from '../../src/federation/agreement.ts';
 import { utf8ToBytes } from '../../src/ground/bytes.ts';
-import { gaussianEpsilon } from '../../src/privacy/gaussian.ts';
+import { gaussianEpsilon, gaussianMu } from '../../src/privacy/gaussian.ts';
 import { centralEpsilon, completeTask, costSentence, type TaskChanges } from './task-draft.ts';
 import { taskFile } from './testing/scene.ts';
 
@@ -46,10 +46,23 @@ describe('a task of the coordinator', () => {
 
   it('bounds updates by what honest ones keep, whose sum is divided by the number of units', async () => {
     const bound = async (units?: number) => (await completeTask(draft({ coordinates: 100, baseModel: 'ab'.repeat(32), ...(units === undefined ? {} : { units }) }), unchanged)).task;
-    const task = await bound();
+    const task = await bound(1);
     const sigma = 0.5 * task.noiseMultiplier;
     expect(task.updateNormBound).toBeCloseTo(Math.sqrt(0.25 + 100 * sigma ** 2) + 6 * sigma, 10);
     expect((await bound(20)).updateNormBound).toBeCloseTo(Math.sqrt(0.25 + 100 * (sigma / 20) ** 2) + (6 * sigma) / 20, 10);
+    expect((await bound()).updateNormBound).toBe((await bound(20)).updateNormBound);
+  });
+
+  it('moves the model by recipe R\'s step for a head: further the more devices are sure to answer and the more units they have; by the mean for other numbers', async () => {
+    const rate = async (change: object, minClients?: number) => (await completeTask(draft({ units: 12, ...change }), { ...unchanged, ...(minClients === undefined ? {} : { minClients }) })).serverRate;
+    // nu K x / (C T) with nu = .35 sqrt(x), and x grows with the root of the devices and with the units.
+    const signal = (Math.sqrt(4) * 12 * gaussianMu(2, 1e-5)) / 2;
+    expect((await rate({}, 4)) / ((0.35 * signal ** 1.5 * 2) / (0.5 * 4))).toBeCloseTo(1, 6);
+    expect((await rate({}, 9)) / (await rate({}, 4))).toBeCloseTo(1.5 ** 1.5, 6);
+    expect(await rate({})).toBe(await rate({}, 2));
+    expect((await rate({ units: 6 }, 4)) / (await rate({}, 4))).toBeCloseTo(0.5 ** 1.5, 6);
+    expect(await rate({ serverRate: 7 }, 4)).toBe(7);
+    expect(await rate({ coordinates: 100, baseModel: 'ab'.repeat(32) }, 4)).toBe(1);
   });
 
   it('is refused where it says too little, or two things at once', async () => {

@@ -8,6 +8,7 @@ import { readTask, type Task, type TaskCentralNoise, type TaskHead } from '../..
 import { roundUpTo } from '../../src/ground/rounding.ts';
 import { gaussianEpsilon, gaussianMu } from '../../src/privacy/gaussian.ts';
 import { encodeRows } from '../../src/training/encode-rows.ts';
+import { defaultRounds, federatedServerRate, honestNormBound } from '../../src/training/federated-rate.ts';
 import { labelStart, sentenceMean } from '../../src/training/full-batch-head.ts';
 
 /** The built-in notes, for a workshop where nobody prepares data. */
@@ -17,12 +18,12 @@ const sampleDraft = {
   labels: specialties,
   labelSentences: specialties.map((label) => sampleSentences[label]),
   unit: 'person',
-  rounds: 5,
+  rounds: defaultRounds,
   epsilon: 3,
   delta: 1e-5,
   clipNorm: 0.3,
-  // Of 40 persons a fifth stays out of training by hash: fewer than 20 are left at one seat in 100,000.
-  units: 20,
+  // Of 40 persons a fifth stays out of training.
+  units: 32,
   sample: { persons: 40, notes: 110, alpha: null },
 } as const;
 
@@ -30,8 +31,10 @@ const sampleDraft = {
 const LABEL_SCALE = 12;
 const BIAS_INPUT = 0.3;
 const MAXIMUM_LENGTH = 128;
-/** A draft that does not say how few notes or persons a participant may bring. */
-const FEWEST_UNITS = 1;
+/** Of a participant, where a draft does not say how many notes or persons are typical. */
+const TYPICAL_UNITS = 20;
+/** Devices that a command sure has, where it does not say. */
+const FEWEST_CLIENTS = 2;
 
 export interface CompleteTask {
   readonly task: Task;
@@ -52,6 +55,8 @@ export interface TaskChanges {
   readonly centralNoise: TaskCentralNoise | null;
   /** Who signs here. */
   readonly releaseKey: string | null;
+  /** Devices that a round begins with: what the server rate is worked out for. */
+  readonly minClients?: number;
 }
 
 /**
@@ -76,12 +81,12 @@ export async function completeTask(given: Uint8Array | null, change: TaskChanges
     const head: TaskHead = { maximumLength: MAXIMUM_LENGTH, featureLayers: layers, featureWeights: [1], publicMean: [...sentenceMean(features, classes, width)], biasInput: BIAS_INPUT };
     Object.assign(json, { baseModel: sentences.baseModel, head, coordinates: classes * (width + 1) });
   }
-  if (json['updateNormBound'] === undefined) json['updateNormBound'] = honestNormBound(json, units === undefined ? FEWEST_UNITS : positive(units, 'units'));
+  if (json['updateNormBound'] === undefined) json['updateNormBound'] = normBound(json, units === undefined ? TYPICAL_UNITS : positive(units, 'units'));
 
   const isAsGiven = given !== null && JSON.stringify(json) === JSON.stringify(readJsonObject(given, 'the task file'));
   const file = isAsGiven ? Buffer.from(given) : Buffer.from(`${JSON.stringify(json, null, 2)}\n`);
   const { task, taskHash } = await readTask((bytes) => Promise.resolve(createHash('sha256').update(bytes).digest()), new Uint8Array(file));
-  const serverRate = json['serverRate'] === undefined ? 1 : positive(json['serverRate'], 'serverRate');
+  const serverRate = json['serverRate'] === undefined ? defaultRate(task, change.minClients ?? FEWEST_CLIENTS) : positive(json['serverRate'], 'serverRate');
   return { task, taskHash, file, serverRate, initial: sentences !== null && task.head !== undefined ? firstModel(sentences, task.head, task.coordinates) : null };
 }
 
@@ -105,11 +110,18 @@ function noiseFor(epsilon: number, rounds: number, delta: number): number {
   return (Math.sqrt(rounds) / gaussianMu(epsilon, delta)) * (1 + 1e-9);
 }
 
-/** Norm that an honest update exceeds with probability below 2e-8; derived in task.py of the server. `units`: fewest rows or persons of a participant, by whose number the noised sum is divided. */
-function honestNormBound(json: Readonly<Record<string, unknown>>, units: number): number {
-  const clipNorm = positive(json['clipNorm'], 'clipNorm');
-  const deviation = (clipNorm * positive(json['noiseMultiplier'], 'noiseMultiplier')) / units;
-  return Math.sqrt(clipNorm ** 2 + deviation ** 2 * positive(json['coordinates'], 'coordinates')) + 6 * deviation;
+/**
+ * Norm that honest updates of `units` rows or persons keep, derived in task.py of the server. Whoever has fewer shortens the noised update to it: then
+ * a handful of notes does not bring more noise than a typical participant's. So the typical number, not the fewest.
+ */
+function normBound(json: Readonly<Record<string, unknown>>, units: number): number {
+  const [clipNorm, noiseMultiplier, coordinates] = (['clipNorm', 'noiseMultiplier', 'coordinates'] as const).map((field) => positive(json[field], field));
+  return honestNormBound({ clipNorm: clipNorm!, noiseMultiplier: noiseMultiplier!, coordinates: coordinates! }, units);
+}
+
+/** The measured rule for heads; other numbers are taken as they come. */
+function defaultRate(task: Task, clients: number): number {
+  return task.head === undefined ? 1 : federatedServerRate(task, clients);
 }
 
 interface EncodedSentences {
