@@ -11,7 +11,7 @@ type Task = FederationOffer['task'];
 const task: Task = {
   name: 'Where the letter goes', coordinator: 'St Example’s', labels: ['Clinic', 'GP', 'No follow-up', 'Urgent'],
   labelSentences: ['to be seen again in an outpatient clinic', 'care goes back to the family doctor', 'nothing more is needed', 'must be seen within days'],
-  baseModel: '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db', coordinates: 1540, rounds: 5, unit: 'person', clipNorm: 1, noiseMultiplier: 4.77, delta: 1e-5, updateNormBound: 190,
+  baseModel: '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db', coordinates: 1540, rounds: 5, unit: 'person', clipNorm: 1, noiseMultiplier: 4.77, delta: 1e-5, updateNormBound: 190, sample: { persons: 16, notes: 40, alpha: null },
 };
 const hashOf = (seed: number) => Array.from({ length: 8 }, (_, at) => (((seed + 3) * (at + 11) * 2_654_435_761) % 4_294_967_296).toString(16).padStart(8, '0')).join('');
 const taskHash = hashOf(1);

@@ -1,0 +1,276 @@
+import axe from 'axe-core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import type { FakeService } from './testing/fake-service.ts';
+import { mountApp, type MountOptions } from './testing/mount-app.ts';
+
+let close: (() => Promise<void>) | null = null;
+afterEach(async () => {
+  await close?.();
+  close = null;
+});
+
+async function open({ section = 'room-abc', ...options }: MountOptions & { readonly section?: string } = {}): Promise<FakeService> {
+  await page.viewport(1280, 900);
+  const app = mountApp({ ...options, page: 'federation' });
+  close = app.close;
+  location.hash = section === '' ? '#/federation' : `#/federation/${section}`;
+  return app.service;
+}
+
+const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1, name });
+const tickAll = async () => {
+  for (const box of page.getByRole('checkbox').all()) await box.click();
+};
+
+describe('an invitation', () => {
+  it('asks the server nothing before somebody looks at it', async () => {
+    await page.viewport(1280, 900);
+    const app = mountApp({ page: 'start' });
+    close = app.close;
+    await expect.element(page.getByRole('link', { name: 'Train together' })).toBeVisible();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(app.service.federation.asked).toBe(0);
+    await page.getByRole('link', { name: 'Train together' }).click();
+    await expect.element(heading('St Example’s asks you to train a model together')).toBeVisible();
+    await expect.element(page.getByText('You need an invitation')).toBeVisible();
+  });
+
+  it('says in numbers what would be sent, before anything is', async () => {
+    const service = await open();
+    await expect.element(page.getByText('9 kBa round, 47 kB in all')).toBeVisible();
+    await expect.element(page.getByText('1.90ε of all 5 together')).toBeVisible();
+    await expect.element(page.getByText(/someone guessing at even odds.*right at most 87 times in 100/)).toBeVisible();
+    await expect.element(page.getByText('Nothing here hides single updates from the server')).toBeVisible();
+    expect(service.federation.joinedWith).toBeNull();
+  });
+
+  it('is accepted with the dealt notes, by keyboard, once every box is ticked', async () => {
+    const service = await open({ scene: 'empty' });
+    await page.getByRole('button', { name: 'Take the notes of my seat' }).click();
+    await expect.element(page.getByText('You hold the made-up notes of seat 7.')).toBeVisible();
+    await expect.element(page.getByText(/They fit: 312 people with 493 notes/)).toBeVisible();
+    const join = page.getByRole('button', { name: 'Join' });
+    await expect.element(join).toHaveAttribute('aria-disabled', 'true');
+    await join.click({ force: true });
+    expect(service.federation.joinedWith).toBeNull();
+    await tickAll();
+    await expect.element(join).toHaveAttribute('aria-disabled', 'false');
+    join.element().focus();
+    await userEvent.keyboard('{Enter}');
+    await expect.element(heading('Reading your notes for the first round')).toHaveFocus();
+    expect(service.federation.joinedWith).toMatchObject({ link: { kind: 'seat', token: 'dealt-invitation' }, epsilonLimit: 1.9 });
+  });
+
+  it('is accepted with an open project, up to an ε of one’s own', async () => {
+    const service = await open({ section: 'seat-mine' });
+    await expect.element(page.getByText(/They fit/)).toBeVisible();
+    await tickAll();
+    const limit = page.getByRole('spinbutton', { name: 'Stop at ε' });
+    await limit.fill('9');
+    await userEvent.keyboard('{Tab}');
+    await expect.element(page.getByText('The number for ε does not fit.')).toBeVisible();
+    await limit.fill('1.2');
+    await userEvent.keyboard('{Tab}');
+    await page.getByRole('button', { name: 'Join' }).click();
+    await expect.poll(() => service.federation.joinedWith).toEqual({ projectId: 'project-1', link: { kind: 'seat', token: 'mine' }, epsilonLimit: 1.2 });
+  });
+
+  it('that was used by another device says so, and stays', async () => {
+    await open({ section: 'seat-used' });
+    await expect.element(page.getByText(/They fit/)).toBeVisible();
+    await tickAll();
+    await page.getByRole('button', { name: 'Join' }).click();
+    await expect.element(page.getByRole('alert')).toHaveTextContent('This invitation has been used by another device.');
+    await expect.element(page.getByRole('button', { name: 'Join' })).toBeVisible();
+  });
+
+  it('says plainly where pooling is not expected to help, and wants that read', async () => {
+    await open({ federation: 'not-helping' });
+    await expect.element(page.getByText('Probably not.')).toBeVisible();
+    await expect.element(page.getByRole('checkbox', { name: 'I know that pooling is not expected to help with notes like mine.' })).toBeVisible();
+    await expect.element(page.getByRole('link', { name: 'Train alone' })).toBeVisible();
+  });
+
+  it('cannot be accepted where no round fits the budget, the notes do not fit, or this device cannot', async () => {
+    for (const [federation, reason, need] of [['spent', /no room for a single round/, 'These notes have no budget left for a round.'], ['unfit', /task does not fit this device/, 'Choose notes that fit.'], ['obstacle', /another base model/, 'This device cannot take part; the reason is above.']] as const) {
+      const service = await open({ federation });
+      await expect.element(page.getByText(reason)).toBeVisible();
+      await expect.element(page.getByText(need)).toBeVisible();
+      await tickAll();
+      await page.getByRole('button', { name: 'Join' }).click({ force: true });
+      expect(service.federation.joinedWith).toBeNull();
+      await close?.();
+      close = null;
+    }
+  });
+
+  it('tells how many rounds the budget has room for', async () => {
+    await open({ federation: 'short' });
+    await expect.element(page.getByText('The budget of these notes has room for 2 of 5 rounds; the rest would be declined.')).toBeVisible();
+  });
+
+  it('draws one update before and after noise, with its first bytes', async () => {
+    await open();
+    await page.getByRole('button', { name: 'Draw one of my notes' }).click();
+    await expect.element(page.getByRole('img', { name: /numbers: they spread 0\.0021 around zero before noise and 0\.015 with it/ })).toBeVisible();
+    await expect.element(page.getByText(/The noise is 7\.3 times as wide/)).toBeVisible();
+    await page.getByText('The first 64 bytes as they would go out').click();
+    await expect.element(page.getByText(/^3d e4 8b/)).toBeVisible();
+  });
+
+  it('is found again after a table was dropped and its columns checked', async () => {
+    await open({ scene: 'empty' });
+    await expect.element(page.getByRole('button', { name: 'Choose a file' })).toBeVisible();
+    const input = document.querySelector<HTMLInputElement>('input[type="file"]')!;
+    await userEvent.upload(input, new File(['a,b\n1,2\n'], 'letters.csv', { type: 'text/csv' }));
+    await expect.element(heading(/ready to train on/)).toBeVisible();
+    await expect.element(page.getByText('You were invited to train together.')).toBeVisible();
+    await page.getByRole('link', { name: 'Back to the invitation' }).click();
+    await expect.element(page.getByText(/They fit/)).toBeVisible();
+    expect(location.hash).toBe('#/federation/room-abc');
+  });
+
+  it('where there is no federation, says who could invite', async () => {
+    await open({ federation: 'none', section: '' });
+    await expect.element(heading('No training together at this address')).toBeVisible();
+  });
+});
+
+describe('somebody who takes part', () => {
+  it('sees each round as it was told and lived, and that the server was held to the agreement', async () => {
+    await open({ federation: 'training', section: '' });
+    await expect.element(heading('Round 4 of 5: training on this device')).toBeVisible();
+    await expect.element(page.getByRole('row', { name: /3 trained and sent rolled back: it was worse 66\.5%/ })).toBeVisible();
+    await expect.element(page.getByText('The server asked for noise multiplier 1; 4.77 was agreed and used.')).toBeVisible();
+    await expect.element(page.getByRole('img', { name: /After round 3 the pooled model is right in 66\.5%/ })).toBeVisible();
+    await expect.element(page.getByRole('link', { name: /^Share\s*, running/ }).first()).toHaveAttribute('aria-current', 'page');
+    await expect.element(page.getByText(/Only noised updates have left/)).toBeVisible();
+  });
+
+  it('hears of a new state once', async () => {
+    const service = await open({ federation: 'joined', section: '' });
+    await expect.element(heading('Waiting for round 1 of 5')).toBeVisible();
+    service.federation.tell({ phase: 'training' });
+    await expect.element(page.getByRole('status').filter({ hasText: 'Round 1 of 5: training on this device' })).toBeInTheDocument();
+  });
+
+  it('is told why a round was declined, in words and not in codes', async () => {
+    await open({ federation: 'refused', section: '' });
+    await expect.element(page.getByText('The server asked for more than was agreed.')).toBeVisible();
+    await expect.element(page.getByRole('alert')).toHaveTextContent('did not answer');
+  });
+
+  it('saves the list of what left: sizes and hashes, no notes', async () => {
+    const service = await open({ federation: 'training', section: '' });
+    const make = URL.createObjectURL.bind(URL);
+    const blobs: Blob[] = [];
+    URL.createObjectURL = (blob: Blob) => {
+      blobs.push(blob);
+      return make(blob);
+    };
+    try {
+      await page.getByRole('button', { name: 'Save the list' }).click();
+    } finally {
+      URL.createObjectURL = make;
+    }
+    const text = await blobs[0]!.text();
+    const list = JSON.parse(text) as { readonly rounds: readonly { readonly sent: readonly { readonly sha256: string; readonly bytes: number }[] }[] };
+    expect(list.rounds).toHaveLength(4);
+    expect(list.rounds[0]!.sent.find(({ bytes }) => bytes === 6288)?.sha256).toMatch(/^[0-9a-f]{64}$/);
+    const { dataset } = await service.openProject('project-1');
+    expect(text).not.toContain(dataset!.firstNotes[0]!.text);
+  });
+
+  it('leaves by two presses, of which the first only asks', async () => {
+    await open({ federation: 'training', section: '' });
+    await page.getByRole('button', { name: 'Leave' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Leave now?' });
+    await expect.element(dialog).toHaveTextContent('A round that is being trained is thrown away');
+    await dialog.getByRole('button', { name: 'Stay' }).click();
+    await expect.element(heading(/training on this device/)).toBeVisible();
+    await page.getByRole('button', { name: 'Leave' }).click();
+    await dialog.getByRole('button', { name: 'Leave now' }).click();
+    await expect.element(heading('You have left')).toBeVisible();
+    await expect.element(page.getByRole('button', { name: 'Leave', exact: true })).not.toBeInTheDocument();
+  });
+
+  it('fetches a model, and uses what was taken', async () => {
+    await open({ federation: 'training', section: '' });
+    await page.getByRole('button', { name: 'Fetch and check the newest model' }).click();
+    await expect.element(page.getByText('Model 4 was checked and taken.').first()).toBeVisible();
+    await expect.element(page.getByRole('row', { name: /^4 after round 4 77%/ })).toBeVisible();
+    await page.getByRole('button', { name: 'Use it' }).click();
+    await expect.poll(() => location.hash).toBe('#/explain');
+  });
+
+  it('who had left before sees the invitation of a new link', async () => {
+    await open({ federation: 'left', section: 'room-next' });
+    await expect.element(heading(/asks you to train a model together/)).toBeVisible();
+  });
+});
+
+describe('the wall of a room', () => {
+  it('shows the way in as an image, and what changes', async () => {
+    const service = await open({ federation: 'room-30', section: 'projector-abc', scene: 'empty' });
+    await expect.element(heading('Round 4 of 5 goes on')).toBeVisible();
+    const code = page.getByRole('img', { name: /QR code of the room’s link/ });
+    await expect.element(code).toBeVisible();
+    expect(code.element()).toHaveAttribute('src', expect.stringMatching(/^data:image\/svg\+xml/));
+    await expect.element(page.getByText(/Refused so far: 14/)).toBeVisible();
+    const view = await service.federation.projector('abc');
+    service.federation.projector = () => Promise.resolve({ ...view, status: { ...view.status, state: 'finished', round: null } });
+    await expect.element(heading('All 5 rounds are done')).toBeVisible();
+    await expect.element(page.getByRole('status').filter({ hasText: 'All 5 rounds are done. 27 devices here.' })).toBeInTheDocument();
+  });
+
+  it('rests once it is not shown any more', async () => {
+    const service = await open({ federation: 'room-30', section: 'projector-abc', scene: 'empty' });
+    await expect.element(heading('Round 4 of 5 goes on')).toBeVisible();
+    location.hash = '#/settings';
+    await expect.element(heading('Settings')).toBeVisible();
+    const { asked } = service.federation;
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(service.federation.asked).toBe(asked);
+  });
+
+  it('keeps what it knows while the server does not answer', async () => {
+    const service = await open({ federation: 'room-30', section: 'projector-abc', scene: 'empty' });
+    await expect.element(heading('Round 4 of 5 goes on')).toBeVisible();
+    service.federation.projector = () => Promise.reject(new Error('gone'));
+    await expect.element(page.getByText('The server does not answer. What stands here is what it last said.')).toBeVisible();
+    await expect.element(heading('Round 4 of 5 goes on')).toBeVisible();
+  });
+
+  it('has no code where invitations are handed out by hand, and refuses a link that is none', async () => {
+    await open({ section: 'projector-by-hand', scene: 'empty' });
+    await expect.element(page.getByText('Invitations are handed out by hand.')).toBeVisible();
+    await expect.element(page.getByRole('img', { name: /QR code/ })).not.toBeInTheDocument();
+    location.hash = '#/federation/projector-wrong';
+    await expect.element(page.getByRole('alert')).toHaveTextContent('This invitation is not known here.');
+  });
+});
+
+describe('axe finds nothing, and nothing scrolls sideways', () => {
+  const scenes = [['offer', 'room-abc'], ['not-helping', 'room-abc'], ['unfit', 'room-abc'], ['training', ''], ['refused', ''], ['left', ''], ['room-30', 'projector-abc']] as const;
+  for (const [width, theme, language] of [[1280, 'light', 'en'], [390, 'dark', 'zh'], [1920, 'dark', 'en'], [390, 'light', 'en']] as const) {
+    it(`${width} wide, ${theme}, ${language}`, async () => {
+      await page.viewport(width, 900);
+      for (const [federation, section] of scenes) {
+        const app = mountApp({ page: 'federation', federation, theme, language });
+        close = app.close;
+        location.hash = section === '' ? '#/federation' : `#/federation/${section}`;
+        await expect.poll(() => document.querySelector('main')?.dataset['page'], { timeout: 15_000 }).toBe('federation');
+        await expect.poll(() => document.querySelector('main h2')).not.toBeNull();
+        await expect.poll(() => document.querySelector('.skeleton, [aria-busy="true"]')).toBeNull();
+        for (const details of document.querySelectorAll('details')) details.open = true;
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        expect(document.documentElement.scrollWidth, `${federation} scrolls sideways`).toBeLessThanOrEqual(document.documentElement.clientWidth);
+        const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+        expect(violations.map(({ id, nodes }) => `${federation} ${id}: ${nodes[0]?.target.join(' ') ?? ''} ${nodes[0]?.failureSummary ?? ''}`)).toEqual([]);
+        await app.close();
+        close = null;
+      }
+    });
+  }
+});
