@@ -153,7 +153,7 @@ export class RoundWork {
     const { outcome, running } = this.#job;
     if (outcome === null) return { kind: 'wait', waitMs: LONGEST_WAIT_MS, until: running };
     this.#job = null;
-    if ('error' in outcome) throw new Declined(outcome.error instanceof BedsideError && outcome.error.family === 'budget' ? outcome.error : trainingFailed(round, outcome.error instanceof BedsideError ? outcome.error.code : 'unexpected'));
+    if ('error' in outcome) throw new Declined(saysNothingOfData(outcome.error) ? outcome.error : trainingFailed(round, outcome.error instanceof BedsideError ? outcome.error.code : 'unexpected'));
     const { delta, metrics } = outcome.update.value;
     const values = await orDecline(async () => fitUpdate(delta, agreement.task.coordinates, terms.updateNormBound));
     const records = await buildUpdateRecords(sha256, UPDATE_NAME, values, metrics);
@@ -238,6 +238,11 @@ async function orDecline<Result>(action: () => Promise<Result>): Promise<Result>
   } catch (error) {
     throw error instanceof BedsideError ? new Declined(error) : error;
   }
+}
+
+/** Refusals of the guard whose code may be told to the server: about terms, time and budget. Any other might tell of the notes. */
+function saysNothingOfData(error: unknown): error is BedsideError {
+  return error instanceof BedsideError && (error.family === 'budget' || error.code.startsWith('training/federated-'));
 }
 
 function newEntry(taskHash: string, messageId: string, atMs: number): RoundEntry {

@@ -152,6 +152,18 @@ describe('a member', () => {
     expect((await charges()).map(({ step }) => step)).toEqual([1, 2]);
   });
 
+  it('says why a round was missed that had to wait for a run: nothing was charged', async () => {
+    await scene.join();
+    const release = await holdTrainers();
+    await scene.ask(1, {}, 1.5);
+    await scene.until(({ failure }) => failure?.code === 'federation/round-waits');
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    release();
+    await scene.until(({ rounds }) => rounds.at(-1)?.outcome === 'expired' || rounds.at(-1)?.outcome === 'declined');
+    expect(await charges()).toEqual([]);
+    expect((await scene.round(2)).rounds.at(-1)).toMatchObject({ outcome: 'delivered' });
+  });
+
   it('leaves in the middle of a round: nothing is charged or sent, and the key is gone', async () => {
     await scene.join();
     const release = await holdTrainers();

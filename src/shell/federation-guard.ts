@@ -20,7 +20,7 @@ import { updatePreview } from './federation-preview.ts';
 import { fetchRelease, keepRelease } from './federation-receive.ts';
 import { RoundSource } from './federation-round-source.ts';
 import { federationRunId } from './federation-source.ts';
-import { openFederationStore, type FederationStore } from './federation-store.ts';
+import { federationDatabaseName, openFederationStore, type FederationStore } from './federation-store.ts';
 import type { FederationFit, FederationLink, FederationMembership, FederationOffer, ProjectorView, ReceivedModel, UpdatePreview } from './federation.service.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import { trainingLockName } from './live-runs.ts';
@@ -152,6 +152,14 @@ export class FederationGuard {
         throw error;
       }
     });
+  }
+
+  /** Goes on with a membership that the last page was closed over, whichever page is looked at; makes no database where there is none. */
+  async begin(): Promise<void> {
+    const known = (await indexedDB.databases?.()) ?? [];
+    if (!known.some(({ name }) => name === (this.#parts.storeName ?? federationDatabaseName))) return;
+    await this.#resume();
+    this.#keepPolling();
   }
 
   async leave(): Promise<boolean> {

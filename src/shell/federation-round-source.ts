@@ -80,6 +80,7 @@ export class RoundSource implements UpdateSource {
 
   async #train(request: RoundRequest): Promise<Releasable<NoisedUpdate>> {
     const { onState, crew } = this.#parts;
+    // Over while it waited: no note need be read.
     if (request.isWanted?.() === false) throw roundTooLate(request.terms.round);
     onState({ kind: 'training' });
     const { updates, lendFeatures } = await this.#ready();

@@ -35,6 +35,8 @@ const service: GuardService = {
   open: async (encoder, bringTrainers) => {
     const [database, store] = await Promise.all([openBedsideDatabase(), openLedgerStore()]);
     guard = new Guard(database, new LedgerKeeper(store, database), encoder, bringTrainers);
+    // Not waited for: a federation whose server is gone must keep nobody from the own notes.
+    void guard.federation.begin().catch(() => undefined);
   },
   connect: async (ports) => opened().connect(ports),
   loadEncoder: async (onProgress) => opened().loadEncoder(onProgress),
@@ -54,6 +56,8 @@ const service: GuardService = {
   resumeEpsilons: async (id) => opened().resumeEpsilons(id),
   audit: async (id, options, callId, onProgress) => cancellable(callId, (signal) => opened().audit(id, options, onProgress, signal)),
   results: async (id, runId) => opened().results(id, runId),
+  prices: async (id, runId) => opened().prices(id, runId),
+  chargeScore: async (id, runId) => opened().chargeScore(id, runId),
   classify: async (id, runId, text) => opened().classify(id, runId, text),
   classifyFile: async (id, runId, file, callId, onProgress) => cancellable(callId, (signal) => opened().classifyFile(id, runId, file, onProgress, signal)),
   cancel: async (callId) => calls.get(callId)?.abort(),

@@ -26,7 +26,7 @@ export interface FederationScene {
   join(epsilonLimit?: number): Promise<string>;
   /** Asks for a round and waits until it is over. */
   round(round: number, change?: Readonly<Record<string, RecordValue>>): Promise<FederationMembership>;
-  ask(round: number, change?: Readonly<Record<string, RecordValue>>): Promise<void>;
+  ask(round: number, change?: Readonly<Record<string, RecordValue>>, ttlSeconds?: number): Promise<void>;
   /** Another model for every number. */
   model(seed: number): Float32Array;
   close(): Promise<void>;
@@ -67,9 +67,9 @@ export async function openFederationScene(): Promise<FederationScene> {
       await scene.until(({ phase }) => phase === 'waiting');
       return projectId;
     },
-    ask: async (round, change = {}) => {
+    ask: async (round, change = {}, ttlSeconds = 3600) => {
       const [{ id }] = [...link.nodes.values()].filter(({ isRegistered }) => isRegistered) as [{ id: bigint }];
-      await link.instruct(id, scene.model(round), { 'server-round': { signed: BigInt(round) }, task: { text: taskHash }, ...change });
+      await link.instruct(id, scene.model(round), { 'server-round': { signed: BigInt(round) }, task: { text: taskHash }, ...change }, { ttlSeconds });
     },
     round: async (round, change = {}) => {
       const before = told.at(-1)?.rounds.length ?? 0;
