@@ -1,4 +1,4 @@
-// `npm test`: type checks, unit, browser and end-to-end tests; closes with one line `N passed, N failed`.
+// `npm test`: type checks, unit, browser, end-to-end and federation tests; closes with one line `N passed, N failed`.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -29,6 +29,7 @@ function installChromium() {
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 let browserSkips = 0;
+let federationSkips = 0;
 
 /** Adds the outcome of a stage; one that reports nothing counts as failed. */
 function count(name, { passed, failed, skipped }, exitedWell) {
@@ -78,6 +79,18 @@ async function endToEnd() {
   count('e2e', { passed: stats?.expected ?? 0, failed: (stats?.unexpected ?? 0) + (stats?.flaky ?? 0), skipped: stats?.skipped ?? 0 }, exitedWell);
 }
 
+/** The federation's server, in Python: its own tests, and the whole with real nodes. Skipped, with a sentence, where there is no Python or no PyPI. */
+function federation() {
+  const file = join(results, 'federation.json');
+  const exitedWell = run('npm', ['run', '-s', 'test:federation'], { BEDSIDE_FEDERATION_REPORT: file });
+  const report = readJson(file) ?? { passed: 0, failed: 0, skipped: 0 };
+  federationSkips = report.skipped;
+  if (report.passed + report.failed === 0 && report.skipped > 0) {
+    total.skipped += report.skipped;
+    console.log(`federation: ${report.skipped} skipped`);
+  } else count('federation', report, exitedWell);
+}
+
 function typeChecks() {
   const checks = ['check:app', 'check:pure', 'check:node'];
   const passed = checks.filter((name) => run('npm', ['run', '-s', name])).length;
@@ -89,11 +102,16 @@ typeChecks();
 vitest('node');
 vitest('browser');
 await endToEnd();
+federation();
 
 // The tests in a browser are the ones that need WebGPU; one that was skipped proves nothing.
 if (process.env['REQUIRE_GPU'] === '1' && browserSkips > 0) {
   console.error(`${browserSkips} browser tests were skipped and REQUIRE_GPU=1 allows none.`);
   total.failed += browserSkips;
+}
+if (process.env['REQUIRE_FEDERATION'] === '1' && federationSkips > 0) {
+  console.error('The federation was skipped and REQUIRE_FEDERATION=1 does not allow that.');
+  total.failed += federationSkips;
 }
 if (total.skipped > 0) console.log(`${total.skipped} skipped`);
 console.log(`${total.passed} passed, ${total.failed} failed`);

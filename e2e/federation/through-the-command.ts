@@ -11,16 +11,14 @@ import { publicKeyPem, signedHeaders, type SigningKey } from '../../src/federati
 import { readReleases, type FederationStatus, type Release } from '../../src/federation/status.ts';
 import { readTask, type Task } from '../../src/federation/task.ts';
 import type { Fetch } from '../../src/federation/transport.ts';
+import { gaussianEpsilon } from '../../src/privacy/gaussian.ts';
 import { enrol, startCommand, type Command } from './command.ts';
+import { readHistory } from './history.ts';
 import { join, makeKey, sha256 } from './participant.ts';
+import { noisedUpdate, type Scene } from './scene.ts';
 
-export interface CommandScene {
-  readonly bin: string;
-  readonly folder: string;
-  check(isTrue: boolean, what: string): void;
-  taskOf(name: string, rounds: number): Promise<{ readonly task: Task; readonly taskHash: string; readonly path: string }>;
-  noisedUpdate(seat: number, round: number): Promise<Float32Array>;
-}
+/** Next to no noise, so that models stay what the updates make them: it is the way through the server that is tested. */
+const CENTRAL = 0.01;
 
 /** At most five minutes: flwr gives a run up a minute after its SuperLink went away. */
 async function until(command: Command, isReached: (status: FederationStatus) => boolean): Promise<void> {
@@ -40,75 +38,80 @@ const verifyRelease: VerifySignature = async (spki, signature, message) =>
   webcrypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-384' }, await webcrypto.subtle.importKey('spki', spki, { name: 'ECDSA', namedCurve: 'P-384' }, false, ['verify']), signature, message);
 
 /** The command as a coordinator starts it, on the built-in notes: three devices come in through the room's link, others try what they may not, a poisoned round is rolled back, the command is stopped in the middle and goes on. */
-export async function throughTheCommand({ bin, folder, check }: CommandScene): Promise<void> {
+export async function throughTheCommand(scene: Scene): Promise<void> {
+  const { bin, folder } = scene;
   const rounds = 4;
   const state = joinPath(folder, 'state');
-  const args = ['--rounds', String(rounds), '--server-rate', '100', '--min-clients', '3', '--min-replies', '3', '--seats', '5', '--timeout', '120'];
+  const args = ['--rounds', String(rounds), '--server-rate', '25', '--central-noise', String(CENTRAL), '--min-clients', '3', '--min-replies', '3', '--seats', '5', '--timeout', '120'];
   const startedMs = Date.now();
   const first = await startCommand(bin, args, state);
   let command = first;
   const served = await readTask(sha256, new Uint8Array(await (await first.send(`${first.origin}/federation/task`, { method: 'GET' })).arrayBuffer()));
   const { task, taskHash } = served;
-  check(task.sample?.persons === 40 && task.releaseKey !== undefined, 'the task deals out notes and names who signs');
-  check((await first.post('projector', { projector: first.token('projector') })).json['roomLink'] === `${first.origin}/#/federation/room-${first.token('room')}`, 'the projector has the link of the room');
+  scene.check(task.sample?.persons === 40 && task.releaseKey !== undefined, 'the task deals out notes and names who signs');
+  scene.check((await first.post('projector', { projector: first.token('projector') })).json['roomLink'] === `${first.origin}/#/federation/room-${first.token('room')}`, 'the projector has the link of the room');
 
   const seats = await Promise.all([0, 1, 2].map(async () => (await first.post('deal', { room: first.token('room') })).json));
-  check(new Set(seats.map(({ seat }) => seat)).size === 3, 'the room deals three seats');
+  scene.check(new Set(seats.map(({ seat }) => seat)).size === 3, 'the room deals three seats');
   const keys = await Promise.all(seats.map(makeKey));
-  for (const [index, key] of keys.entries()) check((await enrol(first, key, String(seats[index]!['invitation']))) === 200, 'an invitation lets a key in');
+  for (const [index, key] of keys.entries()) scene.check((await enrol(first, key, String(seats[index]!['invitation']))) === 200, 'an invitation lets a key in');
   const intruder = await makeKey();
-  check((await enrol(first, intruder, String(seats[0]!['invitation']))) === 409, 'a second key for one invitation is refused');
+  scene.check((await enrol(first, intruder, String(seats[0]!['invitation']))) === 409, 'a second key for one invitation is refused');
   const call = async (name: string, body: Uint8Array<ArrayBuffer>, headers: Readonly<Record<string, string>>) => (await command.send(`${command.origin}/v1/fleet/${name}`, { method: 'POST', headers: { 'content-type': 'application/protobuf', ...headers }, body })).status;
-  check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(intruder, new Date().toISOString()))) === 403, 'and cannot register');
-  check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(keys[0]!, new Date().toISOString()))) === 401, 'nor under the signature of another');
+  scene.check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(intruder, new Date().toISOString()))) === 403, 'and cannot register');
+  scene.check((await call('register-node', encode(registerRequest, { publicKey: publicKeyPem(intruder.publicKeySpki) }), await signedHeaders(keys[0]!, new Date().toISOString()))) === 401, 'nor under the signature of another');
 
   await until(command, ({ model }) => model !== null);
   const start = await receive(command, keys[0]!, task, taskHash, 0);
-  check(start.release.version === 0 && start.model.some((value) => value !== 0), 'the first model is release 0, signed');
+  scene.check(start.release.version === 0 && start.model.some((value) => value !== 0), 'the first model is release 0, signed');
   // The port is another one after the restart; a browser would have kept its address.
   const send: Fetch = (url, init) => command.send(url.replace(first.origin, command.origin), init);
   const nodes = await Promise.all(keys.map((key, seat) => join(first.origin, task, taskHash, (round) => madeUpUpdate(start.model, seat, round), { key, send })));
   await until(command, ({ rounds: told, state: at }) => told.length >= 1 || at === 'failed');
-  check((await call('push-object', new Uint8Array(6_000_000), await signedHeaders(keys[0]!, new Date().toISOString()))) === 413, 'an oversize body is refused');
+  scene.check((await call('push-object', new Uint8Array(6_000_000), await signedHeaders(keys[0]!, new Date().toISOString()))) === 413, 'an oversize body is refused');
   const replay = await signedHeaders(keys[0]!, new Date().toISOString());
-  check((await call('pull-messages', new Uint8Array(0), replay)) !== 425 && (await call('pull-messages', new Uint8Array(0), replay)) === 425, 'a replayed signature is refused');
+  scene.check((await call('pull-messages', new Uint8Array(0), replay)) !== 425 && (await call('pull-messages', new Uint8Array(0), replay)) === 425, 'a replayed signature is refused');
   const before = await command.status();
-  check(before.refused['used-invitation'] === 1 && before.refused['not-enrolled'] === 1 && before.refused['too-large'] === 1 && before.refused['replayed'] === 1, `refusals are counted, found ${JSON.stringify(before.refused)}`);
+  scene.check(before.refused['used-invitation'] === 1 && before.refused['not-enrolled'] === 1 && before.refused['too-large'] === 1 && before.refused['replayed'] === 1, `refusals are counted, found ${JSON.stringify(before.refused)}`);
   const [poisoned] = before.rounds;
-  check(poisoned?.isCounted === true && !poisoned.isKept && poisoned.accuracy!.correct < before.initialAccuracy!.correct / 2, `the poisoned round is rolled back, found ${JSON.stringify([poisoned, before.initialAccuracy])}`);
-  check(poisoned !== undefined && poisoned.seconds > 0 && poisoned.deviceSeconds >= poisoned.seconds && poisoned.deviceSeconds <= 3 * poisoned.seconds, `seconds of three devices, found ${JSON.stringify(poisoned)}`);
+  scene.check(poisoned?.isCounted === true && !poisoned.isKept && poisoned.accuracy!.correct < before.initialAccuracy!.correct / 2, `the poisoned round is rolled back, found ${JSON.stringify([poisoned, before.initialAccuracy])}`);
+  scene.check(poisoned !== undefined && poisoned.seconds > 0 && poisoned.deviceSeconds >= poisoned.seconds && poisoned.deviceSeconds <= 3 * poisoned.seconds, `seconds of three devices, found ${JSON.stringify(poisoned)}`);
 
-  check((await command.interrupt()) === 0, 'Ctrl-C ends the command well');
+  scene.check((await command.interrupt()) === 0, 'Ctrl-C ends the command well');
   command = await startCommand(bin, args, state);
-  check(command.token('room') === first.token('room') && (await command.status()).participants.enrolled === 3, 'after a restart the seats are as they were');
+  scene.check(command.token('room') === first.token('room') && (await command.status()).participants.enrolled === 3, 'after a restart the seats are as they were');
   await until(command, ({ state: at }) => at === 'finished' || at === 'failed');
   const after = await command.status();
   const kept = after.rounds.filter(({ isKept }) => isKept);
-  check(after.state === 'finished' && after.rounds.length === rounds && kept.length >= rounds - 2 && kept.every(({ accepted }) => accepted === 3), `four rounds, one rolled back, of which a restart costs one at most, found ${JSON.stringify(after.rounds)}`);
-  check(after.initialAccuracy?.correct === before.initialAccuracy?.correct && kept.every(({ accuracy }) => accuracy!.total === 300), 'each round is scored on the same notes');
-  check(nodes.every(({ node }) => node.record.rounds.every(({ outcome }) => outcome !== 'declined')), 'no node had reason to decline');
+  scene.check(after.state === 'finished' && after.rounds.length === rounds && kept.length >= rounds - 2 && kept.every(({ accepted }) => accepted === 3), `four rounds, one rolled back, of which a restart costs one at most, found ${JSON.stringify(readHistory(joinPath(command.folder, 'out')).rounds)}`);
+  scene.check(after.initialAccuracy?.correct === before.initialAccuracy?.correct && kept.every(({ accuracy }) => accuracy!.total === 300), 'each round is scored on the same notes');
+  const charged = after.rounds.filter(({ isCounted }) => isCounted).length;
+  // Each ends a bisection of its own.
+  scene.check(Math.abs((after.central?.spent ?? 0) / gaussianEpsilon(Math.sqrt(charged) / CENTRAL, task.delta) - 1) < 1e-9 && after.central?.cohort === 3, `the server's noise is charged for ${charged} rounds, found ${JSON.stringify(after.central)}`);
+  scene.check(nodes.every(({ node }) => node.record.rounds.every(({ outcome }) => outcome !== 'declined')), 'no node had reason to decline');
   const { release } = await receive(command, keys[0]!, task, taskHash, kept.length);
-  check(release.version === kept.length && release.round === kept.at(-1)?.round, 'a member gets the newest release and finds it signed by the key of its task');
+  scene.check(release.version === kept.length && release.round === kept.at(-1)?.round, 'a member gets the newest release and finds it signed by the key of its task');
   const listed = readReleases((await (await command.send(`${command.origin}/federation/releases`, { method: 'GET' })).json()) as Readonly<Record<string, unknown>>);
-  check(listed.map(({ round }) => round).join() === [0, ...kept.map(({ round }) => round)].join(), 'each round that was kept is a release');
+  scene.check(listed.map(({ round }) => round).join() === [0, ...kept.map(({ round }) => round)].join(), 'each round that was kept is a release');
   for (const one of listed) await checkSignature({ task, taskHash, release: one, leastVersion: 0, verify: verifyRelease });
-  check((await Promise.all(nodes.map(({ node }) => node.leave()))).every(Boolean), 'every node left and the server was told');
-  check((await enrol(command, keys[0]!, String(seats[0]!['invitation']))) === 403, 'who has left does not come back by the same invitation');
-  check((await command.status()).participants.left === 3, 'the seats of those who left are closed');
-  check((await command.interrupt()) === 0, 'and Ctrl-C ends it again');
+  scene.check((await Promise.all(nodes.map(({ node }) => node.leave()))).every(Boolean), 'every node left and the server was told');
+  scene.check((await enrol(command, keys[0]!, String(seats[0]!['invitation']))) === 403, 'who has left does not come back by the same invitation');
+  scene.check((await command.status()).participants.left === 3, 'the seats of those who left are closed');
+  scene.check((await command.interrupt()) === 0, 'and Ctrl-C ends it again');
   const log = readFileSync(joinPath(command.folder, 'server.log'), 'utf8');
-  check(!log.includes(String(seats[0]!['invitation'])) && !log.includes(first.token('room')), 'no invitation is in the log');
+  scene.check(!log.includes(String(seats[0]!['invitation'])) && !log.includes(first.token('room')), 'no invitation is in the log');
   console.log(`through the command, stopped and started again in the middle: ${((Date.now() - startedMs) / 1000).toFixed(1)} s, ${after.rounds.map(({ isCounted, isKept }) => (isKept ? 'kept' : isCounted ? 'rolled back' : 'skipped')).join(', ')}`);
 }
 
-/** At a server rate of 100: in the first round the model's opposite, later hardly anything, so that nothing but the gate decides. */
+/** At a server rate of 25: in the first round the model's opposite, later hardly anything, so that nothing but the gate decides. */
 function madeUpUpdate(start: Float32Array, seat: number, round: number): Float32Array {
-  return round === 1 ? start.map((value) => -value / 50) : start.map((_, index) => 1e-5 * Math.sin(index + 7 * round + 31 * seat));
+  return round === 1 ? start.map((value) => -value / 12.5) : start.map((_, index) => 1e-5 * Math.sin(index + 7 * round + 31 * seat));
 }
 
 /** Not in every run, because it takes minutes: the SuperLink is killed in the middle of a federation, whose devices stay. */
-export async function superLinkDies({ bin, folder, check, taskOf, noisedUpdate }: CommandScene): Promise<void> {
-  const { path } = await taskOf('restart', 4);
+export async function superLinkDies(scene: Scene): Promise<void> {
+  const { bin, folder } = scene;
+  const { path } = await scene.taskOf('restart', 4);
   const startedMs = Date.now();
   const command = await startCommand(bin, ['--task', path, '--min-clients', '2', '--seats', '2', '--timeout', '60'], joinPath(folder, 'restart-state'));
   // With the key that signs here.
@@ -121,13 +124,13 @@ export async function superLinkDies({ bin, folder, check, taskOf, noisedUpdate }
   }));
   await until(command, ({ rounds, state }) => rounds.length >= 1 || state === 'failed');
   const processes = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n').filter((line) => line.includes('flower-superlink') && line.includes(command.folder));
-  check(processes.length === 1, `one SuperLink, found ${processes.length}`);
+  scene.check(processes.length === 1, `one SuperLink, found ${processes.length}`);
   process.kill(Number.parseInt(processes[0]!, 10), 'SIGKILL');
   await until(command, ({ state }) => state === 'finished' || state === 'failed');
   const { state, rounds } = await command.status();
-  check(state === 'finished' && rounds.length === task.rounds && rounds.filter(({ isCounted }) => isCounted).length >= task.rounds - 1, `all rounds but the one that was cut off count, found ${state} ${JSON.stringify(rounds)}`);
-  check(nodes.every(({ node }) => node.record.rounds.every(({ outcome }) => outcome !== 'declined')), 'no node had reason to decline');
+  scene.check(state === 'finished' && rounds.length === task.rounds && rounds.filter(({ isCounted }) => isCounted).length >= task.rounds - 1, `all rounds but the one that was cut off count, found ${state} ${JSON.stringify(rounds)}`);
+  scene.check(nodes.every(({ node }) => node.record.rounds.every(({ outcome }) => outcome !== 'declined')), 'no node had reason to decline');
   await Promise.all(nodes.map(({ node }) => node.leave()));
-  check((await command.interrupt()) === 0, 'Ctrl-C ends the command well');
+  scene.check((await command.interrupt()) === 0, 'Ctrl-C ends the command well');
   console.log(`SuperLink killed in the middle: ${((Date.now() - startedMs) / 1000).toFixed(1)} s, ${rounds.map(({ isCounted }) => (isCounted ? 'counted' : 'skipped')).join(', ')}`);
 }
