@@ -4,6 +4,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(args: readonly string
   federation: () => import('./federation.ts'),
   journey: () => import('./journey.ts'),
   lab: () => import('./lab.ts'),
+  recipes: () => import('./recipes.ts'),
   'private-accuracy': () => import('./private-accuracy.ts'),
   privacy: () => import('./privacy.ts'),
   noise: () => import('./privacy-noise.ts'),
