@@ -190,12 +190,30 @@ export interface CostForecast {
   readonly fitsBudget: boolean;
   /** Where another data set's limit does not suffice, though this one's does: what its most exposed unit would come to. */
   readonly overElsewhere?: { readonly epsilonAfter: number; readonly epsilonLimit: number } | null;
+  /** Epsilon of the held-out part's most exposed unit once the run has ended, where a search charges it for choosing. */
+  readonly epsilonHeldOutAfter?: number;
   /** False where the score that the plan would charge to the held-out part will be left out, because that part has too little of the budget left. Absent where nobody asked. */
   readonly scoreFits?: boolean;
   /** A plan that does not fit is refused at its start. */
   readonly memory: MemoryForecast;
   /** What a run of this plan promises, and what it does not cover. */
   readonly statement: PrivacyStatement;
+}
+
+/** What one further click would bring the most exposed unit of a part to. */
+export interface ClickPrice {
+  readonly epsilonBefore: number;
+  readonly epsilonAfter: number;
+  readonly epsilonLimit: number;
+  readonly fits: boolean;
+}
+
+/** What may still be done with a finished private run, and for how much. */
+export interface RunPrices {
+  /** Another run of the same plan, by the ledger of the training part. */
+  readonly again: ClickPrice;
+  /** A score that may leave, charged to the held-out part alone at `epsilon`; null where the run has one or can have none. */
+  readonly score: (ClickPrice & { readonly epsilon: number }) | null;
 }
 
 /** The plan chosen by rule, and why, as codes for the words. */
@@ -392,6 +410,10 @@ export interface BedsideService {
   /** The interrupted run of a project, if there is one, and the same listening as `startRun`. */
   resumeRun(id: string, runId: string, onMessage: (message: RunMessage) => void): Promise<RunHandle>;
   results(id: string, runId: string): Promise<RunResults>;
+  /** What further clicks on a finished run would cost; null where it was not private. */
+  prices(id: string, runId: string): Promise<RunPrices | null>;
+  /** Charges a score that may leave to a run that has none; resolves with the run's results with it. No run goes on meanwhile. */
+  chargeScore(id: string, runId: string): Promise<RunResults>;
 
   /**
    * Attacks the private head and its twin that is not private, trained anew on the project's own training part and thrown away. Charges nothing, keeps nothing:

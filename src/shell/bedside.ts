@@ -205,6 +205,8 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     startRun: (id, plan, onMessage) => run((remote, listen) => remote.startRun(id, plan, listen), onMessage),
     resumeRun: (id, runId, onMessage) => run((remote, listen) => remote.resumeRun(id, runId, listen), onMessage),
     results: (id, runId) => guard((remote) => remote.results(id, runId)),
+    prices: (id, runId) => guard((remote) => remote.prices(id, runId)),
+    chargeScore: (id, runId) => guard((remote) => remote.chargeScore(id, runId)),
 
     audit: async (id, options, onProgress, signal) => {
       runsGoingOn++;

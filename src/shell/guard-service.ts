@@ -1,4 +1,4 @@
-import type { AuditOptions, BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { AuditOptions, BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunPrices, RunResults } from './bedside.service.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { AuditProgress } from '../training/audit/audit-run.ts';
@@ -58,6 +58,8 @@ export interface GuardService extends Living, FederationCalls {
   audit(id: string, options: AuditOptions, callId: string, onProgress: (progress: AuditProgress) => void): Promise<AuditReport>;
 
   results(id: string, runId: string): Promise<RunResults>;
+  prices(id: string, runId: string): Promise<RunPrices | null>;
+  chargeScore(id: string, runId: string): Promise<RunResults>;
   classify(id: string, runId: string, text: string): Promise<Prediction>;
   classifyFile(id: string, runId: string, file: File, callId: string, onProgress: (progress: Progress) => void): Promise<LabelledFile>;
   /** Ends a call that goes on; one that is over is let be. */

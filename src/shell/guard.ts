@@ -8,9 +8,10 @@ import type { AuditProgress } from '../training/audit/audit-run.ts';
 import { plannedSteps } from '../training/planned-charges.ts';
 import { isSameData, type RunFacts } from '../training/run-facts.ts';
 import type { Split } from '../training/split.ts';
-import type { AuditOptions, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunResults } from './bedside.service.ts';
+import type { AuditOptions, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunPrices, RunResults } from './bedside.service.ts';
 import { auditProject } from './audit.ts';
 import { chargedAgain } from './charged-again.ts';
+import { chargeScore } from './late-score.ts';
 import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import type { BedsideDatabase } from './database.ts';
 import { encoderReport, loadEncoder, type EncoderFacts } from './encoder.ts';
@@ -30,7 +31,7 @@ import type { ProjectRecord, RunRecord } from './records.ts';
 import type { TrainerPort } from './remote-trainer.ts';
 import { factsOf } from './run-data.ts';
 import { RunKeeper } from './run-keeper.ts';
-import { createRun, readCheckpoint, readModel, readResults, readRun, runsOfProject, saveRun } from './runs.ts';
+import { createRun, keepResults, readCheckpoint, readModel, readResults, readRun, runsOfProject, saveRun } from './runs.ts';
 import { otherTabTrains } from './storage-errors.ts';
 import { TrainingCrew } from './training-crew.ts';
 
@@ -40,6 +41,10 @@ function runIsOver(): BedsideError {
 
 function cannotResume(): BedsideError {
   return new BedsideError('training/not-interrupted', 'input', 'This run was not interrupted, so there is nothing to resume.', 'Start a new run.');
+}
+
+function scoreNeedsApart(): BedsideError {
+  return new BedsideError('training/score-not-apart', 'settings', 'Some notes stand in both the training and the held-out part, so a score would cost them more than the held-out part is charged for.', 'Keep the model without a score that may leave.');
 }
 
 function searchNeedsApart(): BedsideError {
@@ -227,7 +232,7 @@ export class Guard {
 
   async #costAgain(project: ProjectRecord, plan: PrivatePlan, runId: string): Promise<number> {
     const [ledger, checkpoint] = [await this.#ledger.ledger(), await readCheckpoint(this.#database, runId)];
-    const lost = chargedAgain(ledger.entries.map(({ event }) => event), runId, checkpoint?.step ?? null);
+    const lost = chargedAgain(ledger.entries.map(({ event }) => event), runId, checkpoint?.step ?? null, checkpoint !== null && 'logPrior' in checkpoint.tensors);
     if (Object.values(lost).every((charges) => charges.length === 0)) return 0;
     const { splitId } = await this.#ledger.subject(project, plan);
     // Both by one accountant: their difference is told.
@@ -256,6 +261,29 @@ export class Guard {
 
   async results(_id: string, runId: string): Promise<RunResults> {
     return readResults(this.#database, runId);
+  }
+
+  async prices(id: string, runId: string): Promise<RunPrices | null> {
+    const [project, run] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId)]);
+    return isPrivate(run.plan) ? this.#planner.prices(project, run.plan, await readResults(this.#database, runId)) : null;
+  }
+
+  async chargeScore(id: string, runId: string): Promise<RunResults> {
+    return navigator.locks.request(trainingLockName, { ifAvailable: true }, async (lock) => {
+      if (!lock) throw otherTabTrains();
+      const [project, run, model, results, encoder] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId), readModel(this.#database, runId), readResults(this.#database, runId), this.#loadedEncoder(() => undefined)]);
+      if (model.encoderSha256 !== encoder.report.sha256) throw otherEncoder();
+      const { plan } = run;
+      if (!isPrivate(plan)) throw runIsOver();
+      const data = await this.#dataOf(project, plan);
+      if (!data.isDisjoint) throw scoreNeedsApart();
+      if (run.facts && !isSameData(run.facts, data.facts)) throw dataChanged();
+      // Where the run was charged for other units than these, this refuses.
+      const ledger = await this.#ledger.openRun(project, plan, run.id, 'resumed', data.dataset);
+      const scored = await chargeScore({ run, plan, project, dataset: data.dataset, split: data.split, trainingUnits: data.facts.trainingUnits, model, results, encoder, crew: this.#crew, ledger });
+      await keepResults(this.#database, run, scored);
+      return scored;
+    });
   }
 
   async classify(_id: string, runId: string, text: string): Promise<Prediction> {

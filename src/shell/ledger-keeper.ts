@@ -60,6 +60,8 @@ export interface RunLedger {
 /** What a whole run of a plan would come to. */
 export interface AfterRun {
   readonly epsilonAfter: number;
+  /** Of the held-out part's most exposed unit, after what a search charges it. */
+  readonly epsilonHeldOutAfter: number;
   readonly allowanceAfter: number | null;
   readonly fitsBudget: boolean;
   /** Where it is not this data set's limit that does not suffice: another data set that may hold the same people would be brought past its own. */
@@ -214,10 +216,17 @@ export class LedgerKeeper {
     // A validation that no longer fits is left out by the run, so it is no reason to refuse the run.
     const extra = { training: charges ?? plannedCharges(plan, subject.trainingUnits, subject.classes), 'held-out': searchScoreCharges(plan) };
     const after = ledger.isChainIntact ? this.#bounds.tightly(() => state.balance(subject.splitId, extra)) : null;
-    if (!after) return { epsilonAfter: Infinity, allowanceAfter: null, fitsBudget: false, overElsewhere: null };
+    if (!after) return { epsilonAfter: Infinity, epsilonHeldOutAfter: Infinity, allowanceAfter: null, fitsBudget: false, overElsewhere: null };
     const refusal = state.refusal(subject.splitId, extra);
     const isElsewhere = refusal?.kind === 'limit' && refusal.splitId !== subject.splitId;
-    return { epsilonAfter: after.epsilonSpent, allowanceAfter: after.allowance?.epsilonSpent ?? null, fitsBudget: refusal === null, overElsewhere: isElsewhere ? { epsilonAfter: refusal.epsilonAfter, epsilonLimit: refusal.epsilonLimit } : null };
+    return { epsilonAfter: after.epsilonSpent, epsilonHeldOutAfter: after.epsilonHeldOut, allowanceAfter: after.allowance?.epsilonSpent ?? null, fitsBudget: refusal === null, overElsewhere: isElsewhere ? { epsilonAfter: refusal.epsilonAfter, epsilonLimit: refusal.epsilonLimit } : null };
+  }
+
+  /** What the held-out part's most exposed unit would have spent after further charges at `delta`, and whether every limit allows them. */
+  async afterCharges(subject: LedgerSubject, delta: number, extra: ExtraCharges): Promise<{ readonly epsilonHeldOut: number; readonly fits: boolean }> {
+    const { ledger, state } = await this.#entered(subject, delta);
+    const after = ledger.isChainIntact ? this.#bounds.tightly(() => state.balance(subject.splitId, extra)) : null;
+    return after ? { epsilonHeldOut: after.epsilonHeldOut, fits: state.refusal(subject.splitId, extra) === null } : { epsilonHeldOut: Infinity, fits: false };
   }
 
   /** Epsilon that a run's training part was charged until now, by the ledger's events. */

@@ -1,16 +1,18 @@
 import type { Dataset } from '../data/table.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
-import { isPrivate, type Plan } from '../training/plan.ts';
+import { validationMechanism } from '../training/charged-validation.ts';
+import { isPrivate, noiseLawOf, searchOf, type Plan, type PrivatePlan } from '../training/plan.ts';
 import { defaultEpsilon, defaultHeldOutShare, defaultMaximumLength, proposePlan } from '../training/propose.ts';
 import { statementOf } from '../training/statement.ts';
 import { countTokens, lengthsUnder, type TokenLengths } from '../training/units.ts';
-import type { CostForecast, MemoryForecast, PlanProposal, Progress } from './bedside.service.ts';
+import type { CostForecast, MemoryForecast, PlanProposal, Progress, RunPrices, RunResults } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import { EnergyMeter } from './energy-meter.ts';
 import { readEnergySettings } from './energy-settings.ts';
 import { areFeaturesCached, featureUseOf } from './feature-store.ts';
 import type { LedgerKeeper, LedgerSubject } from './ledger-keeper.ts';
+import { lateScoreEpsilon, mayBeScored } from './late-score.ts';
 import { availableBytes, deviceGigabytes, memoryForecast, planTooLarge, type MemoryLoad } from './memory.ts';
 import { changeProject, readDataset, readProject } from './projects.ts';
 import { keepLearnedSpeed, readLearnedSpeed, type SpeedPlace } from './learned-speed.ts';
@@ -106,8 +108,22 @@ export class Planner {
     const statement = statementOf(isPrivate(plan) && !isScored ? { ...plan, validationEpsilon: null } : plan, { unit: plan.unit, trainingUnits, classes: workload.classes });
     const drawn = new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction).between(seconds);
     if (!isPrivate(plan) || !statement.isPrivate) return { seconds, ...drawn, epsilonRun: null, epsilonAfter: null, allowanceAfter: null, fitsBudget: true, memory, statement };
-    const after = await this.#ledger.afterRun(project, plan);
-    return { seconds, ...drawn, epsilonRun: statement.epsilon, ...after, scoreFits: isScored || !after.fitsBudget, memory, statement };
+    const { epsilonHeldOutAfter, ...after } = await this.#ledger.afterRun(project, plan);
+    return { seconds, ...drawn, epsilonRun: statement.epsilon, ...after, ...(searchOf(plan) ? { epsilonHeldOutAfter } : {}), scoreFits: isScored || !after.fitsBudget, memory, statement };
+  }
+
+  /** What another run of a finished run's plan would cost, and a score that may leave, where it has none. */
+  async prices(project: ProjectRecord, plan: PrivatePlan, results: RunResults): Promise<RunPrices> {
+    const before = await this.#ledger.budgetOf(project);
+    const again = await this.#ledger.afterRun(project, plan);
+    const { epsilonLimit } = before;
+    const prices: RunPrices = { again: { epsilonBefore: before.epsilonSpent, epsilonAfter: again.epsilonAfter, epsilonLimit, fits: again.fitsBudget }, score: null };
+    if (!mayBeScored(results)) return prices;
+    const subject = await this.#ledger.subject(project, plan);
+    if (!subject.isDisjoint) return prices;
+    const mechanism = validationMechanism({ epsilon: lateScoreEpsilon, delta: plan.delta, noiseLaw: noiseLawOf(plan) });
+    const after = await this.#ledger.afterCharges(subject, plan.delta, { 'held-out': [{ mechanism, count: 1 }] });
+    return { ...prices, score: { epsilon: lateScoreEpsilon, epsilonBefore: before.epsilonHeldOut, epsilonAfter: after.epsilonHeldOut, epsilonLimit, fits: after.fits } };
   }
 
   /** Refuses a plan that would not fit into memory. */

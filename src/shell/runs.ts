@@ -105,6 +105,20 @@ export async function finishRun(database: BedsideDatabase, run: RunRecord, model
   );
 }
 
+/** Puts other results in the place of a run's, unless its project has been deleted meanwhile. */
+export async function keepResults(database: BedsideDatabase, run: RunRecord, results: RunResults): Promise<void> {
+  await inTransaction(
+    database,
+    ['runs', 'results'],
+    'readwrite',
+    async (transaction) => {
+      if (!(await transaction.objectStore('runs').getKey(run.id))) throw recordMissing('run');
+      await transaction.objectStore('results').put({ runId: run.id, projectId: run.projectId, results });
+    },
+    'strict',
+  );
+}
+
 export async function readModel(database: BedsideDatabase, runId: string): Promise<ModelRecord> {
   const record = await inTransaction(database, ['models'], 'readonly', (transaction) => transaction.objectStore('models').get(runId));
   if (!record) throw recordMissing('model');

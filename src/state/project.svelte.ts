@@ -231,6 +231,13 @@ export class ProjectState {
     await this.results.load(() => this.#service.results(this.id, runId));
   }
 
+  /** Charges a score that may leave to a finished run, and shows it. */
+  async chargeScore(runId: string): Promise<void> {
+    const results = await this.#service.chargeScore(this.id, runId);
+    if (this.#resultsRunId === runId) this.results.set(results);
+    await this.loadBudget();
+  }
+
   renamed(name: string): void {
     this.#project = { ...this.#project, name };
   }

@@ -1,6 +1,7 @@
 import { gaussianMu } from '../privacy/gaussian.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
-import type { DpSgdPlan, FullBatchHeadPlan, LabelBalance, LabelSentencesPlan, LoraSettings, Plan, PlainHeadPlan, PlainLoraPlan, PlanCommon } from './plan.ts';
+import type { DpSgdPlan, FullBatchHeadPlan, LabelBalance, LabelSentencesPlan, LoraSettings, Plan, PlainHeadPlan, PlainLoraPlan, PlanCommon, SearchSettings } from './plan.ts';
+import { defaultSearch } from './search-candidates.ts';
 import type { LengthReport } from './units.ts';
 
 /** What a plan may be chosen by: public facts alone, counts included (zero-out adjacency holds the counts public). */
@@ -35,6 +36,8 @@ export interface PlanProposal {
   readonly alternatives: PlanAlternatives;
   /** Of a private head whose owner asks for rare labels to be helped. */
   readonly balance: LabelBalance;
+  /** How a person who wants several settings tried begins. */
+  readonly search: SearchSettings;
   readonly reasons: readonly PlanReason[];
   /** x = N mu / K of recipe R; below 2 the label sentences alone do as well, below 10 little is gained. */
   readonly signal: number;
@@ -171,5 +174,5 @@ export function proposePlan(facts: PlanFacts, lengths: LengthReport): PlanPropos
   reasons.push({ code: facts.unit === 'person' ? 'unit-person' : 'unit-row', values: { units: facts.trainingUnits, rows: facts.trainingRows } });
   reasons.push({ code: 'maximum-length', values: { tokens: facts.maximumLength } });
   const { trainingUnits, trainingRows, heldOutUnits, heldOutRows } = facts;
-  return { plan, alternatives, balance: defaultBalance, reasons, signal, isTooFewRows, isBudgetShort, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
+  return { plan, alternatives, balance: defaultBalance, search: defaultSearch, reasons, signal, isTooFewRows, isBudgetShort, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
 }

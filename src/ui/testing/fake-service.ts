@@ -186,7 +186,7 @@ export class FakeService implements BedsideService {
     const unit = dataset?.personColumn ? 'person' : 'row';
     const people = dataset?.personCount ?? count;
     return {
-      plan: { ...plan, unit }, alternatives: fakeAlternatives(unit), balance: fakeBalance, signal: few ? 1.1 : 61, isTooFewRows: few, reasons: few ? [{ code: 'too-few-rows', values: {} }] : [{ code: 'private-by-default', values: { epsilon: 1.38, delta: 1e-5 } }, { code: 'full-batch-head', values: {} }, { code: 'rows-enough', values: {} }, { code: 'two-layers', values: { layers: '6 + 3' } }, { code: 'charged-validation', values: { epsilon: 1 } }, { code: 'unit-person', values: {} }, { code: 'maximum-length', values: { tokens: 256 } }],
+      plan: { ...plan, unit }, alternatives: fakeAlternatives(unit), balance: fakeBalance, search: { meanRuns: 5, scoreEpsilon: 2 }, signal: few ? 1.1 : 61, isTooFewRows: few, reasons: few ? [{ code: 'too-few-rows', values: {} }] : [{ code: 'private-by-default', values: { epsilon: 1.38, delta: 1e-5 } }, { code: 'full-batch-head', values: {} }, { code: 'rows-enough', values: {} }, { code: 'two-layers', values: { layers: '6 + 3' } }, { code: 'charged-validation', values: { epsilon: 1 } }, { code: 'unit-person', values: {} }, { code: 'maximum-length', values: { tokens: 256 } }],
       trainingUnits: Math.round(people * 0.8), trainingRows: Math.round(count * 0.8), heldOutUnits: people - Math.round(people * 0.8), heldOutRows: count - Math.round(count * 0.8),
       lengths: { maximumLength: 256, cutNotes: 318, cutTokens: 11_402, longestTokens: 611 },
       heldOutByLabel: Object.fromEntries((dataset?.classes ?? []).map((item, index) => [item.label, Math.round(item.count * (0.19 + 0.01 * (index % 3)))])),
@@ -196,7 +196,7 @@ export class FakeService implements BedsideService {
   #statement(used: Plan): PrivacyStatement {
     if (used.kind !== 'full-batch-head' && used.kind !== 'dp-sgd') return { isPrivate: false };
     const epsilon = Math.max(used.epsilon, Math.min(this.#limit, this.#spent + used.epsilon));
-    return { ...privateStatement, epsilon, guessingBound: 1 / (1 + Math.exp(-epsilon)), unit: used.unit, steps: used.steps, clipNorm: used.clipNorm, delta: used.delta, ...(used.kind === 'dp-sgd' ? { sampling: 'poisson' as const, samplingRate: used.expectedBatchSize / 3121, accountant: 'rdp' as const, mu: null } : {}) };
+    return { ...privateStatement, epsilon, guessingBound: 1 / (1 + Math.exp(-epsilon)), unit: used.unit, steps: used.steps, clipNorm: used.clipNorm, delta: used.delta, ...(used.kind === 'dp-sgd' ? { sampling: 'poisson' as const, samplingRate: used.expectedBatchSize / 3121, accountant: 'rdp' as const, mu: null } : used.search ? { accountant: 'rdp' as const, mu: null, search: { meanRuns: used.search.meanRuns, runsMade: 29, candidates: 7 } } : used.noiseLaw === 'discrete-gaussian' ? { accountant: 'zcdp' as const, mu: null, noiseLaw: used.noiseLaw } : {}) };
   }
 
   forecast = (_id: string, used: Plan) => this.#answer(() => {
@@ -206,7 +206,7 @@ export class FakeService implements BedsideService {
     const allowanceAfter = isPrivate && this.#allowance ? this.#allowance.epsilonSpent + used.epsilon : null;
     return {
       seconds: { low: 1300 * cost, central: 1860 * cost, high: 2700 * cost }, energyWh: { low: 3.8 * cost, central: 8.6 * cost, high: 19 * cost }, carbonGrams: { low: 0.9 * cost, central: 2 * cost, high: 4.6 * cost },
-      epsilonRun: isPrivate ? used.epsilon : null, epsilonAfter: after, allowanceAfter, fitsBudget: (after === null || after <= this.#limit) && (allowanceAfter ?? 0) <= (this.#allowance?.epsilon ?? Infinity), memory: { neededBytes: 0.9 * 2 ** 30, availableBytes: 4 * 2 ** 30, largest: 'features' as const, fits: true }, statement: this.#statement(used),
+      epsilonRun: isPrivate ? used.epsilon : null, epsilonAfter: after, allowanceAfter, ...(used.kind === 'full-batch-head' && used.search ? { epsilonHeldOutAfter: used.search.scoreEpsilon } : {}), fitsBudget: (after === null || after <= this.#limit) && (allowanceAfter ?? 0) <= (this.#allowance?.epsilon ?? Infinity), memory: { neededBytes: 0.9 * 2 ** 30, availableBytes: 4 * 2 ** 30, largest: 'features' as const, fits: true }, statement: this.#statement(used),
     };
   });
   budget = () => this.#answer(() => this.#budget());
@@ -294,6 +294,13 @@ export class FakeService implements BedsideService {
     if (!run) throw new BedsideError('storage/no-run', 'storage', 'This run is not on this device.', 'Choose another one.');
     return fakeResults(run, run.epsilonRun === null ? { isPrivate: false } : { ...privateStatement, epsilon: run.epsilonRun, guessingBound: 1 / (1 + Math.exp(-run.epsilonRun)) });
   });
+  prices = (id: string, runId: string) => this.#answer(() => {
+    const plan = this.#project(id).runs.find((item) => item.id === runId)?.plan;
+    if (plan?.kind !== 'full-batch-head' && plan?.kind !== 'dp-sgd') return null;
+    const after = this.#spent + plan.epsilon;
+    return { again: { epsilonBefore: this.#spent, epsilonAfter: after, epsilonLimit: this.#limit, fits: after <= this.#limit }, score: plan.validationEpsilon === null ? { epsilon: 1, epsilonBefore: 0, epsilonAfter: 1, epsilonLimit: this.#limit, fits: true } : null };
+  });
+  chargeScore = async (id: string, runId: string) => ({ ...(await this.results(id, runId)), releasedAccuracy: { value: 0.82, low: 0.79, high: 0.85, epsilon: 1 } });
   classify = (_id: string, _runId: string, text: string) => this.#answer(() => {
     const tokens = Math.ceil(text.length / 4.3);
     const probabilities = /chest|ECG|urgent/i.test(text) ? [0.16, 0.02, 0.01, 0.81] : [0.21, 0.66, 0.1, 0.03];

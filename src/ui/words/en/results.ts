@@ -139,5 +139,16 @@ export const results = {
     foot: 'Groups of fewer than ten held-out notes are hidden in every view. The counts are exact and stay on this device.',
     footGaps: 'With many pairs, some differ by chance. So each interval of a gap is widened by the number of pairs that could have been the widest, over all group columns (Bonferroni), and a gap is called more than chance only where that interval leaves 0 out. Each label is looked at on its own.',
   },
+  further: {
+    title: 'What more would cost',
+    again: 'Train again with this plan',
+    againCost: (before: number, after: number, limit: number) => `brings the training part from ε ${f.epsilon(before)} to ${f.epsilon(after)} of ${f.epsilon(limit)}`,
+    score: 'Charge a score that may leave',
+    scoreCost: (epsilon: number, before: number, after: number, limit: number) => `ε ${f.epsilon(epsilon)}, charged to the held-out part alone: it goes from ${f.epsilon(before)} to ${f.epsilon(after)} of ${f.epsilon(limit)}. Training is not charged.`,
+    notFit: 'It does not fit the budget.',
+    busy: 'Working out the cost',
+    scoring: 'Measuring',
+    scored: 'The score was charged and can leave with the model',
+  },
   cost: { title: 'What it cost', time: 'Time', energy: 'Energy', carbon: 'Carbon', epsilon: 'Privacy', steps: 'Steps', energyValue: (c: number, l: number, h: number) => `${f.short(c)} Wh (${f.shortRange(l, h)})`, carbonValue: (c: number, l: number, h: number) => `${f.short(c)} g CO₂e (${f.shortRange(l, h)})`, released: 'Score that may leave', releasedValue: (v: number, l: number, h: number, e: number) => `${f.rate(v)} (${f.interval(l, h)}), with noise added, so it differs from the accuracy above; ε ${f.epsilon(e)} of the held-out part`, releasedRefused: 'none: the held-out part had too little of its budget left', releasedNone: 'none was charged', notPrivate: 'not private', free: 'ε 0, costs none' },
 };

@@ -32,6 +32,15 @@ const protectedUnits: Readonly<Record<string, string>> = { note: '每份病历',
 
 /** Errors by code. What a code names (operation, file, setting) is filled in from its values. */
 export const errors: Words['codes']['errors'] = {
+  'training/search-stopped': said('搜索在结束之前被停止。它已全额记账，且什么也不保留：到目前为止最好的模型不在所记账的承诺之内。', '能够进行到底时再开始，或只训练一次。'),
+  'training/search-held-out': said('搜索设置需要留出的病历来选择，而目前没有留出。', '请留出一部分病历，或只训练一次。'),
+  'training/search-not-apart': said('有些病历同时在训练部分和留出部分，因此不能按留出部分选择设置而不再对它们记账。', '请只训练一次；若同一文本属于多人，也可改为按人保护。'),
+  'training/search-costs-more': (v) => ({ message: `在多次训练中选择本身的花费就超过 ε ${text(v, 'epsilon')}，训练便什么也不剩。`, hint: '请选择更大的 ε 或更少的次数，或只训练一次。' }),
+  'training/score-not-apart': said('有些病历同时在训练部分和留出部分，分数对它们的花费会超过留出部分所记的账。', '请保留模型，不带出分数。'),
+  'training/has-score': said('该次运行已有分数，或不能有分数。', '请查看该次运行的结果。'),
+  'budget/score-refused': said('留出部分剩余的预算不够支付这个分数。没有记账，也没有发布任何内容。', '请保留没有可带出分数的模型，或在了解后果后提高上限。'),
+  'privacy/mechanism': said('未知种类的机制没有已知的花费。', '如果文件由较新版本的 Bedside 制作，请使用较新的版本。'),
+
   cancelled: said('已取消，没有保存任何内容。', '需要时再开始即可。'),
 
   'data/not-a-table': (v) => {

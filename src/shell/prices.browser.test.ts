@@ -1,0 +1,86 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import type { ChargeEvent } from '../privacy/events.ts';
+import { createBedside } from './bedside.ts';
+import { nanoName } from './encoder-source.ts';
+import { clearAll, listen, proposedPlan, sampleProject, watchWorkers } from './testing/service-scenes.ts';
+
+watchWorkers();
+
+describe('what a click costs, and the clicks', () => {
+  const service = createBedside({ encoder: { name: nanoName, folder: '' }, backend: 'wasm', workers: 1 });
+  afterAll(() => clearAll(service));
+  const chargesOf = async (runId: string) => (await service.ledger()).entries.flatMap(({ event }): ChargeEvent[] => (event.kind === 'charge' && event.runId === runId ? [event] : []));
+  async function finished(change: Partial<Awaited<ReturnType<typeof proposedPlan>>>) {
+    const id = await sampleProject(service);
+    await service.setBudget(id, 20);
+    const plan = { ...(await proposedPlan(service, id)), maximumLength: 16, epsilon: 1, steps: 2, ...change };
+    const forecast = await service.forecast(id, plan);
+    const run = listen();
+    const { runId } = await service.startRun(id, plan, run.onMessage);
+    const end = await run.end;
+    return { id, plan, forecast, runId, end, messages: run.messages };
+  }
+
+  it('foretells another run, and a score after the run, and charges just that', async () => {
+    const { id, plan, runId } = await finished({ validationEpsilon: null });
+    const prices = (await service.prices(id, runId))!;
+    expect(prices.again.epsilonBefore).toBeCloseTo(1, 3);
+    // Two runs of epsilon 1 are one Gaussian of sqrt(2) mu: less than 2 in all.
+    expect(prices.again.epsilonAfter).toBeGreaterThan(1.3);
+    expect(prices.again.epsilonAfter).toBeLessThan(1.6);
+    expect(prices.again.epsilonAfter).toBeCloseTo((await service.forecast(id, plan)).epsilonAfter!, 9);
+    expect(prices.score).toMatchObject({ epsilon: 1, epsilonBefore: 0, fits: true });
+    const before = await service.budget(id);
+    const scored = await service.chargeScore(id, runId);
+    const after = await service.budget(id);
+    expect(after.epsilonSpent).toBe(before.epsilonSpent);
+    expect(after.epsilonHeldOut).toBeCloseTo(prices.score!.epsilonAfter, 9);
+    expect((await chargesOf(runId)).map(({ purpose }) => purpose).filter((purpose) => purpose === 'charged-validation')).toHaveLength(1);
+    expect(scored.releasedAccuracy!.epsilon).toBeCloseTo(1, 9);
+    expect(scored.statement).toMatchObject({ isPrivate: true, validation: { part: 'held-out' } });
+    expect(await service.results(id, runId)).toEqual(scored);
+    // It has its score now; a second one is not on offer.
+    expect((await service.prices(id, runId))!.score).toBeNull();
+    await expect(service.chargeScore(id, runId)).rejects.toMatchObject({ code: 'training/has-score' });
+    await service.deleteProject(id);
+  });
+
+  it('refuses a score that the held-out part cannot pay, charging nothing', async () => {
+    const { id, runId } = await finished({ validationEpsilon: null });
+    await service.setBudget(id, 1.0001);
+    expect((await service.prices(id, runId))!.again.fits).toBe(false);
+    // One of the limit fits; none fits beside one that was charged before.
+    await service.setBudget(id, 0.5);
+    expect((await service.prices(id, runId))!.score).toMatchObject({ fits: false });
+    const before = (await chargesOf(runId)).length;
+    await expect(service.chargeScore(id, runId)).rejects.toMatchObject({ code: 'budget/score-refused', family: 'budget' });
+    expect(await chargesOf(runId)).toHaveLength(before);
+    await service.deleteProject(id);
+  });
+
+  it('searches among settings through workers: charged before, nothing kept of it but its best', async () => {
+    const { id, forecast, runId, end, messages } = await finished({ search: { meanRuns: 2, scoreEpsilon: 2 }, validationEpsilon: null });
+    expect(end).toMatchObject({ kind: 'finished' });
+    expect(forecast.epsilonHeldOutAfter).toBeCloseTo((await service.budget(id)).epsilonHeldOut, 9);
+    expect(forecast.statement).toMatchObject({ accountant: 'rdp', search: { meanRuns: 2 } });
+    expect((await chargesOf(runId)).map(({ purpose }) => purpose)).toEqual(['search-score', 'feature-mean', 'search']);
+    // What the panel is told while it goes on: the whole price from the first step, and never a score.
+    const told = messages.flatMap((message) => (message.kind === 'progress' ? [message.progress] : []));
+    expect(told.every(({ points }) => points.every(({ accuracy }) => accuracy === null))).toBe(true);
+    const training = told.filter(({ step, phase }) => phase === 'training' && step > 0);
+    expect(new Set(training.map(({ epsilonAtEnd }) => epsilonAtEnd?.toFixed(6))).size).toBe(1);
+    expect(training[0]!.epsilonNextStep).toBeCloseTo(training[0]!.epsilonAtEnd!, 9);
+    const results = await service.results(id, runId);
+    if (!results.statement.isPrivate || !forecast.statement.isPrivate) throw new Error('it is private');
+    expect(results.statement.epsilon).toBeCloseTo(forecast.statement.epsilon, 9);
+    expect((await service.exportModel(id, runId)).size).toBeGreaterThan(500);
+    await service.deleteProject(id);
+  });
+
+  it('draws discrete noise where the plan says so, and says it in the ledger and the statement', async () => {
+    const { id, runId, end } = await finished({ noiseLaw: 'discrete-gaussian' });
+    expect(end).toMatchObject({ kind: 'finished', statement: { accountant: 'zcdp', noiseLaw: 'discrete-gaussian', samplerDelta: 0 } });
+    expect(new Set((await chargesOf(runId)).map(({ mechanism: { kind } }) => kind))).toEqual(new Set(['discrete-gaussian']));
+    await service.deleteProject(id);
+  });
+});
