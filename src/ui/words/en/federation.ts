@@ -143,7 +143,7 @@ export const federation = {
       ['You', 'your notes, the pooled model', 'leave at any time'],
       ['The coordinator', 'who takes part and when; every update of yours by itself, with its noise; the pooled model', 'look at your update alone: only the noise protects you. Nothing here hides single updates from the server'],
       ['Others who take part', 'the pooled model, and how many take part', 'lie: push the model by as much as one honest device could'],
-      ['Somebody on the same Wi-Fi', 'that you talk to the coordinator, and how much', 'take a seat, if they have the room’s link'],
+      ['Somebody on the same Wi-Fi', 'that you talk to the coordinator, and how much. At its address anybody may read what is trained and how far it is', 'take a seat, if they have the room’s link'],
       ['Whoever gets the model', 'the model', 'what ε allows, and no more'],
       ['A thief of the coordinator’s machine', 'what the coordinator saw', 'invite others, until the folder is deleted'],
     ] as readonly (readonly [string, string, string])[],
