@@ -5,6 +5,9 @@ import { readRecipes, type CrossoverRun, type HeadRun } from './recipes-store.ts
 const studentQuantile = 2.776;
 const setNames: readonly SetName[] = ['mts', 'banking'];
 
+type Measure = 'accuracy' | 'macroF1' | 'worstTenth';
+const measures: readonly (readonly [Measure, string])[] = [['accuracy', 'accuracy'], ['macroF1', 'macro-F1'], ['worstTenth', 'F1 of the worst tenth of the classes']];
+
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Mean and half its 95 % interval over seeds, in points. */
@@ -16,18 +19,26 @@ function inPoints(values: readonly number[], seeds: number): string {
   return `${(100 * centre).toFixed(1)} ± ${(100 * studentQuantile * Math.sqrt(variance / values.length)).toFixed(1)}`;
 }
 
-function printHeads(heads: readonly HeadRun[], epsilons: readonly number[], seeds: number): void {
-  const measures = [['accuracy', 'accuracy'], ['macroF1', 'macro-F1'], ['worstTenth', 'F1 of the worst tenth of the classes']] as const;
-  for (const set of setNames) {
-    for (const [measure, words] of measures) {
-      console.log(`\n${set}: ${words}, points, mean of ${seeds} seeds and half its 95 % interval\n\n| variant | ${epsilons.map((epsilon) => `epsilon ${epsilon}`).join(' | ')} |\n| --- |${' --- |'.repeat(epsilons.length)}`);
-      const variants = [...new Set(heads.filter((run) => run.set === set).map(({ variant }) => variant))];
-      for (const variant of variants) {
-        const cells = epsilons.map((epsilon) => inPoints(heads.filter((run) => run.set === set && run.variant === variant && run.epsilon === epsilon).map((run) => run[measure]), seeds));
-        console.log(`| ${variant} | ${cells.join(' | ')} |`);
-      }
-    }
-  }
+interface Printed {
+  readonly heads: readonly HeadRun[];
+  readonly epsilons: readonly number[];
+  readonly seeds: number;
+}
+
+function printTable(title: string, variants: readonly string[], epsilons: readonly number[], cell: (variant: string, epsilon: number) => string): void {
+  console.log(`\n${title}\n\n| variant | ${epsilons.map((epsilon) => `epsilon ${epsilon}`).join(' | ')} |\n| --- |${' --- |'.repeat(epsilons.length)}`);
+  for (const variant of variants) console.log(`| ${variant} | ${epsilons.map((epsilon) => cell(variant, epsilon)).join(' | ')} |`);
+}
+
+function printHeads({ heads, epsilons, seeds }: Printed, set: SetName, measure: Measure, words: string): void {
+  const runsOf = (variant: string, epsilon: number) => heads.filter((run) => run.set === set && run.variant === variant && run.epsilon === epsilon);
+  const variants = [...new Set(heads.filter((run) => run.set === set).map(({ variant }) => variant))];
+  printTable(`${set}: ${words}, points, mean of ${seeds} seeds and half its 95 % interval`, variants, epsilons, (variant, epsilon) => inPoints(runsOf(variant, epsilon).map((run) => run[measure]), seeds));
+  // Runs of one seed share their noise as far as they go the same way, so that a difference is known better than either.
+  printTable(`${set}: ${words} less that of R by the same seed`, variants.filter((variant) => variant !== 'R'), epsilons, (variant, epsilon) => {
+    const base = new Map(runsOf('R', epsilon).map((run) => [run.seed, run[measure]]));
+    return inPoints(runsOf(variant, epsilon).flatMap((run) => (base.has(run.seed) ? [run[measure] - base.get(run.seed)!] : [])), seeds);
+  });
 }
 
 function printCrossover(runs: readonly CrossoverRun[]): void {
@@ -43,8 +54,9 @@ function printCrossover(runs: readonly CrossoverRun[]): void {
   }
 }
 
-export function printRecipes(epsilons: readonly number[], seeds: number): void {
+/** `whole` are runs on all rows that another bench has kept. */
+export function printRecipes(epsilons: readonly number[], seeds: number, whole: readonly CrossoverRun[]): void {
   const { heads, crossover } = readRecipes();
-  printHeads(heads, epsilons, seeds);
-  printCrossover(crossover);
+  for (const set of setNames) for (const [measure, words] of measures) printHeads({ heads, epsilons, seeds }, set, measure, words);
+  printCrossover([...crossover, ...whole]);
 }
