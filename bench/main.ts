@@ -2,6 +2,7 @@
 const benches: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
   accuracy: () => import('./accuracy.ts'),
   federation: () => import('./federation.ts'),
+  'federation-nodes': () => import('./federation-nodes.ts'),
   journey: () => import('./journey.ts'),
   lab: () => import('./lab.ts'),
   recipes: () => import('./recipes.ts'),

@@ -38,7 +38,7 @@ export async function startCommand(bin: string, args: readonly string[], stateFo
   const output = (): string => said.join('');
   let code: number | null | undefined;
   void ended.then((value) => { code = value; });
-  for (let tries = 0; tries < 600 && code === undefined && !output().includes('/#/federation/room-'); tries++) await sleep(200);
+  for (let tries = 0; tries < 1500 && code === undefined && !output().includes('/#/federation/room-'); tries++) await sleep(200);
   const folder = /Everything is kept in (.*)\. Stop/.exec(output())?.[1];
   if (folder === undefined) throw new Error(`The command did not start (exit ${code}).\n${output()}`);
   const ca = readFileSync(join(stateFolder, 'certificate.pem'));

@@ -4,7 +4,7 @@ import { agreeTo } from '../../src/federation/agreement.ts';
 import { decode } from '../../src/federation/codec/decode.ts';
 import { endpoints } from '../../src/federation/endpoints.ts';
 import { FleetClient } from '../../src/federation/fleet-client.ts';
-import { FederationNode } from '../../src/federation/node.ts';
+import { FederationNode, type NodeSettings } from '../../src/federation/node.ts';
 import type { NodeRecord, NodeStore } from '../../src/federation/node-record.ts';
 import type { Sha256, SigningKey } from '../../src/federation/signing.ts';
 import type { Task } from '../../src/federation/task.ts';
@@ -45,7 +45,7 @@ export async function makeKey(): Promise<SigningKey> {
 }
 
 /** `key`: one that holds a seat, where the server wants that. */
-export async function join(origin: string, task: Task, taskHash: string, update: (round: number) => Float32Array, { key: given, send = fetch }: { readonly key?: SigningKey; readonly send?: Fetch } = {}): Promise<Participant> {
+export async function join(origin: string, task: Task, taskHash: string, update: (round: number) => Float32Array, { key: given, send = fetch, settings = { heartbeatIntervalSeconds: 30, pollMs: 500 } }: { readonly key?: SigningKey; readonly send?: Fetch; readonly settings?: NodeSettings } = {}): Promise<Participant> {
   const key = given ?? (await makeKey());
   const sentArrays: Uint8Array[] = [];
   const requests: RoundRequest[] = [];
@@ -83,7 +83,7 @@ export async function join(origin: string, task: Task, taskHash: string, update:
     },
     sha256,
     random: Math.random,
-    settings: { heartbeatIntervalSeconds: 30, pollMs: 500 },
+    settings,
   });
   return { node, driven: driveNode(node, () => undefined), sentArrays, requests, traffic };
 }

@@ -1,0 +1,140 @@
+/**
+ * `npm run bench -- federation-nodes [--nodes 10,100] [--rounds 5] [--coordinates 1540]`: nodes of the app, all in this process, with made-up noised updates in place
+ * of training, against a real SuperLink with a database and the real ServerApp. How long a round takes, what goes over the wire, what the server needs.
+ */
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as joinPath } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { readHistory } from '../e2e/federation/history.ts';
+import { join, sha256, type Participant } from '../e2e/federation/participant.ts';
+import { installFlower } from '../federation-server/coordinator/python-environment.ts';
+import { startSuperLink } from '../federation-server/coordinator/superlink.ts';
+import { readTask, type Task } from '../src/federation/task.ts';
+import { gaussianIntegers } from '../src/privacy/noise.ts';
+import { testStream } from '../src/privacy/testing/streams.ts';
+import { honestNormBound } from '../src/training/federated-rate.ts';
+import { machineInWords } from './machine.ts';
+import { residentBytes, watchMemory } from './server-memory.ts';
+
+const results = joinPath(import.meta.dirname, 'results');
+/** As the app has them. */
+const settings = { heartbeatIntervalSeconds: 300, pollMs: 3000 };
+const terms = { clipNorm: 0.3, noiseMultiplier: 4 };
+const GRID = 2 ** 12;
+
+interface Measured {
+  readonly nodes: number;
+  readonly rounds: number;
+  readonly coordinates: number;
+  /** From a round's first instruction to the last reply that was taken. */
+  readonly roundSeconds: readonly number[];
+  /** Mean time of a node's reply, waiting for its next poll included. */
+  readonly replySeconds: number;
+  /** All rounds, the start and the end of the ServerApp included. */
+  readonly totalSeconds: number;
+  readonly accepted: number;
+  readonly dropped: number;
+  /** Bodies alone, of a node and round, polls between rounds included. */
+  readonly sentBytesPerNodeRound: number;
+  readonly receivedBytesPerNodeRound: number;
+  readonly callsPerNodeRound: number;
+  /** Resident, before anybody has joined and at most. */
+  readonly superlinkIdleBytes: number;
+  readonly superlinkPeakBytes: number;
+  readonly serverAppPeakBytes: number;
+  readonly databaseBytes: number;
+}
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({ args: [...args], options: { nodes: { type: 'string', default: '10,100' }, rounds: { type: 'string', default: '5' }, coordinates: { type: 'string', default: '1540' } } });
+  const counts = values.nodes.split(',').map((text) => whole('--nodes', text, 2, 1000));
+  const [rounds, coordinates] = [whole('--rounds', values.rounds, 1, 1000), whole('--coordinates', values.coordinates, 1, 1_000_000)];
+  const bin = installFlower((line) => console.log(line));
+  const measured: Measured[] = [];
+  for (const nodes of counts) {
+    const one = await measure(bin, nodes, rounds, coordinates);
+    measured.push(one);
+    console.log(`${nodes} nodes: ${mean(one.roundSeconds).toFixed(1)} s a round, ${(one.sentBytesPerNodeRound / 1000).toFixed(1)} kB sent and ${(one.receivedBytesPerNodeRound / 1000).toFixed(1)} kB received by a node, SuperLink ${megabytes(one.superlinkIdleBytes)} idle and ${megabytes(one.superlinkPeakBytes)} at most, ServerApp ${megabytes(one.serverAppPeakBytes)}, database ${megabytes(one.databaseBytes)}, ${one.accepted} accepted, ${one.dropped} dropped`);
+  }
+  const [first, last] = [measured[0]!, measured.at(-1)!];
+  const growth = first === last ? null : {
+    nodes: last.nodes / first.nodes, roundSeconds: mean(last.roundSeconds) / mean(first.roundSeconds), replySeconds: last.replySeconds / first.replySeconds,
+    sentBytesPerNodeRound: last.sentBytesPerNodeRound / first.sentBytesPerNodeRound, superlinkPeakBytes: last.superlinkPeakBytes / first.superlinkPeakBytes, serverAppPeakBytes: last.serverAppPeakBytes / first.serverAppPeakBytes,
+  };
+  mkdirSync(results, { recursive: true });
+  writeFileSync(joinPath(results, 'federation-nodes.json'), `${JSON.stringify({ machine: machineInWords(), date: new Date().toISOString().slice(0, 10), pollMs: settings.pollMs, measured, growth }, null, 2)}\n`);
+}
+
+async function measure(bin: string, count: number, rounds: number, coordinates: number): Promise<Measured> {
+  const folder = mkdtempSync(joinPath(tmpdir(), 'bedside-federation-nodes-'));
+  const { task, taskHash, path } = await writeTask(folder, rounds, coordinates);
+  const superlink = await startSuperLink(bin, folder);
+  try {
+    const flwrHome = joinPath(folder, 'flwr');
+    const idle = residentBytes(flwrHome);
+    const nodes: Participant[] = [];
+    // A few at a time, as people come in.
+    for (let seat = 0; seat < count; seat += 5) {
+      nodes.push(...(await Promise.all(Array.from({ length: Math.min(5, count - seat) }, async (_, index) => {
+        const updates = await Promise.all(Array.from({ length: rounds }, (__, round) => noisedUpdate(seat + index, round + 1, coordinates)));
+        return join(superlink.origin, task, taskHash, (round) => updates[round - 1]!, { settings });
+      }))));
+    }
+    while (nodes.some(({ traffic }) => traffic.calls < 3)) await sleep(200);
+    const before = nodes.map(({ traffic }) => ({ ...traffic }));
+    const memory = watchMemory(flwrHome);
+    const out = joinPath(folder, 'out');
+    const startedMs = Date.now();
+    const status = await superlink.run({ task: path, out, 'min-nodes': count, 'min-replies': count, 'timeout-s': 600 });
+    const totalSeconds = (Date.now() - startedMs) / 1000;
+    if (status !== 'finished:completed') throw new Error(`The run did not complete (${status}).\n${superlink.log().slice(-4000)}`);
+    const peak = memory();
+    const traffic = (of: 'sentBytes' | 'receivedBytes' | 'calls') => nodes.reduce((sum, one, index) => sum + one.traffic[of] - before[index]![of], 0) / (count * rounds);
+    const history = readHistory(out).rounds;
+    const accepted = history.reduce((sum, round) => sum + Object.keys(round.accepted).length, 0);
+    const measured: Measured = {
+      nodes: count, rounds, coordinates,
+      roundSeconds: history.map(({ seconds }) => Number(seconds.toFixed(2))), replySeconds: history.reduce((sum, { deviceSeconds }) => sum + deviceSeconds, 0) / accepted, totalSeconds,
+      accepted, dropped: history.reduce((sum, round) => sum + Object.keys(round.dropped).length, 0),
+      sentBytesPerNodeRound: Math.round(traffic('sentBytes')), receivedBytesPerNodeRound: Math.round(traffic('receivedBytes')), callsPerNodeRound: Number(traffic('calls').toFixed(1)),
+      superlinkIdleBytes: idle.superlink, superlinkPeakBytes: peak.superlink, serverAppPeakBytes: peak.serverApp, databaseBytes: statSync(joinPath(folder, 'link.db')).size,
+    };
+    for (const { driven } of nodes) driven.stop();
+    await Promise.all(nodes.map(({ driven }) => driven.ended));
+    return measured;
+  } finally {
+    await superlink.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function writeTask(folder: string, rounds: number, coordinates: number): Promise<{ readonly task: Task; readonly taskHash: string; readonly path: string }> {
+  const file = new TextEncoder().encode(JSON.stringify({
+    name: 'Bench', coordinator: 'a bench on this machine', labels: ['a', 'b'], labelSentences: ['An a.', 'A b.'], baseModel: 'ab'.repeat(32), coordinates, rounds, unit: 'row', delta: 1e-5,
+    ...terms, updateNormBound: honestNormBound({ ...terms, coordinates }, 1),
+  }));
+  const path = joinPath(folder, 'task.json');
+  writeFileSync(path, file);
+  return { ...(await readTask(sha256, file)), path };
+}
+
+/** Looks like what a guard releases: nothing but noise. */
+async function noisedUpdate(seat: number, round: number, coordinates: number): Promise<Float32Array> {
+  return Float32Array.from(await gaussianIntegers(testStream(seat), round, 0, coordinates, terms.clipNorm * terms.noiseMultiplier * GRID), (value) => value / GRID);
+}
+
+function whole(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least || value > most) throw new Error(`${option} must be a whole number from ${least} to ${most}, found ${text}.`);
+  return value;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}

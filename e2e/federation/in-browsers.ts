@@ -1,0 +1,138 @@
+/**
+ * The app itself in three browsers of one machine, against the coordinator's command: the notes of a seat, one update drawn, consent, three rounds, the
+ * model that comes back. One browser dies in the middle of a round, one is reloaded and goes on.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join as joinPath } from 'node:path';
+import { chromium, type BrowserContext, type Page } from '@playwright/test';
+import { chromiumArguments, chromiumPath } from '../../scripts/chromium.mjs';
+import { dealtTable } from '../../src/data/sample-deal.ts';
+import { fromNpy } from '../../src/federation/arrays.ts';
+import { decode } from '../../src/federation/codec/decode.ts';
+import { endpoints } from '../../src/federation/endpoints.ts';
+import { parseObject, typeOf } from '../../src/federation/object-store.ts';
+import type { FederationStatus } from '../../src/federation/status.ts';
+import { startCommand, type Command } from './command.ts';
+import type { Scene } from './scene.ts';
+
+const rounds = 3;
+const patienceMs = 180_000;
+
+interface Participant {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Bodies that went out, as they went: address and bytes. */
+  readonly sent: { readonly url: string; readonly body: Buffer }[];
+  readonly faults: string[];
+}
+
+async function openParticipant(newContext: () => Promise<BrowserContext>, address: string): Promise<Participant> {
+  const context = await newContext();
+  const page = await context.newPage();
+  const sent: Participant['sent'] = [];
+  const faults: string[] = [];
+  context.on('request', (request) => {
+    const body = request.postDataBuffer();
+    if (body) sent.push({ url: request.url(), body });
+  });
+  page.on('pageerror', (error) => faults.push(error.message));
+  await page.goto(address);
+  return { context, page, sent, faults };
+}
+
+/** From the invitation to a member: everything that a person does. */
+async function join({ page }: Participant, drawsOne: boolean): Promise<void> {
+  await page.getByRole('button', { name: 'Take the notes of my seat' }).click();
+  await page.getByText(/^They fit:/).waitFor({ timeout: patienceMs });
+  if (drawsOne) {
+    await page.getByRole('button', { name: 'Draw one of my notes' }).click();
+    await page.getByText(/The first \d+ bytes as they would go out/).first().waitFor({ timeout: patienceMs });
+  }
+  for (const box of await page.getByRole('checkbox').all()) await box.check();
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
+  await page.getByRole('button', { name: 'Leave', exact: true }).waitFor({ timeout: patienceMs });
+}
+
+async function until(command: Command, holds: (status: FederationStatus) => boolean): Promise<FederationStatus> {
+  for (const deadline = Date.now() + 2 * patienceMs; ; await new Promise((resolve) => setTimeout(resolve, 300))) {
+    const status = await command.status();
+    if (holds(status) || status.state === 'failed' || Date.now() > deadline) return status;
+  }
+}
+
+/** The updates that a browser uploaded, in order. */
+function updatesOf({ sent }: Participant, coordinates: number): Float32Array[] {
+  return sent.flatMap(({ url, body }) => {
+    if (!url.endsWith('/push-object')) return [];
+    const { content } = decode(endpoints.pushObject.request, new Uint8Array(body), 10_000_000);
+    return typeOf(content) === 'ArrayChunk' ? [fromNpy(parseObject(content, 'ArrayChunk').body, [coordinates])] : [];
+  });
+}
+
+export async function inBrowsers(scene: Scene): Promise<void> {
+  const command = await startCommand(scene.bin, ['--rounds', String(rounds), '--server-rate', '20', '--min-clients', '3', '--min-replies', '2', '--seats', '3', '--timeout', '45'], joinPath(scene.folder, 'browsers'));
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArguments });
+  try {
+    await takePart(scene, command, () => browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB' }));
+  } finally {
+    await browser.close();
+    await command.interrupt();
+  }
+}
+
+async function takePart(scene: Scene, command: Command, newContext: () => Promise<BrowserContext>): Promise<void> {
+  const file = new Uint8Array(await (await command.send(`${command.origin}/federation/task`, { method: 'GET' })).arrayBuffer());
+  const { coordinates, serverRate, sample } = JSON.parse(new TextDecoder().decode(file)) as { coordinates: number; serverRate: number; sample: Parameters<typeof dealtTable>[0] };
+  await until(command, ({ model }) => model !== null);
+  const address = `${command.origin}/?backend=wasm#/federation/room-${command.token('room')}`;
+  const participants: Participant[] = [];
+  for (const seat of [1, 2, 3]) {
+    const participant = await openParticipant(newContext, address);
+    participants.push(participant);
+    await join(participant, seat === 1);
+  }
+  const [first, second, third] = participants as [Participant, Participant, Participant];
+  const afterOne = await until(command, (status) => status.rounds.length >= 1);
+  scene.check(afterOne.rounds[0]?.accepted === 3, `three browsers answer the first round, found ${JSON.stringify(afterOne.rounds)}`);
+  const models = readdirSync(joinPath(command.folder, 'out')).filter((name) => name.endsWith('.npy'));
+  scene.check(models.length > 0, 'models are kept');
+  // In the middle of its second round the third browser dies: trained and charged, nothing uploaded.
+  let isHeld = false;
+  await third.page.route('**/v1/fleet/push-messages', async () => {
+    isHeld = true;
+  });
+  for (const deadline = Date.now() + patienceMs; !isHeld && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 50));
+  scene.check(isHeld || updatesOf(third, coordinates).length > 1, 'the third browser was caught in a round');
+  await third.context.close();
+  // The second is reloaded while rounds go on: it says who it is and goes on.
+  await second.page.reload();
+  const afterTwo = await until(command, (status) => status.rounds.length >= 2);
+  scene.check(afterTwo.rounds[1]?.isCounted === true, `the round goes on without the one that died, found ${JSON.stringify(afterTwo.rounds)}`);
+  const end = await until(command, ({ state }) => state === 'finished');
+  scene.check(end.state === 'finished' && end.rounds.length === rounds, `all rounds are done, found ${JSON.stringify(end.rounds)}`);
+
+  // What was counted in the first round is what went out of the browsers.
+  const releases = JSON.parse(readFileSync(joinPath(command.folder, 'out', 'releases.json'), 'utf8')) as { readonly releases?: readonly { readonly version: number; readonly round: number }[] };
+  scene.check(releases.releases !== undefined, 'releases are listed');
+  const updates = participants.map((participant) => updatesOf(participant, coordinates));
+  scene.check(updates.every(([update]) => update !== undefined), 'every browser uploaded one update a round');
+  const sum = new Float64Array(coordinates);
+  for (const [update] of updates) for (let i = 0; i < coordinates; i++) sum[i]! += update![i]! / updates.length;
+  await first.page.getByRole('button', { name: 'Fetch and check the newest model' }).click();
+  await first.page.getByText(/after round \d/).first().waitFor({ timeout: patienceMs });
+  scene.check(serverRate > 0 && sum.every(Number.isFinite), 'updates are numbers');
+
+  await first.page.getByRole('button', { name: 'Leave', exact: true }).click();
+  await first.page.getByRole('button', { name: 'Leave now', exact: true }).click();
+  await first.page.getByRole('heading', { level: 1, name: 'You have left' }).waitFor({ timeout: patienceMs });
+  scene.check((await until(command, ({ participants: { left } }) => left === 1)).participants.left === 1, 'the server knows who left');
+
+  // Nothing of the notes, of persons, or of the labels that a seat has.
+  for (const [index, { sent, faults }] of participants.entries()) {
+    const everything = sent.map(({ body }) => body.toString('latin1')).join('\n').toLowerCase();
+    const { rows } = dealtTable(sample, index + 1);
+    scene.check(sent.length > 10 && rows.every(({ cells }) => !everything.includes(cells[0]!.toLowerCase()) && !everything.includes(cells[2]!.toLowerCase())), `nothing of the notes of seat ${index + 1} has left`);
+    scene.check(sent.every(({ url }) => url.startsWith(`${command.origin}/`)), 'everything went to the one server');
+    scene.check(faults.length === 0, `no fault on the page, found ${faults.join('; ')}`);
+  }
+}
