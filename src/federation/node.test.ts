@@ -1,9 +1,9 @@
-import { endpoints } from './endpoints.ts';
-import { encode } from './codec/encode.ts';
 import { describe, expect, it } from 'vitest';
 import { readArray } from './arrays.ts';
 import { agreeTo } from './agreement.ts';
+import { encode } from './codec/encode.ts';
 import type { RecordValue } from './codec/record-messages.ts';
+import { endpoints } from './endpoints.ts';
 import { buildObject, takeObject } from './object-store.ts';
 import { garbage, refuse, type SentReply } from './testing/fake-superlink.ts';
 import { sha256 } from './testing/golden.ts';
@@ -81,7 +81,7 @@ describe('a node\'s life', () => {
     await scene.link.instruct(scene.nodeId, modelOf(1), scene.config(1), { ttlSeconds: 100 });
     await scene.run(({ work }) => work?.step === 'training' && work.isPaid);
     await scene.node.advance();
-    const [{ isWanted }] = scene.source.requests as [{ isWanted: () => boolean }];
+    const isWanted = () => scene.source.requests[0]!.isWanted!();
     expect(isWanted()).toBe(true);
     scene.clock.ms += 101_000;
     expect(isWanted()).toBe(false);

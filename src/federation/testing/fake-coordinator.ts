@@ -75,8 +75,8 @@ export class FakeCoordinator {
 
   readonly fetch: Fetch = async (url, init) => {
     const { pathname } = new URL(url);
-    const body = init.body instanceof Uint8Array ? init.body : new Uint8Array(0);
-    this.requests.push({ method: init.method ?? 'GET', path: pathname, headers: Object.fromEntries(new Headers(init.headers)), body: body.slice() });
+    const body: Uint8Array = init.body instanceof Uint8Array ? init.body : new Uint8Array(0);
+    this.requests.push({ method: init.method ?? 'GET', path: pathname, headers: Object.fromEntries(new Headers(init.headers)), body: Uint8Array.from(body) });
     if (pathname.startsWith('/v1/fleet/')) return this.link.fetch(url, init);
     const name = pathname.split('/').at(-1) ?? '';
     const nth = (this.#counts.get(name) ?? 0) + 1;

@@ -68,8 +68,9 @@ export async function openFederationScene(): Promise<FederationScene> {
       return projectId;
     },
     ask: async (round, change = {}, ttlSeconds = 3600) => {
-      const [{ id }] = [...link.nodes.values()].filter(({ isRegistered }) => isRegistered) as [{ id: bigint }];
-      await link.instruct(id, scene.model(round), { 'server-round': { signed: BigInt(round) }, task: { text: taskHash }, ...change }, { ttlSeconds });
+      const node = [...link.nodes.values()].find(({ isRegistered }) => isRegistered);
+      if (!node) throw new Error('nobody has registered');
+      await link.instruct(node.id, scene.model(round), { 'server-round': { signed: BigInt(round) }, task: { text: taskHash }, ...change }, { ttlSeconds });
     },
     round: async (round, change = {}) => {
       const before = told.at(-1)?.rounds.length ?? 0;
