@@ -15,7 +15,7 @@ export const usage = `npm run federation -- [options]
   --min-clients N     devices that must be there before a round begins, 2 at least (default 3)
   --min-replies N     updates that a round needs to count (default: two thirds of --min-clients, 2 at least)
   --trim N            values dropped at each end of every coordinate (default 0: the plain mean)
-  --server-rate R     the model moves by R times the mean update (default: the task's, else 1)
+  --server-rate R     the model moves by R times the mean update (default: the task's, else by rule)
   --timeout SECONDS   a round's hard end (default 600)
   --host NAME         name or address that participants use (default: this machine's on its network)
   --port N            port (default 8443)
