@@ -9,7 +9,7 @@ import { BedsideError } from '../ground/errors.ts';
 import { checkDelta } from './gaussian.ts';
 import { drawBytes, type KeyStream } from './key-stream.ts';
 import type { LatticeLoss } from './lattice-loss.ts';
-import { epsilonOfOrder } from './rdp.ts';
+import { checkOrders, epsilonOfOrder } from './rdp.ts';
 
 /** Words asked for. A value uses 12 to 24 on average, measured over sigma, with geometric tails; more than twice that, and room where values are few. */
 const WORDS_A_VALUE = 64;
@@ -140,6 +140,7 @@ export async function discreteGaussianIntegers(stream: KeyStream, step: number, 
 /** Renyi divergence of order alpha of the discrete Gaussian moved by an integer vector of norm mu sigma: at most alpha mu^2 / 2 (theorem 14 there), as for the continuous one. */
 export function discreteGaussianRdp(mu: number, order: number): number {
   checkNonNegative('mu', mu);
+  checkOrders([order]);
   return (order * mu * mu) / 2;
 }
 

@@ -3,6 +3,7 @@
  * of a second to some tenths. What PLD has found for one list of charges is kept, and bounds every list that this one contains: so what a run comes to at its
  * planned checkpoints is worked out once, and between two of them the later one's value holds.
  */
+import { checkInteger } from '../ground/check.ts';
 import { composedEpsilon, isOfRenyiAlone, tallyOf, type Charge, type ComposedEpsilon, type Tally } from './composition.ts';
 import { pldEpsilon } from './pld/pld.ts';
 
@@ -23,6 +24,7 @@ const CHECKPOINTS = 8;
 
 /** The numbers of steps at which a run's epsilon is worked out tightly, its end among them. */
 export function checkpointsOf(steps: number): readonly number[] {
+  checkInteger('steps', steps);
   return [...new Set(Array.from({ length: CHECKPOINTS }, (_, index) => Math.ceil((steps * (index + 1)) / CHECKPOINTS)))];
 }
 

@@ -2,7 +2,7 @@
  * Renyi differential privacy of the Poisson-subsampled Gaussian mechanism (Mironov, Talwar & Zhang 2019, arXiv 1908.10530), sensitivity 1,
  * zero-out and add/remove adjacency. RDP adds up under composition; `rdpToEpsilon` turns a curve into (epsilon, delta).
  */
-import { checkInteger, checkNonNegative, checkProbability } from '../ground/check.ts';
+import { checkInteger, checkNonNegative, checkPositive, checkProbability } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { checkDelta } from './gaussian.ts';
 
@@ -21,6 +21,11 @@ export function checkOrders(orders: readonly number[]): void {
 
 function orderError(found: string): BedsideError {
   return new BedsideError('privacy/order', 'settings', `A Renyi order must be a finite number above 1, found ${found}.`, 'Use the default orders.', { found });
+}
+
+/** Infinity is a release without noise. */
+export function checkRdp(value: number): void {
+  if (!(value >= 0)) throw new BedsideError('privacy/rdp', 'internal', `RDP must be 0 or more, found ${value}.`, 'Report this.', { found: String(value) });
 }
 
 function checkNoise(noiseMultiplier: number): void {
@@ -129,6 +134,9 @@ export function rdpOfPoissonGaussian(samplingRate: number, noiseMultiplier: numb
  * the release is then (0, delta)-private.
  */
 export function epsilonOfOrder(rdp: number, order: number, delta: number): number {
+  checkRdp(rdp);
+  if (!(order > 1 && Number.isFinite(order))) throw orderError(String(order));
+  checkPositive('delta', delta);
   return rdp + Math.log1p(-1 / order) - (Math.log(delta) + Math.log(order)) / (order - 1);
 }
 
@@ -155,7 +163,7 @@ export function rdpToEpsilon(orders: readonly number[], rdp: readonly number[], 
   let bestIndex = -1;
   for (const [index, order] of orders.entries()) {
     const value = rdp[index]!;
-    if (!(value >= 0)) throw new BedsideError('privacy/rdp', 'internal', `RDP must be 0 or more, found ${value}.`, 'Report this.', { order, found: String(value) });
+    checkRdp(value);
     // No order is the best one then: the bound does not go through the conversion.
     if (-Math.expm1(-value) <= delta * delta) return { epsilon: 0, order: null, isOrderAtEdge: false };
     const epsilon = epsilonOfOrder(value, order, delta);

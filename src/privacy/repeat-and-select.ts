@@ -2,9 +2,9 @@
  * Choosing among training runs, charged: K runs with settings drawn at random, K itself drawn from a stated law and kept secret, and only the best
  * run released (Papernot & Steinke 2022, arXiv 2110.03620). A fixed K, or one that is shown, is not covered: then all runs must be composed.
  */
-import { checkInteger, checkPositive } from '../ground/check.ts';
+import { checkInteger, checkNonNegative, checkPositive } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
-import { checkOrders } from './rdp.ts';
+import { checkOrders, checkRdp } from './rdp.ts';
 
 /**
  * The law of the number of runs. Poisson may draw none: then nothing is released. The truncated negative binomial draws at least one; shape 1 is
@@ -50,8 +50,16 @@ function logGammaOf(shape: number, mean: number): number {
   return low;
 }
 
+function checkCurve(orders: readonly number[], rdp: readonly number[]): void {
+  checkOrders(orders);
+  if (rdp.length !== orders.length) throw lawError('number of RDP values', `as many as orders, ${orders.length}`, rdp.length);
+  rdp.forEach(checkRdp);
+}
+
 /** delta at epsilon from an RDP curve: Canonne, Kamath & Steinke 2020, proposition 12. */
 export function deltaOfRdp(orders: readonly number[], rdp: readonly number[], epsilon: number): number {
+  checkCurve(orders, rdp);
+  checkNonNegative('epsilon', epsilon);
   return Math.min(1, ...orders.map((order, index) => Math.exp((order - 1) * (rdp[index]! - epsilon + Math.log1p(-1 / order)) - Math.log(order))));
 }
 
@@ -61,8 +69,7 @@ export function deltaOfRdp(orders: readonly number[], rdp: readonly number[], ep
  */
 export function repeatAndSelectRdp(orders: readonly number[], rdp: readonly number[], law: RepeatLaw): readonly number[] {
   checkLaw(law);
-  checkOrders(orders);
-  if (rdp.length !== orders.length) throw lawError('number of RDP values', `as many as orders, ${orders.length}`, rdp.length);
+  checkCurve(orders, rdp);
   const selecting = (order: number) => Math.log(law.mean) / (order - 1);
   if (law.kind === 'poisson') {
     return orders.map((order, index) => Math.max(0, rdp[index]! + law.mean * deltaOfRdp(orders, rdp, Math.log1p(1 / (order - 1))) + selecting(order)));
