@@ -1,6 +1,7 @@
 import type { FederationFit, FederationLink, FederationMembership, FederationOffer, FederationService, ReceivedModel, UpdatePreview } from '../shell/federation.service.ts';
 import { isCancelled, toFailure, type Failure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
+import { ProjectorState } from './projector.svelte.ts';
 
 /** One update on a project's own notes, drawn for its owner. */
 export type PreviewView =
@@ -30,6 +31,7 @@ export class FederationState {
   #joinFailure = $state.raw<Failure | null>(null);
   #leaving = $state(false);
   #leaveFailure = $state.raw<Failure | null>(null);
+  #isTalking = $state(false);
 
   /** What is behind the boundary is asked for when it is first needed, not with the page. */
   constructor(service: () => FederationService) {
@@ -49,6 +51,8 @@ export class FederationState {
   get joinFailure(): Failure | null { return this.#joinFailure; }
   get isLeaving(): boolean { return this.#leaving; }
   get leaveFailure(): Failure | null { return this.#leaveFailure; }
+  /** Something was sent to a coordinator on purpose: by a member, or by a wall. */
+  get isTalking(): boolean { return this.#isTalking || this.#membership !== null; }
 
   /** Listens for as long as the page lives; nothing is fetched for who never joined. A second call waits for the first, one after a failure tries again. */
   watch(): Promise<void> {
@@ -93,6 +97,7 @@ export class FederationState {
   async deal(): Promise<string | null> {
     const link = this.#link;
     if (!link) return null;
+    this.#isTalking = true;
     return (await this.dealing.load(() => this.#service().openDealtNotes(link)))?.projectId ?? null;
   }
 
@@ -124,6 +129,7 @@ export class FederationState {
     if (!offer || !link || this.#joining) return false;
     this.forgetPreview();
     this.#joining = true;
+    this.#isTalking = true;
     this.#joinFailure = null;
     try {
       await this.#service().join(projectId, offer.taskHash, dealt ? { kind: 'seat', token: dealt.invitation } : link, epsilonLimit);
@@ -147,6 +153,12 @@ export class FederationState {
     } finally {
       this.#leaving = false;
     }
+  }
+
+  /** The page on a wall, by the token of its link. */
+  wall(token: string): ProjectorState {
+    this.#isTalking = true;
+    return new ProjectorState(this.#service(), token);
   }
 
   receive(): Promise<ReceivedModel | null> {

@@ -145,7 +145,7 @@ describe('somebody who takes part', () => {
     await expect.element(page.getByText('The server asked for noise multiplier 1; 4.77 was agreed and used.')).toBeVisible();
     await expect.element(page.getByRole('img', { name: /After round 3 the pooled model is right in 66\.5%/ })).toBeVisible();
     await expect.element(page.getByRole('link', { name: /^Share\s*, running/ }).first()).toHaveAttribute('aria-current', 'page');
-    await expect.element(page.getByText(/Only noised updates have left/)).toBeVisible();
+    await expect.element(page.getByText(/No note has left; 28 kB to the coordinator/)).toBeVisible();
   });
 
   it('hears of a new state once', async () => {
@@ -153,6 +153,15 @@ describe('somebody who takes part', () => {
     await expect.element(heading('Waiting for round 1 of 5')).toBeVisible();
     service.federation.tell({ phase: 'training' });
     await expect.element(page.getByRole('status').filter({ hasText: 'Round 1 of 5: training on this device' })).toBeInTheDocument();
+  });
+
+  it('finds what a round cost in the budget of the notes', async () => {
+    const service = await open({ federation: 'joined', section: '' });
+    await expect.element(heading('Waiting for round 1 of 5')).toBeVisible();
+    const budget = await service.budget();
+    service.budget = () => Promise.resolve({ ...budget, epsilonSpent: 2.4 });
+    service.federation.tell({ epsilonSpent: 0.78 });
+    await expect.element(page.getByText('ε 2.40 of 4.00')).toBeVisible();
   });
 
   it('is told why a round was declined, in words and not in codes', async () => {

@@ -15,7 +15,7 @@ export const frame = {
   nothingLeft: 'Nothing has left this device',
   wentElsewhere: (count: number) => `${plural(count, 'request', 'requests')} went to another address`,
   somethingLeft: (bytes: number) => `${f.bytes(bytes)} left this device`,
-  updatesLeft: (bytes: number) => `Only noised updates have left, ${f.bytes(bytes)}`,
+  toCoordinator: (bytes: number) => `No note has left; ${f.bytes(bytes)} to the coordinator`,
   sentSince: (bytes: number, sinceMs: number) => `${f.bytes(bytes)} sent since ${f.time(sinceMs)}`,
   checkPassed: 'self-check passed',
   checkFailed: 'self-check failed, not used',

@@ -16,7 +16,7 @@ export const frame: Words['frame'] = {
   nothingLeft: '数据从未离开本设备',
   wentElsewhere: (count) => `有 ${count} 个请求发往其他地址`,
   somethingLeft: (bytes) => `${f.bytes(bytes)} 已离开本设备`,
-  updatesLeft: (bytes) => `离开的只有加噪的更新，${f.bytes(bytes)}`,
+  toCoordinator: (bytes) => `病历从未离开；发给主持者 ${f.bytes(bytes)}`,
   sentSince: (bytes, sinceMs) => `自 ${f.time(sinceMs)} 起发送 ${f.bytes(bytes)}`,
   checkPassed: '自检通过',
   checkFailed: '自检未通过，未使用',
