@@ -21,6 +21,7 @@ import { fetchRelease, keepRelease } from './federation-receive.ts';
 import { RoundSource } from './federation-round-source.ts';
 import { federationRunId } from './federation-source.ts';
 import { federationDatabaseName, openFederationStore, type FederationStore } from './federation-store.ts';
+import { MembershipWatchers } from './federation-watchers.ts';
 import type { FederationFit, FederationLink, FederationMembership, FederationOffer, ProjectorView, ReceivedModel, UpdatePreview } from './federation.service.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import { trainingLockName } from './live-runs.ts';
@@ -59,7 +60,7 @@ export class FederationGuard {
   readonly #coordinator: CoordinatorClient;
   readonly #transport: ReturnType<typeof fetchTransport>;
   readonly #clock = { nowMs: () => Date.now() };
-  readonly #watchers = new Map<string, (membership: FederationMembership | null) => void>();
+  readonly #watchers = new MembershipWatchers(() => this.#view());
   readonly #inTurn = createQueue();
   #store: Promise<FederationStore> | null = null;
   #member: FederationMember | null = null;
@@ -68,8 +69,6 @@ export class FederationGuard {
   #isElsewhere = false;
   #sentBytes = 0;
   #poll: ReturnType<typeof setTimeout> | null = null;
-  #telling: Promise<void> | null = null;
-  #isTellingAgain = false;
   #isClosed = false;
 
   constructor(parts: FederationGuardParts) {
@@ -82,8 +81,6 @@ export class FederationGuard {
   get sentBytes(): number {
     return this.#sentBytes;
   }
-
-  // ---- before joining ---------------------------------------------------------------------------
 
   async offer(): Promise<FederationOffer> {
     const [{ task, taskHash }, status, { sha256: baseModel }, membership] = await Promise.all([this.#coordinator.task(), this.#coordinator.status(), this.#parts.encoder(), this.#liveMembership()]);
@@ -127,17 +124,16 @@ export class FederationGuard {
     });
   }
 
-  // ---- membership -------------------------------------------------------------------------------
-
   /** Resolves once the seat is taken, or waits for nothing but the network. The membership goes on by itself. */
   async join(projectId: string, taskHash: string, link: FederationLink, epsilonLimit: number): Promise<void> {
     const task = await this.#agreedTask(taskHash);
     if (link.kind === 'projector') throw noSeatLink();
     if (await this.#liveMembership()) throw alreadyMember();
-    agreeTo(task, taskHash, Math.min(epsilonLimit, agreementFigures(task).epsilonTotal));
+    const limit = Math.min(epsilonLimit, agreementFigures(task).epsilonTotal);
+    agreeTo(task, taskHash, limit);
     await participantOf(await this.#fitParts(), projectId, task);
     const record: MembershipRecord = {
-      version: 1, task, taskHash, projectId, epsilonLimit: Math.min(epsilonLimit, agreementFigures(task).epsilonTotal), link, seat: null, seats: null, ended: null, sentBytes: 0, receivedBytes: 0, models: [], first: null,
+      version: 1, task, taskHash, projectId, epsilonLimit: limit, link, seat: null, seats: null, ended: null, sentBytes: 0, receivedBytes: 0, models: [], first: null,
     };
     const store = await this.#opened();
     const before = await store.membership();
@@ -168,19 +164,18 @@ export class FederationGuard {
     if (!record) throw noMember();
     this.#member = null;
     const wasTold = await asTheOnlyTab(async () => this.#memberOf(record, await this.#opened()).leave());
-    await this.#tell();
+    await this.#watchers.tell();
     return wasTold;
   }
 
   async watch(watchId: string, onChange: (membership: FederationMembership | null) => void): Promise<void> {
-    this.#watchers.set(watchId, onChange);
     await this.#resume();
-    onChange(await this.#view());
+    await this.#watchers.add(watchId, onChange);
     this.#keepPolling();
   }
 
   unwatch(watchId: string): void {
-    this.#watchers.delete(watchId);
+    this.#watchers.remove(watchId);
   }
 
   /** Stops acting: what was saved goes on in the next guard. For tests, which end no worker. */
@@ -194,8 +189,6 @@ export class FederationGuard {
   async checkMayDelete(projectId: string): Promise<void> {
     if ((await this.#liveMembership())?.projectId === projectId) throw projectIsMember();
   }
-
-  // ---- what comes back --------------------------------------------------------------------------
 
   receive(): Promise<ReceivedModel> {
     return this.#inTurn(async () => {
@@ -220,8 +213,6 @@ export class FederationGuard {
     const [{ task, taskHash }, status, facts] = await Promise.all([this.#coordinator.task(), this.#coordinator.status(), this.#coordinator.projector(token)]);
     return { task, taskHash, status, ...facts };
   }
-
-  // ---- inside -----------------------------------------------------------------------------------
 
   #opened(): Promise<FederationStore> {
     this.#store ??= openFederationStore(this.#parts.storeName).catch((error: unknown) => {
@@ -265,7 +256,7 @@ export class FederationGuard {
     if (this.#member || this.#isClosed) return;
     const record = await this.#liveMembership();
     if (!record || record.ended) return;
-    await this.#act(record, () => this.#refreshStatus()).then(() => (this.#isElsewhere = false), () => (this.#isElsewhere = true));
+    await this.#act(record, async () => void this.#refreshStatus()).then(() => (this.#isElsewhere = false), () => (this.#isElsewhere = true));
   }
 
   /** Becomes the device's node: resolves once `begin` has, and holds the lock until there is nothing more to do. */
@@ -284,7 +275,7 @@ export class FederationGuard {
         } finally {
           // One that has ended is shown as it ended until the page is loaded again.
           if (member.record.ended === null || member.nodeRecord?.membership.state === 'left') this.#member = null;
-          void this.#tell();
+          void this.#watchers.tell();
         }
       }).catch(reject);
     });
@@ -296,7 +287,7 @@ export class FederationGuard {
       store, coordinator: this.#coordinator, transport: this.#transport, clock: this.#clock, sha256, settings,
       createSource: (agreement, projectId, onState) => new RoundSource({ database, ledger, crew, loadEncoder, agreement, projectId, onState }),
       onExchange: (exchange) => this.#count(exchange),
-      onChange: () => void this.#tell(),
+      onChange: () => void this.#watchers.tell(),
     }, record);
   }
 
@@ -316,7 +307,7 @@ export class FederationGuard {
     const store = await this.#opened();
     const record = await store.membership();
     if (record) await store.saveMembership(change(record));
-    await this.#tell();
+    await this.#watchers.tell();
   }
 
   async #view(): Promise<FederationMembership | null> {
@@ -331,23 +322,6 @@ export class FederationGuard {
     return viewOf({ record, node, charged: await this.#charged(record.taskHash), source: member?.source ?? { kind: 'idle' }, failure, waiting: failureOf(roundWaits()), status: this.#status });
   }
 
-  /** Tells every watcher, one telling after the other; what changes meanwhile is told once more. */
-  #tell(): Promise<void> {
-    if (this.#telling) {
-      this.#isTellingAgain = true;
-      return this.#telling;
-    }
-    this.#telling = (async () => {
-      do {
-        this.#isTellingAgain = false;
-        if (this.#watchers.size === 0) continue;
-        const view = await this.#view().catch(() => undefined);
-        if (view !== undefined) for (const onChange of this.#watchers.values()) onChange(view);
-      } while (this.#isTellingAgain);
-    })().finally(() => (this.#telling = null));
-    return this.#telling;
-  }
-
   async #refreshStatus(): Promise<void> {
     // The node says why the network fails; a status that is missing is no news beside it.
     this.#status = await this.#coordinator.status().catch(() => this.#status);
@@ -356,12 +330,12 @@ export class FederationGuard {
 
   /** Asks for the status while somebody watches or takes part, one question after the other. */
   #keepPolling(): void {
-    if (this.#poll !== null || this.#isClosed || (this.#watchers.size === 0 && !this.#member)) return;
+    if (this.#poll !== null || this.#isClosed || (!this.#watchers.isAnybodyThere && !this.#member)) return;
     this.#poll = setTimeout(() => {
       void (async () => {
         await this.#resume();
         if ((await this.#liveMembership()) !== null) await this.#refreshStatus();
-        await this.#tell();
+        await this.#watchers.tell();
       })()
         .catch(() => undefined)
         .finally(() => {
