@@ -10,6 +10,7 @@ const sections: Readonly<Record<string, () => Promise<unknown>>> = {
   goldens: async () => (await import('./privacy-goldens.ts')).measureGoldens(),
   accountants: async () => (await import('./privacy-accountants.ts')).measureAccountants(),
   noise: async () => (await import('./privacy-noise.ts')).noiseBench(),
+  edits: async () => (await import('./privacy-edits.ts')).editsBench(),
 };
 
 export async function run(args: readonly string[]): Promise<void> {

@@ -10,7 +10,7 @@ import { defaultOrders } from './rdp.ts';
 export const publicFactCodes = ['row-count', 'person-count', 'columns', 'labels', 'label-sentences', 'encoder', 'maximum-length', 'split-rule', 'settings', 'search-list', 'run-count', 'stop-step', 'other-data-sets', 'code-version'] as const;
 
 /** What epsilon does not cover, by code. */
-export const notCoveredCodes = ['hyper-parameters', 'preprocessing', 'held-out-scores', 'held-out-people', 'held-out', 'side-channels', 'other-copies', 'cleared-data', 'label-sentences', 'sampler-error'] as const;
+export const notCoveredCodes = ['hyper-parameters', 'preprocessing', 'held-out-scores', 'held-out-people', 'held-out', 'side-channels', 'other-copies', 'edited-notes', 'cleared-data', 'label-sentences', 'sampler-error'] as const;
 
 /** What a run promises and what it does not, as facts; the words are the page's and the model card's. */
 export type PrivacyStatement =

@@ -37,7 +37,8 @@ const publicWords: Readonly<Record<string, string>> = {
 const notCoveredWords: Readonly<Record<string, string>> = {
   'hyper-parameters': 'settings chosen after looking at scores', preprocessing: 'cleaning of the rows before training', 'held-out-scores': 'exact held-out scores shown to the owner (none is in this folder)',
   'held-out-people': 'the persons held out to measure with, but for the charged score', 'held-out': 'the notes held out to measure with, but for the charged score',
-  'side-channels': "what timing or power use could show to someone at the device, how long the whole run took included; the energy figure here, one digit of it, follows the run's duration", 'other-copies': 'what copies of the notes spend elsewhere (a project file takes its share out of this budget; a file opened on two devices spends it twice, a changed file may claim more, and copies made in other ways are not seen)', 'cleared-data': 'what was spent before the ledger was erased, if it was',
+  'side-channels': "what timing or power use could show to someone at the device, how long the whole run took included; the energy figure here, one digit of it, follows the run's duration", 'other-copies': 'what copies of the notes spend elsewhere (a project file takes its share out of this budget; a file opened on two devices spends it twice, a changed file may claim more, and copies made in other ways are not seen)', 'edited-notes': 'notes whose wording was changed and that were then declared to be about other people: where no column names the persons, they count as new',
+  'cleared-data': 'what was spent before the ledger was erased, if it was',
   'label-sentences': 'what the label sentences say', 'sampler-error': "the noise sampler's rounding, which delta leaves out: less than 1e-10 of it for the default plans up to epsilon 3",
 };
 

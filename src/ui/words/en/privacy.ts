@@ -68,6 +68,7 @@ export const privacy = {
     'held-out': 'the notes held out to measure with',
     'side-channels': 'what timing or power use could show to someone at this device, the length of the whole run included',
     'other-copies': 'what copies of these notes spend elsewhere: a project file takes its share out of this budget, but a file opened on two devices spends it twice, a changed file may claim more, and copies made in other ways are not seen',
+    'edited-notes': 'notes whose words were changed and that were then declared to be about other people: without a person column they count as new',
     'cleared-data': 'what was spent before this browser’s data was cleared',
     'label-sentences': 'what the label sentences say',
     'sampler-error': 'the noise sampler’s rounding, which δ leaves out: less than 1e-10 for the default plans up to ε 3',
