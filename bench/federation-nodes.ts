@@ -3,7 +3,7 @@
  * of training, against a real SuperLink with a database and the real ServerApp. How long a round takes, what goes over the wire, what the server needs.
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -56,15 +56,20 @@ export async function run(args: readonly string[]): Promise<void> {
   for (const nodes of counts) {
     const one = await measure(bin, nodes, rounds, coordinates);
     measured.push(one);
+    keep(measured);
     console.log(`${nodes} nodes: ${mean(one.roundSeconds).toFixed(1)} s a round, ${(one.sentBytesPerNodeRound / 1000).toFixed(1)} kB sent and ${(one.receivedBytesPerNodeRound / 1000).toFixed(1)} kB received by a node, SuperLink ${megabytes(one.superlinkIdleBytes)} idle and ${megabytes(one.superlinkPeakBytes)} at most, ServerApp ${megabytes(one.serverAppPeakBytes)}, database ${megabytes(one.databaseBytes)}, ${one.accepted} accepted, ${one.dropped} dropped`);
   }
+}
+
+/** After each count, so that what was measured is kept where a longer one is cut off. */
+function keep(measured: readonly Measured[]): void {
   const [first, last] = [measured[0]!, measured.at(-1)!];
   const growth = first === last ? null : {
     nodes: last.nodes / first.nodes, roundSeconds: mean(last.roundSeconds) / mean(first.roundSeconds), replySeconds: last.replySeconds / first.replySeconds,
     sentBytesPerNodeRound: last.sentBytesPerNodeRound / first.sentBytesPerNodeRound, superlinkPeakBytes: last.superlinkPeakBytes / first.superlinkPeakBytes, serverAppPeakBytes: last.serverAppPeakBytes / first.serverAppPeakBytes,
   };
   mkdirSync(results, { recursive: true });
-  writeFileSync(joinPath(results, 'federation-nodes.json'), `${JSON.stringify({ machine: machineInWords(), date: new Date().toISOString().slice(0, 10), pollMs: settings.pollMs, measured, growth }, null, 2)}\n`);
+  writeFileSync(joinPath(results, 'federation-nodes.json'), `${JSON.stringify({ machine: machineInWords(), date: new Date().toISOString().slice(0, 10), loadAverage: loadavg()[1], pollMs: settings.pollMs, measured, growth }, null, 2)}\n`);
 }
 
 async function measure(bin: string, count: number, rounds: number, coordinates: number): Promise<Measured> {
@@ -99,7 +104,7 @@ async function measure(bin: string, count: number, rounds: number, coordinates: 
       roundSeconds: history.map(({ seconds }) => Number(seconds.toFixed(2))), replySeconds: history.reduce((sum, { deviceSeconds }) => sum + deviceSeconds, 0) / accepted, totalSeconds,
       accepted, dropped: history.reduce((sum, round) => sum + Object.keys(round.dropped).length, 0),
       sentBytesPerNodeRound: Math.round(traffic('sentBytes')), receivedBytesPerNodeRound: Math.round(traffic('receivedBytes')), callsPerNodeRound: Number(traffic('calls').toFixed(1)),
-      superlinkIdleBytes: idle.superlink, superlinkPeakBytes: peak.superlink, serverAppPeakBytes: peak.serverApp, databaseBytes: statSync(joinPath(folder, 'link.db')).size,
+      superlinkIdleBytes: idle.superlink, superlinkPeakBytes: peak.superlink, serverAppPeakBytes: peak.serverApp, databaseBytes: ['link.db', 'link.db-wal'].reduce((sum, name) => sum + (statSync(joinPath(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0),
     };
     for (const { driven } of nodes) driven.stop();
     await Promise.all(nodes.map(({ driven }) => driven.ended));
