@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+
 import { Scene } from '/work/main/e2e/federation/scene.ts';
 import { inBrowsers } from '/work/main/e2e/federation/in-browsers.ts';
-const folder = mkdtempSync('/tmp/bedside-a1-');
+const folder = '/tmp/bedside-a1-dE6r7c';
 const scene = new Scene('/tmp/fed/v/bin', folder);
 const t = Date.now();
 await scene.part(inBrowsers);
