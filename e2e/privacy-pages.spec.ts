@@ -3,7 +3,7 @@ import { goTo, heading, openApp, openSample, startTraining } from './journey.ts'
 
 /** Kept where `UPDATE_SCREENSHOTS=1`; light, 1280 wide. */
 async function keep(page: Page, name: string): Promise<void> {
-  if (process.env['UPDATE_SCREENSHOTS'] === '1') await page.screenshot({ path: `e2e/screenshots/${name}.png`, fullPage: name === 'lab' });
+  if (process.env['UPDATE_SCREENSHOTS'] === '1') await page.screenshot({ path: `e2e/screenshots/${name}.png` });
 }
 
 test('the budget before a run, the ledger after it, and the lab', async ({ page }) => {

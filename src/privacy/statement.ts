@@ -57,6 +57,8 @@ export interface SearchFacts {
   readonly meanRuns: number;
   /** Runs that are made whatever that number is. */
   readonly runsMade: number;
+  /** Epsilon that one run with its noise would cost by itself: what the search leaves of the promise's epsilon. */
+  readonly epsilonOfOne: number;
   /** Settings on the public list that each run draws from. */
   readonly candidates: number;
 }

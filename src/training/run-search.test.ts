@@ -204,6 +204,8 @@ describe('the price of a search', () => {
     if (!after.isPrivate || !before.isPrivate) throw new Error('it is private');
     expect(after.epsilon).toBe(before.epsilon);
     expect(after.validation).toEqual(before.validation);
+    expect(after.search!.epsilonOfOne).toBeGreaterThan(1);
+    expect(after.search!.epsilonOfOne).toBeLessThan(0.8 * plan.epsilon);
     expect(after.steps).toBe(2);
     expect(after.publicFacts).toContain('search-list');
     const { tail } = searchSlots(search);

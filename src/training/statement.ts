@@ -1,6 +1,7 @@
 import { mechanismName } from '../privacy/charge-tally.ts';
 import type { Charge } from '../privacy/composition.ts';
 import { KnownBounds } from '../privacy/known-bounds.ts';
+import { noiseEpsilon } from '../privacy/noise-laws.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
 import { epsilonOf, type ChargedParts } from './charged-parts.ts';
 import { recipeBudget } from './full-batch-head.ts';
@@ -41,8 +42,12 @@ function build(plan: PrivatePlan, facts: PublicFacts, cost: { readonly charges: 
   const search = searchOf(plan);
   return buildStatement({
     ...cost, delta: plan.delta, unit: facts.unit, ...stepFacts(plan, facts), clipNorm: plan.clipNorm, isSecureNoise: true, noiseLaw: noiseLawOf(plan),
-    ...(search ? { search: { meanRuns: search.meanRuns, runsMade: searchSlots(search).slots, candidates: searchCandidates.length } } : {}),
+    ...(search ? { search: { meanRuns: search.meanRuns, runsMade: searchSlots(search).slots, epsilonOfOne: epsilonOfOne(plan, facts), candidates: searchCandidates.length } } : {}),
   });
+}
+
+function epsilonOfOne(plan: PrivatePlan, { trainingUnits, classes }: PublicFacts): number {
+  return plan.kind === 'full-batch-head' ? noiseEpsilon(noiseLawOf(plan), recipeBudget(plan, trainingUnits, classes).mu, plan.delta) : plan.epsilon;
 }
 
 /** Each mechanism as often as the model needed it or it was charged, whichever is more. */

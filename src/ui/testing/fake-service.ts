@@ -196,7 +196,7 @@ export class FakeService implements BedsideService {
   #statement(used: Plan): PrivacyStatement {
     if (used.kind !== 'full-batch-head' && used.kind !== 'dp-sgd') return { isPrivate: false };
     const epsilon = Math.max(used.epsilon, Math.min(this.#limit, this.#spent + used.epsilon));
-    return { ...privateStatement, epsilon, guessingBound: 1 / (1 + Math.exp(-epsilon)), unit: used.unit, steps: used.steps, clipNorm: used.clipNorm, delta: used.delta, ...(used.kind === 'dp-sgd' ? { sampling: 'poisson' as const, samplingRate: used.expectedBatchSize / 3121, accountant: 'rdp' as const, mu: null } : used.search ? { accountant: 'rdp' as const, mu: null, search: { meanRuns: used.search.meanRuns, runsMade: 29, candidates: 7 } } : used.noiseLaw === 'discrete-gaussian' ? { accountant: 'zcdp' as const, mu: null, noiseLaw: used.noiseLaw } : {}) };
+    return { ...privateStatement, epsilon, guessingBound: 1 / (1 + Math.exp(-epsilon)), unit: used.unit, steps: used.steps, clipNorm: used.clipNorm, delta: used.delta, ...(used.kind === 'dp-sgd' ? { sampling: 'poisson' as const, samplingRate: used.expectedBatchSize / 3121, accountant: 'rdp' as const, mu: null } : used.search ? { accountant: 'rdp' as const, mu: null, search: { meanRuns: used.search.meanRuns, runsMade: 29, candidates: 7, epsilonOfOne: used.epsilon * 0.55 } } : used.noiseLaw === 'discrete-gaussian' ? { accountant: 'zcdp' as const, mu: null, noiseLaw: used.noiseLaw } : {}) };
   }
 
   forecast = (_id: string, used: Plan) => this.#answer(() => {

@@ -150,7 +150,7 @@ export const train = {
       unit: 'A person needs a person column.',
       balance: 'Counts each label, with noise and inside this run’s ε, and leans towards rare ones. They are found more often; accuracy over all may fall a little.',
       noise: 'Exact to the last bit, and slower; the same noise is proven to cost somewhat more ε, so each run gets a little more of it. Its time follows its values, which somebody who can time this device may see.',
-      search: 'Which settings are best says something about the notes, so trying them costs ε too: each run gets more noise than it would alone. The proposed settings were found on public notes; this pays only where yours are very different.',
+      search: 'Which settings are best says something about the notes, so trying them costs ε too: each run gets more noise than it would alone. The proposed settings were found on public notes; where yours are like them, trying others hardly pays.',
       searchSecret: (none: number) => `How many runs count is drawn at random and never shown or kept; as many are made in any case, so that the time tells nothing. Stopped or cut off, the whole search is charged and nothing of it is kept. With a chance of ${f.percent(none, 1)} no run counts: then you get the label sentences.`,
       searchScore: 'Noisy scores on the held-out part decide. They are charged to it, not to the training.',
       seed: 'Privacy noise has no seed: its keys are drawn fresh and never kept.',
