@@ -1,6 +1,7 @@
 /** `npm run bench -- <name> [options]`: measurements too slow to be tests. Results are kept in `bench/results/`, one JSON file a run. */
 const benches: Readonly<Record<string, () => Promise<{ run(args: readonly string[]): Promise<void> }>>> = {
   accuracy: () => import('./accuracy.ts'),
+  engine: () => import('./engine/run.ts'),
   federation: () => import('./federation.ts'),
   'federation-nodes': () => import('./federation-nodes.ts'),
   journey: () => import('./journey.ts'),

@@ -11,5 +11,5 @@ export function installPeers(): void {
   if (missing.length === 0) return;
   console.log(`Installing ${missing.join(', ')} into bench/node_modules.`);
   const { status } = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: folder, stdio: 'inherit', shell: process.platform === 'win32' });
-  if (status !== 0) throw new Error('The peers could not be installed. Connect to the npm registry once, or run with --only ours.');
+  if (status !== 0) throw new Error('The peers could not be installed. Connect to the npm registry once; afterwards no network is needed.');
 }

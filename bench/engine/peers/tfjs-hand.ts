@@ -41,8 +41,8 @@ interface Tape {
   readonly v: tf.Tensor;
   readonly probabilities: tf.Tensor;
   readonly attention: NormTape;
-  readonly before: tf.Tensor2D;
-  readonly cdf: tf.Tensor2D;
+  readonly before: tf.Tensor;
+  readonly cdf: tf.Tensor;
   readonly output: NormTape;
   readonly uq: tf.Tensor | null;
   readonly uv: tf.Tensor | null;
@@ -109,8 +109,9 @@ export class HandModel {
     const kept: Tape[] = [];
     const y = tf.tidy(() => {
       const joined = tf.fused.matMul({ a: x, b: queryKeyValue, bias: queryKeyValueBias });
-      let [query, , value] = tf.split(joined, 3, 1) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-      const key = tf.slice(joined, [0, D], [-1, D]);
+      const parts = tf.split(joined, 3, 1);
+      let [query, value] = [parts[0]!, parts[2]!];
+      const key = parts[1]!;
       let [uq, uv]: [tf.Tensor | null, tf.Tensor | null] = [null, null];
       if (own) {
         const q = this.#lora(x, own.queryA, own.queryB);
@@ -119,14 +120,14 @@ export class HandModel {
         query = tf.add(query, q.added);
         value = tf.add(value, v.added);
       }
-      const split = (part: tf.Tensor2D) => tf.transpose(tf.reshape(part, [B, S, heads, D / heads]), [0, 2, 1, 3]);
+      const split = (part: tf.Tensor) => tf.transpose(tf.reshape(part, [B, S, heads, D / heads]), [0, 2, 1, 3]);
       const [q, k, v] = [tf.mul(split(query), 1 / Math.sqrt(D / heads)), split(key), split(value)];
       const probabilities = tf.softmax(tf.matMul(q, k, false, true));
       const context = tf.reshape<tf.Rank.R2>(tf.transpose(tf.matMul(probabilities, v), [0, 2, 1, 3]), [B * S, D]);
-      const attention = norm(tf.add(x, tf.fused.matMul({ a: context, b: forward.attentionOutput.weight, bias: forward.attentionOutput.bias })), forward.attentionNorm, epsilon);
+      const attention = norm(tf.add<tf.Tensor2D>(x, tf.fused.matMul({ a: context, b: forward.attentionOutput.weight, bias: forward.attentionOutput.bias })), forward.attentionNorm, epsilon);
       const before = tf.fused.matMul({ a: attention.y, b: forward.intermediate.weight, bias: forward.intermediate.bias });
-      const cdf: tf.Tensor2D = tf.mul(tf.add(tf.erf(tf.mul(before, Math.SQRT1_2)), 1), 0.5);
-      const output = norm(tf.add(attention.y, tf.fused.matMul({ a: tf.mul(before, cdf), b: forward.output.weight, bias: forward.output.bias })), forward.outputNorm, epsilon);
+      const cdf = tf.mul(tf.add(tf.erf(tf.mul(before, Math.SQRT1_2)), 1), 0.5);
+      const output = norm(tf.add<tf.Tensor2D>(attention.y, tf.fused.matMul({ a: tf.mul(before, cdf), b: forward.output.weight, bias: forward.output.bias })), forward.outputNorm, epsilon);
       const tape: Tape = { x, q, k, v, probabilities, attention: attention.tape, before, cdf, output: output.tape, uq, uv };
       for (const tensor of tensorsOf(tape)) tf.keep(tensor);
       kept.push(tape);

@@ -1,0 +1,10 @@
+/** The same with WebGPU. */
+export { createEngine } from '../../../src/engine/bert.ts';
+export { loadBert } from '../../../src/engine/model/load.ts';
+export { readSafetensors } from '../../../src/engine/model/safetensors.ts';
+export { instantiateKernels } from '../../../src/engine/wasm/module.ts';
+export { createWasmOperations } from '../../../src/engine/wasm/wasm-operations.ts';
+export { default as relaxedKernels } from '../../../src/engine/wasm/kernels.relaxed.wasm?url';
+export { default as plainKernels } from '../../../src/engine/wasm/kernels.simd.wasm?url';
+export { acquireGpuDevice } from '../../../src/engine/webgpu/device.ts';
+export { createWebGpuOperations } from '../../../src/engine/webgpu/webgpu-operations.ts';

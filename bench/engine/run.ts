@@ -1,0 +1,100 @@
+/**
+ * `npm run bench -- engine [--only NAME,...] [--repeats N]`: our engine beside its peers, on this machine.
+ * Each row is the least time of N repeats in which all engines take turns in one run; a peer counts where its clipped sum is ours.
+ */
+import { mkdirSync, readFileSync, existsSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright';
+import { chromiumArguments, chromiumPath } from '../../scripts/chromium.mjs';
+import { machineInWords } from '../machine.ts';
+import { servePage } from './build-page.ts';
+import { installPeers } from './install-peers.ts';
+import { breakdown } from './rows/breakdown.ts';
+import { wasmForward, webgpuForward } from './rows/forward.ts';
+import type { Group, GroupResult } from './rows/row.ts';
+import { ragged, topLayers } from './rows/savings.ts';
+import { bertBase, bundle, cold, head } from './rows/sizes.ts';
+import { clipping, wasmStep, workers } from './rows/wasm-step.ts';
+import { webgpuStep } from './rows/webgpu-step.ts';
+
+const groups: Readonly<Record<string, Group>> = {
+  workers,
+  'wasm-step': wasmStep,
+  'wasm-forward': wasmForward,
+  clipping,
+  'top-layers': topLayers,
+  ragged,
+  head,
+  bundle,
+  cold,
+  breakdown,
+  'webgpu-step': webgpuStep,
+  'webgpu-forward': webgpuForward,
+  'bert-base': bertBase,
+};
+
+interface Settings {
+  readonly names: readonly string[];
+  readonly repeats: number;
+}
+
+function settingsOf(args: readonly string[]): Settings {
+  const after = (option: string) => (args.includes(option) ? args[args.indexOf(option) + 1] : undefined);
+  const names = after('--only')?.split(',') ?? Object.keys(groups);
+  const unknown = names.filter((name) => !(name in groups));
+  if (unknown.length > 0) throw new Error(`--only takes ${Object.keys(groups).join(', ')}; found ${unknown.join(', ')}.`);
+  const repeats = Number(after('--repeats') ?? 7);
+  if (!Number.isInteger(repeats) || repeats < 1) throw new Error(`--repeats takes a whole number from 1; found ${after('--repeats') ?? 'nothing'}.`);
+  return { names, repeats };
+}
+
+const verdict = (isMet: boolean | null) => (isMet === null ? 'no claim' : isMet ? 'met' : 'MISSED');
+
+function print({ rows }: GroupResult): void {
+  for (const { what, goal, found, isMet, note } of rows) {
+    console.log(`  ${verdict(isMet).padEnd(8)} ${what}\n           goal ${goal}; found ${found}${note ? `\n           ${note}` : ''}`);
+  }
+}
+
+const file = join(import.meta.dirname, '..', 'results', 'engine.json');
+
+/** Keeps groups of earlier runs that this one did not measure, each with its own date, device and load. */
+function keep(name: string, result: GroupResult, about: Readonly<Record<string, unknown>>): void {
+  const earlier: Record<string, unknown> = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  mkdirSync(join(file, '..'), { recursive: true });
+  writeFileSync(file, `${JSON.stringify({ ...earlier, [name]: { ...about, ...result } }, null, 2)}\n`);
+}
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { names, repeats } = settingsOf(args);
+  const loadBefore = loadavg()[0]!;
+  console.log(`${machineInWords()}; load average ${loadBefore.toFixed(2)}; ${repeats} repeats.`);
+  if (loadBefore > 0.5) console.log('Something else is running: times are longer than they need be, and ratios uncertain.');
+  installPeers();
+  const server = await servePage();
+  const address = server.resolvedUrls!.local[0]!;
+  try {
+    for (const name of names) {
+      console.log(name);
+      // A browser for each, so that no group inherits another's memory.
+      const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArguments });
+      try {
+        const page = await browser.newPage();
+        page.setDefaultTimeout(0);
+        await page.goto(address);
+        await page.waitForFunction(() => 'bench' in globalThis);
+        const about = { machine: machineInWords(), chromium: browser.version(), repeats, loadBefore, loadAtGroup: loadavg()[0]!, date: new Date().toISOString().slice(0, 10) };
+        const result = await groups[name]!({ page, repeats, loadBefore });
+        print(result);
+        keep(name, result, about);
+      } catch (error) {
+        console.log(`  ${name} failed: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
+      } finally {
+        await browser.close();
+      }
+    }
+  } finally {
+    await server.close();
+  }
+}
