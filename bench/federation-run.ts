@@ -51,7 +51,7 @@ export interface FederatedResult extends FederatedCell, Scores {
 }
 
 /** The coordinator's task for these notes, as `npm run federation` completes it. */
-async function taskOf(set: FederationSet, epsilon: number | null, units: number): Promise<CompleteTask> {
+export async function taskOf(set: FederationSet, epsilon: number | null, units: number): Promise<CompleteTask> {
   const draft = {
     name: set.name, coordinator: 'bench', labels: set.labels, labelSentences: set.sentences, unit: 'row', rounds: defaultRounds, delta, clipNorm, units,
     ...(epsilon === null ? { noiseMultiplier: noNoise } : { epsilon }),

@@ -25,3 +25,13 @@ export function printFederationTable({ pooled, alone, central }: FederationResul
     console.log(`| ${[set, split, clients, units, epsilon ?? 'no noise', signal(participants), signal(1), `${inWords(group)} (${group.length})`, inWords(by.map((one) => one.mean)), inWords(by.map(({ worst }) => worst)), inWords(all), inWords(group.map(({ sentences }) => sentences))].join(' | ')} |`);
   }
 }
+
+/** Other ways to spend the same epsilon: accuracy / macro-F1 over the seeds. */
+export function printVariants({ variants }: FederationResults): void {
+  const cells = [...new Set(variants.map(({ split, clients, epsilon }) => `${split}, ${clients} clients, epsilon ${epsilon}`))];
+  console.log(`\n| mts, way (${new Set(variants.map(({ seed }) => seed)).size} seeds) | ${cells.join(' | ')} |\n| --- |${' --- |'.repeat(cells.length)}`);
+  for (const name of new Set(variants.map(({ variant }) => variant))) {
+    const of = (cell: string) => variants.filter(({ variant, split, clients, epsilon }) => variant === name && `${split}, ${clients} clients, epsilon ${epsilon}` === cell);
+    console.log(`| ${[name, ...cells.map((cell) => inWords(of(cell)))].join(' | ')} |`);
+  }
+}
