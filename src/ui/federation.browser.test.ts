@@ -28,10 +28,10 @@ describe('an invitation', () => {
     await page.viewport(1280, 900);
     const app = mountApp({ page: 'start' });
     close = app.close;
-    await expect.element(page.getByRole('link', { name: 'Train together' })).toBeVisible();
+    await expect.element(page.getByRole('link', { name: 'Take part' })).toBeVisible();
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(app.service.federation.asked).toBe(0);
-    await page.getByRole('link', { name: 'Train together' }).click();
+    await page.getByRole('link', { name: 'Take part' }).click();
     await expect.element(heading('St Example’s asks you to train a model together')).toBeVisible();
     await expect.element(page.getByText('You need an invitation')).toBeVisible();
   });

@@ -259,6 +259,6 @@ export const federation = {
   way: {
     title: 'Or train together with others',
     body: 'Invited by somebody? Notes stay here; only noised updates go out, after you have said yes.',
-    go: 'Train together',
+    go: 'Take part',
   },
 };

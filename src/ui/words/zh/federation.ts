@@ -259,6 +259,6 @@ export const federation: Words['federation'] = {
   way: {
     title: '或者与别人一起训练',
     body: '有人邀请您？病历留在这里；在您同意之后，只有加噪的更新会发出。',
-    go: '一起训练',
+    go: '参加',
   },
 };
