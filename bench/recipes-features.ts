@@ -23,7 +23,7 @@ export function windowsOf(ids: Int32Array, length: number, count: number): Int32
 }
 
 /** Writes FOLDER/<set>.json and the float32 files that it names, for `recipes_head.py`. Test rows follow training rows. */
-export async function writeRecipeFeatures(folder: string, name: SetName, prepared: Prepared, epsilons: readonly number[]): Promise<void> {
+export async function writeRecipeFeatures(folder: string, name: SetName, prepared: Prepared, wanted: { readonly names: readonly string[] | null; readonly epsilons: readonly number[] }): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const { data, training, test, sentences, headEngine, memory, encoderLayers } = prepared;
   const { width } = headEngine.shape;
@@ -67,8 +67,8 @@ export async function writeRecipeFeatures(folder: string, name: SetName, prepare
   }
   memory.save();
   const facts = {
-    trainingRows, classes: data.labels.length, width, labels: rows.map(({ label }) => label), mu: Object.fromEntries(epsilons.map((epsilon) => [String(epsilon), gaussianMu(epsilon, delta)])),
-    sentences: write(`${name}-sentences.bin`, await pooledOf(sentences, [encoderLayers])), views, variants: recipeVariants(plan, views.map((view) => view.name)),
+    trainingRows, classes: data.labels.length, width, labels: rows.map(({ label }) => label), mu: Object.fromEntries(wanted.epsilons.map((epsilon) => [String(epsilon), gaussianMu(epsilon, delta)])),
+    sentences: write(`${name}-sentences.bin`, await pooledOf(sentences, [encoderLayers])), views, variants: recipeVariants(plan, views.map((view) => view.name)).filter(({ name: variant }) => wanted.names?.includes(variant) ?? true),
   };
   writeFileSync(join(folder, `${name}.json`), JSON.stringify(facts));
 }

@@ -1,8 +1,8 @@
 import type { SetName } from './public-sets.ts';
 import { readRecipes, type CrossoverRun, type HeadRun } from './recipes-store.ts';
 
-/** Quantile .975 of Student's t with 4 degrees of freedom: of 5 seeds. */
-const studentQuantile = 2.776;
+/** Quantile .975 of Student's t by the number of seeds. */
+const studentQuantiles: Readonly<Record<number, number>> = { 5: 2.776, 20: 2.093 };
 const setNames: readonly SetName[] = ['mts', 'banking'];
 
 type Measure = 'accuracy' | 'macroF1' | 'worstTenth';
@@ -10,19 +10,13 @@ const measures: readonly (readonly [Measure, string])[] = [['accuracy', 'accurac
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Mean and half its 95 % interval over seeds, in points. */
-function inPoints(values: readonly number[], seeds: number): string {
+/** Mean and half its 95 % interval over seeds, in points; the number of seeds where it is not 5. */
+function inPoints(values: readonly number[]): string {
   if (values.length === 0) return 'not run';
   const centre = mean(values);
-  if (values.length !== seeds) return `${(100 * centre).toFixed(1)} (${values.length})`;
-  const variance = values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1);
-  return `${(100 * centre).toFixed(1)} ± ${(100 * studentQuantile * Math.sqrt(variance / values.length)).toFixed(1)}`;
-}
-
-interface Printed {
-  readonly heads: readonly HeadRun[];
-  readonly epsilons: readonly number[];
-  readonly seeds: number;
+  const student = studentQuantiles[values.length];
+  const half = student === undefined ? '' : ` ± ${(100 * student * Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1) / values.length)).toFixed(1)}`;
+  return `${(100 * centre).toFixed(1)}${half}${values.length === 5 ? '' : ` (${values.length})`}`;
 }
 
 function printTable(title: string, variants: readonly string[], epsilons: readonly number[], cell: (variant: string, epsilon: number) => string): void {
@@ -30,14 +24,14 @@ function printTable(title: string, variants: readonly string[], epsilons: readon
   for (const variant of variants) console.log(`| ${variant} | ${epsilons.map((epsilon) => cell(variant, epsilon)).join(' | ')} |`);
 }
 
-function printHeads({ heads, epsilons, seeds }: Printed, set: SetName, measure: Measure, words: string): void {
+function printHeads(heads: readonly HeadRun[], epsilons: readonly number[], set: SetName, measure: Measure, words: string): void {
   const runsOf = (variant: string, epsilon: number) => heads.filter((run) => run.set === set && run.variant === variant && run.epsilon === epsilon);
   const variants = [...new Set(heads.filter((run) => run.set === set).map(({ variant }) => variant))];
-  printTable(`${set}: ${words}, points, mean of ${seeds} seeds and half its 95 % interval`, variants, epsilons, (variant, epsilon) => inPoints(runsOf(variant, epsilon).map((run) => run[measure]), seeds));
+  printTable(`${set}: ${words}, points, mean of 5 seeds (another number is said) and half its 95 % interval`, variants, epsilons, (variant, epsilon) => inPoints(runsOf(variant, epsilon).map((run) => run[measure])));
   // Runs of one seed share their noise as far as they go the same way, so that a difference is known better than either.
   printTable(`${set}: ${words} less that of R by the same seed`, variants.filter((variant) => variant !== 'R'), epsilons, (variant, epsilon) => {
     const base = new Map(runsOf('R', epsilon).map((run) => [run.seed, run[measure]]));
-    return inPoints(runsOf(variant, epsilon).flatMap((run) => (base.has(run.seed) ? [run[measure] - base.get(run.seed)!] : [])), seeds);
+    return inPoints(runsOf(variant, epsilon).flatMap((run) => (base.has(run.seed) ? [run[measure] - base.get(run.seed)!] : [])));
   });
 }
 
@@ -55,8 +49,8 @@ function printCrossover(runs: readonly CrossoverRun[]): void {
 }
 
 /** `whole` are runs on all rows that another bench has kept. */
-export function printRecipes(epsilons: readonly number[], seeds: number, whole: readonly CrossoverRun[]): void {
+export function printRecipes(epsilons: readonly number[], whole: readonly CrossoverRun[]): void {
   const { heads, crossover } = readRecipes();
-  for (const set of setNames) for (const [measure, words] of measures) printHeads({ heads, epsilons, seeds }, set, measure, words);
+  for (const set of setNames) for (const [measure, words] of measures) printHeads(heads, epsilons, set, measure, words);
   printCrossover([...crossover, ...whole]);
 }
