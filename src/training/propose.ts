@@ -76,7 +76,11 @@ export function defaultFeatureLayers(classes: number, encoderLayers: number): { 
 
 const manyClasses = 40;
 
-/** Of a head whose owner asks for rare labels to be helped; off by default, for it costs accuracy. Measured by `npm run bench -- recipes`. */
+/**
+ * Of a head whose owner asks for rare labels to be helped; off by default, for it costs accuracy where labels are uneven.
+ * Measured by `npm run bench -- recipes`, differences in points to the same head without it: on mts-dialog (20 uneven labels, 20 seeds) macro-F1 +1.1 ± 1.1 and accuracy -1.0 ± 0.5 at epsilon 1,
+ * +2.1 ± 1.2 and -1.3 ± 0.5 at epsilon 3; on banking77 (even labels, 5 seeds) within 0.2 at every epsilon, the worst tenth of the labels +1.0 ± 0.7 at epsilon 0.5.
+ */
 export const defaultBalance: LabelBalance = { countShare: 0.05, strength: 0.5 };
 
 function common({ maximumLength, unit, heldOutShare, seed }: PlanFacts): PlanCommon {
