@@ -4,7 +4,7 @@ import type { RunHandle, RunMessage, RunProgress } from '../shell/bedside.servic
 import { usualDescent as trainedDescent, type Plan } from '../training/plan.ts';
 import { toFailure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
-import { adaptableMaps, carryChoices, usualDescent } from './plan-kinds.ts';
+import { adaptableMaps, carryChoices, usualDescent, withBalance } from './plan-kinds.ts';
 import { rolesProblem } from './project.svelte.ts';
 import { CurrentRun } from './run.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
@@ -72,6 +72,14 @@ describe('a plan of another kind', () => {
   it('is the same plan where the kind is the same', () => {
     expect(carryChoices(head, { ...head, epochs: 40 })).toBe(head);
   });
+});
+
+it('helps rare labels as the proposal says, and leaves no trace of it where it is switched off', () => {
+  const plan = { kind: 'full-batch-head', maximumLength: 128, unit: 'row', heldOutShare: 0.2, seed: 1, epsilon: 3, delta: 1e-5, steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: 12, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5, featureLayers: [6], featureWeights: [1], validationEpsilon: 1 } as const;
+  const balance = { countShare: 0.05, strength: 0.5 };
+  expect(withBalance(plan, balance)).toEqual({ ...plan, balance });
+  // The page compares plans as JSON: an undefined field would read as a change.
+  expect(Object.keys(withBalance({ ...plan, balance }, null))).toEqual(Object.keys(plan));
 });
 
 describe('the current run', () => {
