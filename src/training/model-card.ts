@@ -6,6 +6,7 @@ import type { ReleasedAccuracy } from './charged-validation.ts';
 import { descentInWords } from './descent.ts';
 import { startsFromSentences } from './lora-start.ts';
 import type { FullBatchHeadPlan, Plan } from './plan.ts';
+import type { PooledOrigin } from './received-model.ts';
 import type { RunFacts } from './run-facts.ts';
 import { searchCandidates } from './search-candidates.ts';
 
