@@ -11,7 +11,7 @@ import { statementOf } from './statement.ts';
 import { nanoPlans, nanoSession, nanoUnits } from './testing/nano-session.ts';
 import type { TokenizedUnit, Trainer } from './trainer.ts';
 
-const plans = { 'full batch': nanoPlans.fullBatch(48, { steps: 3 }), 'DP-SGD': nanoPlans.dpSgd(48, { steps: 3 }) };
+const plans = { 'full batch': nanoPlans.fullBatch(48, { steps: 3 }), 'full batch, balanced': nanoPlans.fullBatch(48, { steps: 3, balance: { countShare: 0.05, strength: 0.5 } }), 'DP-SGD': nanoPlans.dpSgd(48, { steps: 3 }) };
 
 /** Units that write down what is looked at in them, and the way back to the true ones. */
 class WatchedUnits {
@@ -78,6 +78,7 @@ async function mechanismOf(plan: PrivatePlan, changes: Partial<SessionInput>): P
     ...trainer,
     prepareFeatures: (features, onRows, isLasting) => (told.push(['features', features]), trainer.prepareFeatures(features, onRows, isLasting)),
     featureSum: () => (told.push(['mean']), trainer.featureSum()),
+    labelCounts: (classes) => (told.push(['label counts', classes]), trainer.labelCounts(classes)),
     headGradientSum: (weights, ...settings) => (told.push(['head', weights.length, ...settings]), trainer.headGradientSum(weights, ...settings)),
     configure: (adapter) => (told.push(['adapter', adapter]), trainer.configure(adapter)),
     loraGradientSum: (theta, units, clipNorm) => (told.push(['adapter', theta.length, [...units], clipNorm]), trainer.loraGradientSum(theta, units, clipNorm)),
