@@ -1,12 +1,13 @@
 /**
  * `npm run test:federation`: the ServerApp's unit tests, then a real SuperLink, the real ServerApp, real nodes and lying ones, and the coordinator's command.
- * Installs flwr into .cache once. Where there is no Python, or no PyPI, it is skipped with a sentence. `--unit`, `--command`, `--superlink` run that part alone, `--restart` one that takes minutes more.
+ * Installs flwr into .cache once. Where there is no Python, or no PyPI, it is skipped with a sentence. `--unit`, `--command`, `--superlink` run that part alone, `--restart` and `--browsers` (the app itself, three times, over the built page) ones that take minutes more.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { installFlower } from '../../federation-server/coordinator/python-environment.ts';
 import { BedsideError } from '../../src/ground/errors.ts';
+import { inBrowsers } from './in-browsers.ts';
 import { onASuperLink } from './on-a-superlink.ts';
 import { Scene } from './scene.ts';
 import { superLinkDies, throughTheCommand } from './through-the-command.ts';
@@ -30,14 +31,16 @@ function report(counts: { readonly passed: number; readonly failed: number; read
   if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
 }
 
-const parts = ['--unit', '--command', '--superlink', '--restart'];
+const parts = ['--unit', '--command', '--superlink', '--restart', '--browsers'];
+/** Beside the others, where they are asked for. */
+const longer: readonly string[] = ['--restart', '--browsers'];
 const asked = process.argv.slice(2);
 const unknown = asked.find((part) => !parts.includes(part));
 if (unknown !== undefined) {
   console.error(`Expected parts of ${parts.join(', ')}; found ${unknown}.`);
   process.exit(2);
 }
-const isRun = (part: string): boolean => asked.includes(part) || (part !== '--restart' && asked.every((one) => one === '--restart'));
+const isRun = (part: string): boolean => asked.includes(part) || (!longer.includes(part) && asked.every((one) => longer.includes(one)));
 
 const bin = findFlower();
 if (bin === null) {
@@ -54,6 +57,7 @@ await Promise.all([
   isRun('--superlink') ? scene.part(onASuperLink) : undefined,
 ]);
 if (isRun('--restart')) await scene.part(superLinkDies);
+if (isRun('--browsers')) await scene.part(inBrowsers);
 rmSync(folder, { recursive: true, force: true });
 console.log(`federation: ${((Date.now() - startedMs) / 1000).toFixed(0)} s`);
 console.log(`${scene.total.passed} passed, ${scene.total.failed} failed`);
