@@ -82,7 +82,8 @@ class SafeGrid(Grid):
             raise ValueError("A round needs a timeout.")
         begun = self._clock()
         deadline = begun + timeout
-        ids = list(self._grid.push_messages(sent))
+        # The same messages have the same ids: those that a failed try did store are not stored twice.
+        ids = list(self._patiently(lambda: self._grid.push_messages(sent)))
         waiting = {message_id: message for message_id, message in zip(ids, sent) if message_id}
         arriving: dict[str, Arriving] = {}
         while waiting and self._clock() < deadline:
