@@ -31,7 +31,7 @@ function said(make: (...values: unknown[]) => unknown): string {
 }
 
 /** Leaves that are the same in every language: names, units, figures, rules of the network, keys. */
-const languageFree = /^(train\.energy\.carbonRange|train\.finished\.energy|results\.fair\.chartPoint|explain\.probability|privacy\.facts\.(epsilon|accountants\.rdp)|codes\.encodings\.utf-16[lb]e|start\.proof\.rule|start\.saved\.none|frame\.otherLanguage(Label)?|frame\.keys\.list\.\d\.0|frame\.(energy|epsilonOf)|.*\.(wh|total|privacyFree\.value|plainChart|delta|phaseProgress|number|runOption|of|value|range|parts\.\d)|.*fields\.(delta|alpha)|.*Value|settings\.device\.names\.(wasm|webgpu)|settings\.model\.hash|codes\.encodings\.utf-8|codes\.encodings\.windows-1252|codes\.operations\.gelu|results\.calibration\.ece|train\.cost\..*|privacy\.listed|results\.fair\.(stop|groupOf)|results\.cost\..*)$/;
+const languageFree = /^(train\.plan\.optimizers\.adamw|train\.energy\.carbonRange|train\.finished\.energy|results\.fair\.chartPoint|explain\.probability|privacy\.facts\.(epsilon|accountants\.rdp)|codes\.encodings\.utf-16[lb]e|start\.proof\.rule|start\.saved\.none|frame\.otherLanguage(Label)?|frame\.keys\.list\.\d\.0|frame\.(energy|epsilonOf)|.*\.(wh|total|privacyFree\.value|plainChart|delta|phaseProgress|number|runOption|of|value|range|parts\.\d)|.*fields\.(delta|alpha)|.*Value|settings\.device\.names\.(wasm|webgpu)|settings\.model\.hash|codes\.encodings\.utf-8|codes\.encodings\.windows-1252|codes\.operations\.gelu|results\.calibration\.ece|train\.cost\..*|privacy\.listed|results\.fair\.(stop|groupOf)|results\.cost\..*)$/;
 
 describe('the words', () => {
   it('have the same keys in every language', () => {
