@@ -18,6 +18,7 @@ from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, PullObjectRequ
 from flwr.proto.runtime_pb2 import PullAppMessagesRequest
 from flwr.serverapp import Grid
 from flwr.supercore import log
+from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
 
 from .expected_reply import BadReply, ExpectedReply, Update, require
 
@@ -173,7 +174,8 @@ class SafeGrid(Grid):
         for _ in range(PATIENCE - 1):
             try:
                 return call()
-            except httpx.HTTPError:
+            # The second: objects of a try that the SuperLink took in part, whose session another try has replaced.
+            except (httpx.HTTPError, ObjectPushError):
                 self._sleep(self._poll_s)
         return call()
 

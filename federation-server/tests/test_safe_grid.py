@@ -1,6 +1,7 @@
 import httpx
 import numpy as np
 import pytest
+from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 
 from bedside_federation.expected_reply import ExpectedReply
@@ -184,3 +185,18 @@ def test_a_superlink_that_never_answers_ends_the_round_at_the_timeout():
     grid.get_node_ids = failing(grid.get_node_ids, 10**9)
     with pytest.raises(httpx.HTTPError):
         safe.get_node_ids()
+
+
+def test_an_upload_whose_session_was_replaced_is_tried_again():
+    grid = FakeGrid(lambda *_: reply(ones))
+    push, failures = grid.push_messages, [ObjectPushError("aa", 5, "old")]
+
+    def interrupted(messages):
+        if failures:
+            raise failures.pop()
+        return push(messages)
+
+    grid.push_messages = interrupted
+    safe = SafeGrid(grid, ExpectedReply(DIMENSION, norm_bound=10.0), 1.0, grid.clock, grid.sleep)
+    safe.send_and_receive([Message(RecordDict(), dst_node_id=node, message_type="train") for node in grid.nodes], timeout=TIMEOUT)
+    assert sorted(safe.accepted) == [11, 12, 13]
