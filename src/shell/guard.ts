@@ -265,7 +265,7 @@ export class Guard {
 
   async prices(id: string, runId: string): Promise<RunPrices | null> {
     const [project, run] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId)]);
-    return isPrivate(run.plan) ? this.#planner.prices(project, run.plan, await readResults(this.#database, runId)) : null;
+    return isPrivate(run.plan) && !run.pooled ? this.#planner.prices(project, run.plan, await readResults(this.#database, runId)) : null;
   }
 
   async chargeScore(id: string, runId: string): Promise<RunResults> {

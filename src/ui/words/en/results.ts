@@ -10,6 +10,7 @@ export const results = {
   nothingHeldOut: 'No note was held out, so there is nothing to measure with.',
   ownersEyes: 'For your eyes: exact figures of your notes. They stay on this device and are not in the model you save.',
   run: 'Run',
+  pooled: (federation: string, coordinator: string, rounds: number, own: number) => `A model of the federation “${federation}” (run by: ${coordinator}) after ${plural(rounds, 'round', 'rounds')}, with updates of this device in ${own === rounds ? 'all of them' : f.count(own)}. Scored here, on your held-out notes.`,
   runOption: (number: number, when: string) => `Run ${number}, ${when}`,
   save: 'Save the model',
   tryNote: 'Try a note',

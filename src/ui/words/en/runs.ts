@@ -24,6 +24,7 @@ export const runs = {
     'plain-lora': (epochs: string, rank: number) => `adapters of rank ${rank}, ${epochs}, no noise`,
     'label-sentences': () => 'label sentences alone',
   },
+  pooled: (federation: string, version: number) => `pooled by “${federation}”, release ${f.count(version)}`,
   stepsOf: (done: number, steps: number) => (done === steps ? plural(steps, 'step', 'steps') : `${f.count(done)} of ${plural(steps, 'step', 'steps')}`),
   epochs: (epochs: number) => plural(epochs, 'epoch', 'epochs'),
   see: (number: number) => `See run ${number}`,

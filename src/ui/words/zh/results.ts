@@ -11,6 +11,7 @@ export const results: Words['results'] = {
   nothingHeldOut: '没有留出病历，因此没有可评估的内容。',
   ownersEyes: '仅供您查看：这些是您病历的精确数字，只留在本设备，不在您保存的模型里。',
   run: '运行',
+  pooled: (federation, coordinator, rounds, own) => `联邦“${federation}”（组织者：${coordinator}）在 ${f.count(rounds)} 轮之后的模型，其中 ${f.count(own)} 轮有本设备的更新。分数在此用您的留出病历测得。`,
   runOption: (number, when) => `第 ${number} 次，${when}`,
   save: '保存模型',
   tryNote: '试一份病历',

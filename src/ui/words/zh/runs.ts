@@ -25,6 +25,7 @@ export const runs: Words['runs'] = {
     'plain-lora': (epochs, rank) => `适配器秩 ${rank}，${epochs}，无噪声`,
     'label-sentences': () => '仅用标签描述',
   },
+  pooled: (federation, version) => `由“${federation}”汇集，第 ${f.count(version)} 版`,
   stepsOf: (done, steps) => (done === steps ? `${f.count(steps)} 步` : `${f.count(steps)} 步中的 ${f.count(done)} 步`),
   epochs: (epochs) => `${f.count(epochs)} 轮`,
   see: (number) => `查看第 ${number} 次运行`,
