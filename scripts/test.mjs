@@ -79,10 +79,10 @@ async function endToEnd() {
   count('e2e', { passed: stats?.expected ?? 0, failed: (stats?.unexpected ?? 0) + (stats?.flaky ?? 0), skipped: stats?.skipped ?? 0 }, exitedWell);
 }
 
-/** The federation's server, in Python: its own tests, and the whole with real nodes. Skipped, with a sentence, where there is no Python or no PyPI. */
+/** The federation's server, in Python: its own tests, and the whole with real nodes, the app in three browsers among them. Skipped, with a sentence, where there is no Python or no PyPI. */
 function federation() {
   const file = join(results, 'federation.json');
-  const exitedWell = run('npm', ['run', '-s', 'test:federation'], { BEDSIDE_FEDERATION_REPORT: file });
+  const exitedWell = run('npm', ['run', '-s', 'test:federation', '--', '--browsers'], { BEDSIDE_FEDERATION_REPORT: file });
   const report = readJson(file) ?? { passed: 0, failed: 0, skipped: 0 };
   federationSkips = report.skipped;
   if (report.passed + report.failed === 0 && report.skipped > 0) {
