@@ -3,7 +3,7 @@ import type { Backend } from '../page/contract.ts';
 import { isSoftwareGpu } from './webgpu-step.ts';
 import { noteLengths } from '../work/note-lengths.ts';
 import { againstPeer } from './compare.ts';
-import { fullBatch, miniLm, type Context, type Group, type GroupResult, type RowResult } from './row.ts';
+import { miniLm, type Context, type Group, type GroupResult, type RowResult } from './row.ts';
 
 const width = 384;
 
@@ -31,9 +31,9 @@ const withError = (row: RowResult, error: Record<string, number>, ours: string, 
 
 /** Forward pass on WASM, one thread. Error is against float32 with the same int8 weights; those weights themselves are 3.6e-2 from the float model, for all alike. */
 export const wasmForward: Group = async (context): Promise<GroupResult> => {
-  const contenders = contendersOf(context, 'wasm', fullBatch, '');
+  const contenders = contendersOf(context, 'wasm', context.batch, '');
   const outcomes = await race(contenders, context.repeats);
-  const error = await errors(context, outcomes, fullBatch);
+  const error = await errors(context, outcomes, context.batch);
   await closeAll(contenders);
   const ours = outcomes.get('ours');
   const int8 = withError(againstPeer('WASM forward against ONNX Runtime Web dynamic int8', ours, outcomes.get('ort int8'), 1), error, 'ours', 'ort int8');
@@ -52,7 +52,7 @@ export const wasmForward: Group = async (context): Promise<GroupResult> => {
 /** Forward pass on WebGPU: equal rows, then notes as long as notes are. */
 export const webgpuForward: Group = async (context): Promise<GroupResult> => {
   const isSoftware = await isSoftwareGpu(context.page);
-  const equal = fullBatch.slice(0, isSoftware ? 2 : 8);
+  const equal = context.batch.slice(0, isSoftware ? 2 : 8);
   const ragged = noteLengths.slice(0, isSoftware ? 4 : 32);
   const rows: RowResult[] = [];
   const outcomes: Record<string, Outcome> = {};
@@ -64,7 +64,7 @@ export const webgpuForward: Group = async (context): Promise<GroupResult> => {
     await closeAll(contenders);
     details[`error${suffix}`] = error;
     for (const [id, outcome] of found) outcomes[id] = outcome;
-    const what = suffix ? `WebGPU forward, ${lengths.length} notes of ${lengths.join(', ')} tokens` : `WebGPU forward, ${lengths.length} x 128`;
+    const what = suffix ? `WebGPU forward, ${lengths.length} notes of ${lengths.join(', ')} tokens` : `WebGPU forward, ${lengths.length} x ${lengths[0]}`;
     for (const peer of ['ort f32', 'transformers']) {
       rows.push(withError(againstPeer(`${what}, against ${peer === 'transformers' ? 'transformers.js' : 'ONNX Runtime Web'}`, found.get(`ours${suffix}`), found.get(`${peer}${suffix}`), goal), error, `ours${suffix}`, `${peer}${suffix}`));
     }

@@ -4,10 +4,10 @@ import { againstPeer } from './compare.ts';
 import { miniLm, milliseconds, times, type Group, type GroupResult, type RowResult } from './row.ts';
 
 /** The upper two layers over cached outputs of the lower four, which the trainer keeps from its first step on, against all six. */
-export const topLayers: Group = async ({ page, repeats }): Promise<GroupResult> => {
+export const topLayers: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
   const contenders = [
-    workerContender(page, 'top 2 cached', 'ours', miniLm('wasm', undefined, [4, 5]), 'step'),
-    workerContender(page, 'all layers', 'ours', miniLm('wasm'), 'step'),
+    workerContender(page, 'top 2 cached', 'ours', miniLm('wasm', batch, [4, 5]), 'step'),
+    workerContender(page, 'all layers', 'ours', miniLm('wasm', batch), 'step'),
   ];
   const outcomes = await race(contenders, repeats);
   await closeAll(contenders);

@@ -1,12 +1,12 @@
 import { closeAll, isTiming, race, workerContender, type Contender, type Outcome } from '../contenders.ts';
 import { bundleSizes } from '../bundle-size.ts';
 import type { Backend, WorkerOptions } from '../page/contract.ts';
-import { fullBatch, miniLm, milliseconds, type Group, type GroupResult, type RowResult } from './row.ts';
+import { miniLm, milliseconds, type Group, type GroupResult, type RowResult } from './row.ts';
 import { isSoftwareGpu } from './webgpu-step.ts';
 
 /** The private head on cached features of Banking77's size. */
-export const head: Group = async ({ page, repeats }): Promise<GroupResult> => {
-  const contender = workerContender(page, 'head', 'ours', miniLm('wasm', fullBatch, null, 'head'), 'head');
+export const head: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
+  const contender = workerContender(page, 'head', 'ours', miniLm('wasm', batch, null, 'head'), 'head');
   const outcomes = await race([contender], repeats);
   await contender.close();
   const outcome = outcomes.get('head');
@@ -18,16 +18,16 @@ export const head: Group = async ({ page, repeats }): Promise<GroupResult> => {
 };
 
 /** Memory of a step of the largest model; its time is told beside it. On a software GPU four rows: memory follows the micro-batch of 512 tokens, not the batch. */
-export const bertBase: Group = async ({ page }): Promise<GroupResult> => {
+export const bertBase: Group = async ({ page, batch }): Promise<GroupResult> => {
   const isSoftware = await isSoftwareGpu(page);
   const rows: RowResult[] = [];
   const outcomes: Record<string, Outcome> = {};
   const goals: Readonly<Record<Backend, number>> = { wasm: 1000, webgpu: 700 };
   for (const backend of ['wasm', 'webgpu'] as const) {
-    const lengths = fullBatch.slice(0, backend === 'webgpu' && isSoftware ? 4 : 8);
+    const lengths = batch.slice(0, backend === 'webgpu' && isSoftware ? 4 : 8);
     const options: WorkerOptions = { backend, model: 'bert-base', work: { lengths, loraLayers: null } };
     const contender = workerContender(page, `bert-base ${backend}`, 'ours', options, 'step');
-    const what = `bert-base (12 x 768), LoRA step, ${lengths.length} x 128: ${backend === 'wasm' ? 'WASM' : 'WebGPU'} memory`;
+    const what = `bert-base (12 x 768), LoRA step, ${lengths.length} x ${lengths[0]}: ${backend === 'wasm' ? 'WASM' : 'WebGPU'} memory`;
     const goal = `${goals[backend]} MB at most`;
     try {
       const device = await contender.open();
@@ -57,7 +57,7 @@ export const bundle: Group = async (): Promise<GroupResult> => {
 };
 
 /** From a new worker to the first embedding, the model in Cache Storage; the app's own code. */
-export const cold: Group = async ({ page, repeats }): Promise<GroupResult> => {
+export const cold: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
   const starts = (backend: Backend): Contender => ({
     id: `cold ${backend}`,
     open: async () => backend,
@@ -67,7 +67,7 @@ export const cold: Group = async ({ page, repeats }): Promise<GroupResult> => {
       const figures = await bench.measure(name, 'cold');
       bench.close(name);
       return figures;
-    }, [`cold ${backend}`, miniLm(backend)] as const),
+    }, [`cold ${backend}`, miniLm(backend, batch)] as const),
     close: async () => undefined,
   });
   const contenders = [starts('wasm'), starts('webgpu')];

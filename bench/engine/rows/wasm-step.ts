@@ -5,7 +5,8 @@ import { loadModel } from '../work/models.ts';
 import { stepWork } from '../work/step-work.ts';
 import { agreementTolerance, disagreement, refusalOf } from './agreement.ts';
 import { againstPeer, atMost } from './compare.ts';
-import { fullBatch, miniLm, type Context, type Group, type GroupResult, type RowResult } from './row.ts';
+import { miniLm, type Context, type Group, type GroupResult, type RowResult } from './row.ts';
+import { isSoftwareGpu } from './webgpu-step.ts';
 
 const memoryGoalBytes = 64 * 2 ** 20;
 
@@ -28,29 +29,29 @@ async function torchRow(ours: Outcome | undefined, context: Context, torch: Retu
     off += (found[i]! - values[i]!) ** 2;
     norm += values[i]! ** 2;
   }
-  const refusal = refusalOf(Math.sqrt(off / norm), agreementTolerance(fullBatch.length, values.length, Math.sqrt(norm)));
+  const refusal = refusalOf(Math.sqrt(off / norm), agreementTolerance(context.batch.length, values.length, Math.sqrt(norm)));
   const row = atMost(what, ours, outcome, 2.5);
   return refusal ? { ...row, isMet: null, note: refusal } : row;
 }
 
 /** The DP step on WASM, one thread, ours beside everybody's. Ours is the trainer's `loraGradientSum`, as the app calls it. */
 export const wasmStep: Group = async (context): Promise<GroupResult> => {
-  const { page, repeats } = context;
-  const ours = workerContender(page, 'ours', 'ours', miniLm('wasm'), 'step');
+  const { page, repeats, batch } = context;
+  const ours = workerContender(page, 'ours', 'ours', miniLm('wasm', batch), 'step');
   const peers = [
-    workerContender(page, 'tfjs-hand', 'tfjs', miniLm('wasm', fullBatch, null, 'hand'), 'step'),
-    workerContender(page, 'tfjs-tape', 'tfjs', miniLm('wasm', fullBatch, null, 'tape'), 'step'),
-    workerContender(page, 'jax', 'jax', miniLm('wasm'), 'step'),
+    workerContender(page, 'tfjs-hand', 'tfjs', miniLm('wasm', batch, null, 'hand'), 'step'),
+    workerContender(page, 'tfjs-tape', 'tfjs', miniLm('wasm', batch, null, 'tape'), 'step'),
+    workerContender(page, 'jax', 'jax', miniLm('wasm', batch), 'step'),
   ];
   let torch: ReturnType<typeof torchContender> | null = null;
   if (hasTorch()) {
     const { weights, tokenizer } = await loadModel('minilm', readModelFile);
-    torch = torchContender('torch', weights, stepWork(weights.shape, tokenizer, { lengths: fullBatch, loraLayers: null }));
+    torch = torchContender('torch', weights, stepWork(weights.shape, tokenizer, { lengths: batch, loraLayers: null }));
   }
   const contenders: Contender[] = [ours, ...peers, ...(torch ? [torch] : [])];
   const outcomes = await race(contenders, repeats);
   const mine = outcomes.get('ours');
-  const refusal = async (id: string) => (isTiming(mine) && isTiming(outcomes.get(id)) ? disagreement(page, 'ours', id, fullBatch.length) : undefined);
+  const refusal = async (id: string) => (isTiming(mine) && isTiming(outcomes.get(id)) ? disagreement(page, 'ours', id, batch.length) : undefined);
   const rows = [
     againstPeer('WASM, 1 worker: DP LoRA step against tfjs-wasm, backward by hand', mine, outcomes.get('tfjs-hand'), 3, await refusal('tfjs-hand')),
     againstPeer('WASM, 1 worker: against tfjs-wasm, tape', mine, outcomes.get('tfjs-tape'), 15, await refusal('tfjs-tape')),
@@ -63,14 +64,14 @@ export const wasmStep: Group = async (context): Promise<GroupResult> => {
 };
 
 /** Two workers with four rows each against one with eight; only where nothing else ran before. */
-export const workers: Group = async ({ page, repeats, loadBefore }): Promise<GroupResult> => {
-  const half = fullBatch.slice(0, fullBatch.length / 2);
+export const workers: Group = async ({ page, repeats, batch, loadBefore }): Promise<GroupResult> => {
+  const half = batch.slice(0, batch.length / 2);
   const parts = ['half-1', 'half-2'].map((id) => workerContender(page, id, 'ours', miniLm('wasm', half), 'step'));
   for (const part of parts) {
     await part.open();
     await part.measure();
   }
-  const one = workerContender(page, 'one', 'ours', miniLm('wasm'), 'step');
+  const one = workerContender(page, 'one', 'ours', miniLm('wasm', batch), 'step');
   const two: Contender = {
     id: 'two',
     open: async () => 'two workers',
@@ -85,11 +86,11 @@ export const workers: Group = async ({ page, repeats, loadBefore }): Promise<Gro
 };
 
 /** What the clip and per-example gradients cost. */
-export const clipping: Group = async ({ page, repeats }): Promise<GroupResult> => {
+export const clipping: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
   const rows: RowResult[] = [];
   const outcomes: Record<string, Outcome> = {};
   for (const backend of ['wasm', 'webgpu'] as const) {
-    const lengths = backend === 'wasm' ? fullBatch : fullBatch.slice(0, 2);
+    const lengths = backend === 'webgpu' && (await isSoftwareGpu(page)) ? batch.slice(0, 2) : batch;
     const clipped = workerContender(page, `${backend} clipped`, 'ours', miniLm(backend, lengths), 'step');
     const contenders = [clipped, sameWorker(page, clipped, `${backend} unclipped`, 'step-unclipped'), sameWorker(page, clipped, `${backend} summed`, 'step-summed')];
     const found = await race(contenders, repeats);

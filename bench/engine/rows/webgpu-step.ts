@@ -2,7 +2,7 @@ import type { Page } from 'playwright';
 import { closeAll, isTiming, race, workerContender, type Outcome } from '../contenders.ts';
 import { disagreement } from './agreement.ts';
 import { againstPeer } from './compare.ts';
-import { fullBatch, miniLm, type Group, type GroupResult, type RowResult } from './row.ts';
+import { miniLm, type Group, type GroupResult, type RowResult } from './row.ts';
 
 /** A renderer in software, where eight rows would take minutes a step. */
 export function isSoftwareGpu(page: Page): Promise<boolean> {
@@ -18,8 +18,8 @@ function countRow(ours: Outcome | undefined, name: 'launches' | 'readBacks', wha
 }
 
 /** The DP step on WebGPU, on one adapter. Ours reads per-example gradients back and clips them on the processor, as the app does. */
-export const webgpuStep: Group = async ({ page, repeats }): Promise<GroupResult> => {
-  const lengths = fullBatch.slice(0, (await isSoftwareGpu(page)) ? 2 : 8);
+export const webgpuStep: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
+  const lengths = batch.slice(0, (await isSoftwareGpu(page)) ? 2 : 8);
   const contenders = [
     workerContender(page, 'ours', 'ours', miniLm('webgpu', lengths), 'step'),
     workerContender(page, 'tfjs-tape', 'tfjs', miniLm('webgpu', lengths, null, 'tape'), 'step'),
@@ -28,12 +28,12 @@ export const webgpuStep: Group = async ({ page, repeats }): Promise<GroupResult>
   const outcomes = await race(contenders, repeats);
   const ours = outcomes.get('ours');
   const refusal = async (id: string) => (isTiming(ours) && isTiming(outcomes.get(id)) ? disagreement(page, 'ours', id, lengths.length) : undefined);
-  const batch = `${lengths.length} x 128`;
+  const size = `${lengths.length} x ${lengths[0]}`;
   const rows = [
-    againstPeer(`WebGPU, ${batch}: DP LoRA step against stock tfjs tape`, ours, outcomes.get('tfjs-tape'), 6, await refusal('tfjs-tape')),
-    againstPeer(`WebGPU, ${batch}: against jax-js`, ours, outcomes.get('jax'), 2, await refusal('jax')),
-    countRow(ours, 'launches', `WebGPU, ${batch}: launches of a step`, 160),
-    countRow(ours, 'readBacks', `WebGPU, ${batch}: read-backs of a step`, 1),
+    againstPeer(`WebGPU, ${size}: DP LoRA step against stock tfjs tape`, ours, outcomes.get('tfjs-tape'), 6, await refusal('tfjs-tape')),
+    againstPeer(`WebGPU, ${size}: against jax-js`, ours, outcomes.get('jax'), 2, await refusal('jax')),
+    countRow(ours, 'launches', `WebGPU, ${size}: launches of a step`, 160),
+    countRow(ours, 'readBacks', `WebGPU, ${size}: read-backs of a step`, 1),
   ];
   await closeAll(contenders);
   return { rows, outcomes: Object.fromEntries(outcomes) };
