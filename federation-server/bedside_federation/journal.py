@@ -45,13 +45,14 @@ class Journal:
         """
         try:
             kept = json.loads((self._folder / HISTORY).read_text())
-            content = (self._folder / model_name(kept["model"])).read_bytes()
-        except (FileNotFoundError, KeyError):
+        except FileNotFoundError:
             return None
-        if kept["task"] != self._task_hash:
+        if kept.get("task") != self._task_hash:
             return None
-        if hashlib.sha256(content).hexdigest() != kept["model"]:
-            raise ValueError(f"{self._folder} holds a model that is not the one of its history; move the folder away to begin anew.")
+        named = self._folder / model_name(str(kept.get("model")))
+        # Begun anew, a federation whose model was lost would charge and number from nothing what it has shown already.
+        if not named.exists() or hashlib.sha256(content := named.read_bytes()).hexdigest() != kept.get("model"):
+            raise ValueError(f"{self._folder} holds a model that is not the one of its history, or none; move the folder away to begin anew.")
         model, rounds = np.load(io.BytesIO(content), allow_pickle=False), kept["rounds"]
         if kept["begun"] is not None:
             rounds = [*rounds, skipped_round(kept["begun"])]

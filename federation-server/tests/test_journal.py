@@ -46,6 +46,15 @@ def test_a_model_that_is_not_the_one_of_its_history_is_not_gone_on_from(tmp_path
         Journal(tmp_path, TASK, "1").read()
 
 
+def test_a_history_whose_model_is_gone_is_not_begun_anew(tmp_path):
+    journal = Journal(tmp_path, TASK, "1")
+    journal.write("waiting", np.zeros(4, np.float32), [FIRST])
+    [named] = tmp_path.glob("model-*.npy")
+    named.unlink()
+    with pytest.raises(ValueError, match="or none"):
+        Journal(tmp_path, TASK, "1").read()
+
+
 def test_a_crash_between_model_and_history_leaves_the_pair_before(tmp_path):
     journal = Journal(tmp_path, TASK, "1")
     journal.write("waiting", np.zeros(4, np.float32), [FIRST])
