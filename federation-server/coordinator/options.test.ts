@@ -5,13 +5,13 @@ import { readOptions } from './options.ts';
 describe('the command line', () => {
   it('needs nothing', () => {
     expect(readOptions([])).toEqual({
-      taskFile: null, rounds: null, epsilon: null, skew: null, evaluationFile: null, centralNoise: null, seats: 30, isByHand: false, minClients: 3, minReplies: 2, trim: 0, serverRate: null, timeoutSeconds: 600, host: null, port: 8443, certificate: null, stateFolder: null, isBuilding: true,
+      taskFile: null, rounds: null, epsilon: null, coordinator: null, skew: null, evaluationFile: null, centralNoise: null, seats: 30, isByHand: false, minClients: 3, minReplies: 2, trim: 0, serverRate: null, timeoutSeconds: 600, host: null, port: 8443, certificate: null, stateFolder: null, isBuilding: true,
     });
   });
 
   it('takes what it is given', () => {
-    expect(readOptions(['--task', 't.json', '--rounds', '7', '--seats=12', '--by-hand', '--min-clients', '9', '--trim', '1', '--port', '443', '--host', 'pool.example.org', '--cert', 'c', '--key', 'k', '--no-build', '--skew', '0.3', '--evaluate', 'n.csv'])).toMatchObject({
-      taskFile: 't.json', rounds: 7, seats: 12, isByHand: true, minClients: 9, minReplies: 6, trim: 1, port: 443, host: 'pool.example.org', certificate: { cert: 'c', key: 'k' }, isBuilding: false, skew: 0.3, evaluationFile: 'n.csv',
+    expect(readOptions(['--task', 't.json', '--rounds', '7', '--seats=12', '--by-hand', '--min-clients', '9', '--trim', '1', '--port', '443', '--host', 'pool.example.org', '--cert', 'c', '--key', 'k', '--no-build', '--skew', '0.3', '--evaluate', 'n.csv', '--coordinator', 'St Example'])).toMatchObject({
+      taskFile: 't.json', rounds: 7, seats: 12, isByHand: true, minClients: 9, minReplies: 6, trim: 1, port: 443, host: 'pool.example.org', certificate: { cert: 'c', key: 'k' }, isBuilding: false, skew: 0.3, evaluationFile: 'n.csv', coordinator: 'St Example',
     });
   });
 

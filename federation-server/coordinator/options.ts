@@ -7,6 +7,7 @@ export const usage = `npm run federation -- [options]
   --task FILE         what is trained, for whom, how privately (default: the built-in, made-up notes)
   --rounds N          rounds (default: the task's)
   --epsilon E         epsilon of all rounds together, where the task does not fix its noise
+  --coordinator NAME  who runs it, as participants read it (default: the task's)
   --skew ALPHA        where notes are dealt out by seat: how unlike the seats are (0.3 is far apart; default: alike)
   --evaluate FILE     public notes, columns text and label, that models are scored on in the open
   --central-noise Z   the server adds noise of Z update bounds to each round's sum, divided by --min-clients
@@ -27,6 +28,7 @@ export interface Options {
   readonly taskFile: string | null;
   readonly rounds: number | null;
   readonly epsilon: number | null;
+  readonly coordinator: string | null;
   readonly skew: number | null;
   readonly evaluationFile: string | null;
   readonly centralNoise: number | null;
@@ -53,7 +55,7 @@ export function readOptions(args: readonly string[]): Options {
     args: [...args],
     options: {
       task: text, rounds: text, epsilon: text, seats: text, 'by-hand': flag, 'min-clients': text, 'min-replies': text, trim: text, 'server-rate': text, timeout: text,
-      skew: text, evaluate: text, 'central-noise': text, host: text, port: text, cert: text, key: text, state: text, 'no-build': flag,
+      coordinator: text, skew: text, evaluate: text, 'central-noise': text, host: text, port: text, cert: text, key: text, state: text, 'no-build': flag,
     },
   });
   const number = (name: string, value: string | undefined, least: number, most: number, isWhole: boolean): number | null => {
@@ -78,6 +80,7 @@ export function readOptions(args: readonly string[]): Options {
     taskFile: values.task ?? null,
     rounds: number('rounds', values.rounds, 1, 1000, true),
     epsilon: number('epsilon', values.epsilon, 0.01, 1000, false),
+    coordinator: values.coordinator ?? null,
     skew: number('skew', values.skew, 1e-3, 1e6, false),
     evaluationFile: values.evaluate ?? null,
     centralNoise,

@@ -93,6 +93,7 @@ describe('a task of the coordinator', () => {
   it('deals out the made-up notes of its own labels alone, as unlike as the command says', async () => {
     const alike = await completeTask(null, unchanged);
     expect(alike.task.sample).toEqual({ persons: 40, notes: 110, alpha: null });
+    expect((await completeTask(null, { ...unchanged, coordinator: 'St Example' })).task.coordinator).toBe('St Example');
     const apart = await completeTask(null, { ...unchanged, skew: 0.3 });
     expect(apart.task.sample).toEqual({ persons: 40, notes: 110, alpha: 0.3 });
     expect(apart.taskHash).not.toBe(alike.taskHash);

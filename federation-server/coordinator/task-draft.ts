@@ -50,6 +50,8 @@ export interface CompleteTask {
 export interface TaskChanges {
   readonly rounds: number | null;
   readonly epsilon: number | null;
+  /** Who runs it, in their words. */
+  readonly coordinator?: string | null;
   /** Concentration of the labels' shares, where notes are dealt out. */
   readonly skew: number | null;
   readonly centralNoise: TaskCentralNoise | null;
@@ -68,6 +70,7 @@ export async function completeTask(given: Uint8Array | null, change: TaskChanges
   const { units, epsilon: draftEpsilon, ...fields } = given === null ? sampleDraft : { epsilon: undefined, units: undefined, ...readJsonObject(given, 'the task file') };
   const json: Record<string, unknown> = { ...fields };
   if (change.rounds !== null) json['rounds'] = change.rounds;
+  if (change.coordinator !== undefined && change.coordinator !== null) json['coordinator'] = change.coordinator;
   if (change.centralNoise !== null) json['centralNoise'] = change.centralNoise;
   changeSample(json, change.skew);
   changeReleaseKey(json, change.releaseKey);
