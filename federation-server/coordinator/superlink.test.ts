@@ -63,6 +63,19 @@ describe.skipIf(process.platform === 'win32')('a SuperLink', () => {
     expect(readFileSync(join(folder, 'app', 'pyproject.toml'), 'utf8')).toContain('owner-pid = 0');
   });
 
+  it('is asked after a run for as long as it goes on, and not for ever where nothing answers', async () => {
+    // Each question adds a line: the fifth finds the run finished, after which nothing is said.
+    writeFileSync(join(folder, 'bin', 'flwr'), fakeFlwr.replace(/console\.log.*/, `const asked = require('node:fs').readFileSync('asked.txt', 'utf8').split('\\n').filter((line) => line.startsWith('list')).length;
+console.log(process.argv[2] === 'run' ? 'Successfully started run 7' : asked > 5 ? 'no answer' : JSON.stringify({ runs: [{ status: asked < 5 ? 'running' : 'finished:completed' }] }));`));
+    const superlink = await startSuperLink(join(folder, 'bin'), folder, undefined, { unanswered: 2, pauseMs: 1 });
+    const before = process.listenerCount('exit');
+    expect(await superlink.run({})).toBe('finished:completed');
+    expect(await superlink.run({})).toBe('');
+    // What has ended is not to be ended once more with us.
+    expect(process.listenerCount('exit')).toBe(before);
+    await superlink.stop();
+  });
+
   it('that does not start is an error with what it said', async () => {
     writeFileSync(join(folder, 'bin', 'flower-superlink'), `#!${process.execPath}\nconsole.error('no room');process.exit(1);`);
     await expect(startSuperLink(join(folder, 'bin'), folder)).rejects.toThrow(/did not start[\s\S]*no room/);

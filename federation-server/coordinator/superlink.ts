@@ -7,7 +7,8 @@ import { startChild, type Child } from './child.ts';
 
 const serverFolder = join(import.meta.dirname, '..');
 const START_TRIES = 240;
-const LIST_TRIES = 300;
+/** How a run is asked after. One that goes on is waited for, however long it takes: only questions that go unanswered, one after the other, are counted. */
+const runPatience = { unanswered: 300, pauseMs: 2000 };
 /** What is kept of the output, to be shown where something fails. */
 const LOG_CHUNKS = 400;
 const ANSWER_CHUNKS = 100;
@@ -39,7 +40,7 @@ export interface SuperLink {
 }
 
 /** `bin`: folder of flwr's commands. `folder`: where its database, its home and the packed app lie. */
-export async function startSuperLink(bin: string, folder: string, onOutput: (text: string) => void = () => undefined): Promise<SuperLink> {
+export async function startSuperLink(bin: string, folder: string, onOutput: (text: string) => void = () => undefined, patience = runPatience): Promise<SuperLink> {
   const port = await freePort();
   const home = join(folder, 'flwr');
   mkdirSync(home, { recursive: true });
@@ -83,6 +84,8 @@ export async function startSuperLink(bin: string, folder: string, onOutput: (tex
     const child = start(command, args, (text) => answer.length < ANSWER_CHUNKS && answer.push(text));
     running.add(child);
     await child.ended;
+    // Forgets it: at our own end its number may be another's.
+    await child.stop();
     running.delete(child);
     return answer.join('');
   };
@@ -101,8 +104,8 @@ export async function startSuperLink(bin: string, folder: string, onOutput: (tex
       if (runId === undefined) return 'not started';
       // The stream ends early where the SuperLink fails to answer; the run goes on, and its status is what counts.
       let status = await statusOf(runId);
-      for (let tries = 0; tries < LIST_TRIES && !isStopping && !status.startsWith('finished'); tries++) {
-        await sleep(2000);
+      for (let unanswered = 0; unanswered < patience.unanswered && !isStopping && !status.startsWith('finished'); unanswered = status === '' ? unanswered + 1 : 0) {
+        await sleep(patience.pauseMs);
         status = await statusOf(runId);
       }
       return status;
