@@ -4,6 +4,7 @@ import { bytesToUtf8 } from '../ground/bytes.ts';
 import { sharedEpsilon } from '../federation/agreement.ts';
 import { refusal } from '../federation/testing/fake-coordinator.ts';
 import { federationRunId } from './federation-source.ts';
+import { openFederationStore } from './federation-store.ts';
 import { trainingLockName } from './live-runs.ts';
 import { readDataset } from './projects.ts';
 import { openFederationScene, roomLink, strangerLabel, type FederationScene } from './testing/federation-scene.ts';
@@ -184,6 +185,8 @@ describe('a member', () => {
     expect(told.at(-1)).toBe('waiting federation/another-tab');
     await expect(second.guard.federation.join(projectId, scene.coordinator.taskHash, roomLink, 10)).rejects.toMatchObject({ code: 'federation/already-member' });
     await expect(second.guard.federation.leave()).rejects.toMatchObject({ code: 'federation/another-tab' });
+    await scene.coordinator.release(1, 1, scene.model(2));
+    await expect(second.guard.federation.receive()).rejects.toMatchObject({ code: 'federation/another-tab' });
     federation().close();
     await expect.poll(() => told.at(-1)).toBe('waiting undefined');
     second.close();
@@ -273,6 +276,21 @@ describe('a model that comes back', () => {
     await federation().receive();
     await scene.coordinator.release(1, 1, scene.model(3));
     await expect(federation().receive()).rejects.toMatchObject({ code: 'federation/bad-model', values: { what: 'version' } });
+  });
+
+  it('older than what there was at the seat, or another of a version that came before, is refused', async () => {
+    await scene.coordinator.release(2, 2, scene.model(2));
+    await scene.join();
+    const store = await openFederationStore(scene.here.federationName);
+    await expect.poll(async () => (await store.membership())?.first?.version).toBe(2);
+    store.close();
+    await scene.coordinator.release(1, 1, scene.model(3));
+    await expect(federation().receive()).rejects.toMatchObject({ code: 'federation/bad-model', values: { what: 'version' } });
+    await scene.coordinator.release(3, 3, scene.model(2));
+    await federation().receive();
+    await scene.coordinator.release(3, 3, scene.model(3));
+    await expect(federation().receive()).rejects.toMatchObject({ code: 'federation/bad-model', values: { what: 'hash' } });
+    expect(scene.told.at(-1)!.models.map(({ version }) => version)).toEqual([3]);
   });
 
   it('and is worse on the own held-out notes gives way to the one before', async () => {

@@ -3,6 +3,7 @@ import { CoordinatorClient } from '../federation/coordinator-client.ts';
 import { hasLeft } from '../federation/errors.ts';
 import { isPassing, type Exchange } from '../federation/fleet-client.ts';
 import type { NodeSettings } from '../federation/node.ts';
+import { answeredNoiseMultipliers } from '../federation/node-record.ts';
 import type { Sha256 } from '../federation/signing.ts';
 import type { FederationStatus } from '../federation/status.ts';
 import { updateBytes, type Task } from '../federation/task.ts';
@@ -17,7 +18,7 @@ import { anotherTab, asTheOnlyTab } from './federation-lock.ts';
 import { failureOf, FederationMember } from './federation-member.ts';
 import { viewOf, type ChargedRounds, type MembershipRecord } from './federation-membership.ts';
 import { updatePreview } from './federation-preview.ts';
-import { fetchRelease, keepRelease } from './federation-receive.ts';
+import { fetchRelease, isSameRelease, keepRelease, leastVersionOf } from './federation-receive.ts';
 import { RoundSource } from './federation-round-source.ts';
 import { federationRunId } from './federation-source.ts';
 import { federationDatabaseName, openFederationStore, type FederationStore } from './federation-store.ts';
@@ -191,22 +192,24 @@ export class FederationGuard {
   }
 
   receive(): Promise<ReceivedModel> {
-    return this.#inTurn(async () => {
+    const receive = async (): Promise<ReceivedModel> => {
       const store = await this.#opened();
       const [record, node] = [this.#member?.record ?? (await store.membership()), await store.load()];
       if (!record) throw noMember();
       if (node?.taskHash === record.taskHash && node.membership.state === 'left') throw hasLeft();
       const last = record.models.at(-1);
-      const fetched = await fetchRelease(this.#coordinator, await store.signingKey(), record, last?.version ?? 0, sha256);
-      if (last?.version === fetched.release.version && last.sha256 === fetched.release.sha256) return last;
+      const fetched = await fetchRelease(this.#coordinator, await store.signingKey(), record, leastVersionOf(record), sha256);
+      if (last && isSameRelease(last, fetched.release)) return last;
       const { database, ledger, crew, loadEncoder } = this.#parts;
       const encoder = await loadEncoder();
       await crew.ready();
       const participant = await participantOf(await this.#fitParts(), record.projectId, record.task);
-      const received = await keepRelease({ database, ledger, crew, encoder, participant }, record, fetched);
+      const received = await keepRelease({ database, ledger, crew, encoder, participant, answered: answeredNoiseMultipliers(node?.rounds ?? [], record.taskHash) }, record, fetched);
       await this.#change((kept) => ({ ...kept, models: [...kept.models, received] }));
       return received;
-    });
+    };
+    // The tab that acts writes over what any other has saved.
+    return this.#inTurn(() => (this.#member ? receive() : asTheOnlyTab(receive)));
   }
 
   async projector(token: string): Promise<ProjectorView> {

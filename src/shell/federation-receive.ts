@@ -27,6 +27,17 @@ export interface FetchedRelease {
   readonly weights: Float32Array;
 }
 
+/** No older release than one that came back, or than what there was at the seat. */
+export function leastVersionOf({ models, first }: Pick<MembershipRecord, 'models' | 'first'>): number {
+  return Math.max(models.at(-1)?.version ?? 0, first?.version ?? 0);
+}
+
+/** Whether a release is the last one that came back. @throws `federation/bad-model` where it is another model of that version. */
+export function isSameRelease(last: Pick<ReceivedModel, 'version' | 'sha256'>, { version, sha256 }: Release): boolean {
+  if (last.version === version && last.sha256 !== sha256) throw badRelease('hash', last.sha256.slice(0, 12), sha256.slice(0, 12));
+  return last.version === version;
+}
+
 /** The newest release, checked: see `readReleasedModel`. A round may end between the status and the model, so a hash that is not the status's is looked for once more. */
 export async function fetchRelease(coordinator: CoordinatorClient, key: SigningKey, { task, taskHash }: Pick<MembershipRecord, 'task' | 'taskHash'>, leastVersion: number, sha256: Sha256): Promise<FetchedRelease> {
   for (let attempt = 0; ; attempt++) {
@@ -50,6 +61,8 @@ export interface ReceiveParts {
   readonly crew: TrainingCrew;
   readonly encoder: EncoderFacts;
   readonly participant: Participant;
+  /** Noise multipliers of the rounds that this device answered, by its own record. */
+  readonly answered: readonly number[];
 }
 
 /** The model that is used now: the last one kept, or the federation's first. */
@@ -66,7 +79,7 @@ async function modelBefore(database: BedsideDatabase, { task, first, models }: M
  * Scores a release on the own held-out notes beside the model before it, and saves it as a run of its project unless it is worse (`isWorse`). Where it is
  * worse the one before is kept, and saved as a run if it was none yet.
  */
-export async function keepRelease({ database, ledger, crew, encoder, participant }: ReceiveParts, membership: MembershipRecord, { release, weights }: FetchedRelease): Promise<ReceivedModel> {
+export async function keepRelease({ database, ledger, crew, encoder, participant, answered }: ReceiveParts, membership: MembershipRecord, { release, weights }: FetchedRelease): Promise<ReceivedModel> {
   const { task, taskHash } = membership;
   const { subject, plan, head } = participant;
   const { heldOut, heldOutNotes } = await prepareRunData({ labels: task.labels }, { training: [], heldOut: subject.split.heldOut }, plan, {}, encoder.tokenizer, takeTurn);
@@ -82,7 +95,7 @@ export async function keepRelease({ database, ledger, crew, encoder, participant
   const before = await modelBefore(database, membership);
   const [fresh, old] = [await scored(weights, release.version, release.round), before && (await scored(before.weights, before.version, before.round))];
   const isKept = old === null || !isWorse(fresh.logits, old.logits, actual, classes);
-  const facts = { encoderSha256: encoder.report.sha256, device: crew.device, events: (await ledger.ledger()).entries.map(({ event }) => event) };
+  const facts = { encoderSha256: encoder.report.sha256, device: crew.device, answered, events: (await ledger.ledger()).entries.map(({ event }) => event) };
   const keep = (model: PooledModel) => keepPooledRun(database, participant, { heldOutNotes }, model, facts);
   const runId = isKept ? await keep(fresh) : (before?.runId ?? (await keep(old)));
   return {

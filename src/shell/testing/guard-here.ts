@@ -19,6 +19,8 @@ export interface GuardHere {
   readonly guard: Guard;
   readonly crew: Crew;
   readonly database: BedsideDatabase;
+  /** Of the federation's own database. */
+  readonly federationName: string;
   /** A new guard over connections of its own, as in a page that is loaded again; the trainers stay. */
   reload(): Promise<void>;
   /** Another guard over the same storage, as in a second tab. */
@@ -51,6 +53,7 @@ export async function openGuardHere(backend: BackendChoice, federation: Federati
       return opened.guard;
     },
     crew,
+    federationName: names[2],
     get database() {
       return opened.database;
     },
