@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from logging import INFO, WARNING
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAvg, Result
 from flwr.supercore import log
@@ -70,9 +70,20 @@ class SafeFedAvg(FedAvg):
         return self.start(self._safe_grid, ArrayRecord({MODEL: Array(self.model)}), rounds, self.round_timeout_s, config)
 
     def configure_train(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> Iterable[Message]:
-        messages = list(super().configure_train(self._rounds_before + server_round, arrays, config, grid))
-        self.on_change(self._rounds_before + server_round, len(messages))
+        server_round += self._rounds_before
+        config["server-round"] = server_round
+        record = RecordDict({self.arrayrecord_key: arrays, self.configrecord_key: config})
+        messages = self._construct_messages(record, self._online(), MessageType.TRAIN)
+        self.on_change(server_round, len(messages))
         return messages
+
+    def _online(self) -> list[int]:
+        """Waits for as many nodes as a round needs. Counted and asked by one answer of the SuperLink: flwr's own way counts, asks again, and waits for
+        as many as it counted, so that a node that goes away in between would hold up the run for ever."""
+        assert self._safe_grid is not None
+        while len(nodes := list(self._safe_grid.get_node_ids())) < self.min_available_nodes:
+            self._safe_grid.pause()
+        return nodes
 
     def _construct_messages(self, record: RecordDict, node_ids: list[int], message_type: str) -> list[Message]:
         """One instruction, hence at most one reply, a node. After the ttl the SuperLink neither delivers it nor takes the reply."""

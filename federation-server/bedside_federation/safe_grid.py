@@ -64,6 +64,9 @@ class SafeGrid(Grid):
     def get_nodes(self):  # noqa: ANN201
         return self._patiently(self._grid.get_nodes)
 
+    def pause(self) -> None:
+        self._sleep(self._poll_s)
+
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         return self._grid.push_messages(messages)
 

@@ -60,6 +60,25 @@ def test_instructions_die_with_the_round(monkeypatch):
     assert {message.metadata.ttl for message in grid.sent.values()} == {5.0}
 
 
+def test_a_node_that_comes_and_goes_holds_up_no_round(monkeypatch):
+    looks = []
+
+    class Flapping(FakeGrid):
+        def get_node_ids(self):
+            looks.append(self.now)
+            assert len(looks) < 20, "waits for a node that is gone"
+            # Two are too few; then a fourth is there at one look and gone at the next.
+            return [[11, 12], [11, 12], [11, 12, 13, 14], [11, 12, 13]][min(len(looks) - 1, 3)]
+
+    grid = Flapping(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}) if node != 14 else None)
+    subject = strategy()
+    monkeypatch.setattr(safe_fedavg, "SafeGrid", lambda inner, expected, poll_s: SafeGrid(inner, expected, poll_s, grid.clock, grid.sleep))
+    subject.begin(grid, np.zeros(DIMENSION, np.float32), 2, instructions(FakeTask))
+    assert [sorted(entry["accepted"]) for entry in subject.history] == [["11", "12", "13"]] * 2
+    assert list(subject.history[0]["dropped"]) == ["14"] and subject.history[1]["dropped"] == {}
+    assert looks[:3] == [0.0, 1.0, 2.0]
+
+
 def test_too_few_replies_skip_the_round_and_keep_the_model(monkeypatch):
     subject, result, _ = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}) if node == 11 else None, monkeypatch=monkeypatch)
     # Twice another version, so that nodes answer again: two units in the last place of zero.
