@@ -66,13 +66,18 @@ export function deltaOfRdp(orders: readonly number[], rdp: readonly number[], ep
 /**
  * RDP of the released run at each order, given that of one run.
  * Truncated negative binomial: theorem 2 there, at the best second order. Poisson: theorem 6, with one run's delta at e^eps = 1 + 1/(order - 1).
+ * Below a mean of 1 its term ln(mean) / (order - 1) falls below 0, as far as to say that nothing was released: there the chance e^-mean that no run is made,
+ * which the theorem leaves out, is added to its integral. With e^((order - 1) D) <= P(K = 0) + mean e^((order - 1) (rdp + mean delta)) the bound is never below 0.
  */
 export function repeatAndSelectRdp(orders: readonly number[], rdp: readonly number[], law: RepeatLaw): readonly number[] {
   checkLaw(law);
   checkCurve(orders, rdp);
   const selecting = (order: number) => Math.log(law.mean) / (order - 1);
   if (law.kind === 'poisson') {
-    return orders.map((order, index) => Math.max(0, rdp[index]! + law.mean * deltaOfRdp(orders, rdp, Math.log1p(1 / (order - 1))) + selecting(order)));
+    return orders.map((order, index) => {
+      const bound = rdp[index]! + law.mean * deltaOfRdp(orders, rdp, Math.log1p(1 / (order - 1))) + selecting(order);
+      return law.mean >= 1 ? bound : bound + Math.log1p(Math.exp(-law.mean - (order - 1) * bound)) / (order - 1);
+    });
   }
   const weight = 1 + law.shape;
   const logGamma = logGammaOf(law.shape, law.mean);
