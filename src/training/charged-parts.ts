@@ -1,3 +1,4 @@
+import { mechanismName } from '../privacy/charge-tally.ts';
 import type { Charge } from '../privacy/composition.ts';
 import type { DataPart, LedgerEvent } from '../privacy/events.ts';
 import type { KnownBounds } from '../privacy/known-bounds.ts';
@@ -37,4 +38,20 @@ export function rememberCharges(port: ChargePort): { readonly port: ChargePort; 
 /** Epsilon that a part was charged; null where it was charged nothing. */
 export function epsilonOf(charges: readonly Charge[], delta: number, bounds: KnownBounds): number | null {
   return charges.length === 0 ? null : bounds.epsilonOf(charges, delta);
+}
+
+/** Each mechanism as often as the model needed it or it was charged, whichever is more. */
+export function atLeast(released: readonly Charge[], charged: readonly Charge[]): Charge[] {
+  // Of one mechanism there may be several charges in a list: a noisy mean and counts of equal shares, or every step by itself.
+  const [needed, made] = [countsOf(released), countsOf(charged)];
+  return [...new Map([...needed, ...made])].map(([name, { mechanism }]) => ({ mechanism, count: Math.max(needed.get(name)?.count ?? 0, made.get(name)?.count ?? 0) }));
+}
+
+function countsOf(charges: readonly Charge[]): ReadonlyMap<string, Charge> {
+  const counts = new Map<string, Charge>();
+  for (const { mechanism, count } of charges) {
+    const name = mechanismName(mechanism);
+    counts.set(name, { mechanism, count: count + (counts.get(name)?.count ?? 0) });
+  }
+  return counts;
 }

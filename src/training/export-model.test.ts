@@ -137,6 +137,7 @@ describe('an exported folder', () => {
     expect(modelCard(card(plan))).toContain('epsilon 1 for a score that was not kept');
     expect(modelCard({ ...card(plan), accuracy: releasableBecause('charged', { value: 0.5, low: 0.4, high: 0.6, epsilon: 1.2 }) })).toContain('charged validation on 12 held-out notes at epsilon 1.2,');
     expect(modelCard(card({ ...plan, validationEpsilon: null }))).toContain('No score was charged, so none is stated.');
+    expect(modelCard(card({ ...plan, search: { meanRuns: 2, scoreEpsilon: 2 }, validationEpsilon: null }))).toContain('epsilon 2 for what the search chose by, and no score');
   });
 
   it('never promises more than was charged: what does not fit its digits is rounded up', () => {

@@ -60,7 +60,7 @@ const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ');
 
 function pooledLines({ rounds, version, ownRounds }: PooledOrigin, plan: Plan): string[] {
   const how = plan.kind === 'full-batch-head' ? `a noisy full-batch gradient of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}, clip norm ${plan.clipNorm}` : 'a noisy update';
-  return [`Pooled over ${rounds} rounds: in each, every device that answered sent ${how}, and the federation's server added the mean. Release ${version}. This device answered ${ownRounds} of the rounds it was asked for.`];
+  return [`Pooled over ${rounds} rounds: in each, every device that answered sent ${how}, and the federation's server added the mean. Release ${version}. This device answered ${ownRounds} of the rounds it was asked for.`, "A release that does worse on the owner's held-out notes than the one before is not taken: that choice reads them exactly, and epsilon does not cover it."];
 }
 
 function planLines(plan: Plan, trainingRows: number | null): string[] {
@@ -102,7 +102,9 @@ function scoreLine({ accuracy, counts, statement: { value: statement } }: ModelC
     const { value, low, high, epsilon } = accuracy.value;
     return `Accuracy ${percent(value)} (95 % interval ${percent(low)} to ${percent(high)}, noise included), charged validation on ${counts ? `${counts.value.heldOutUnits} ` : ''}held-out ${unit} at epsilon ${atMost(epsilon)}, which composes in parallel with training.`;
   }
-  return statement.isPrivate && statement.validation ? `The held-out ${unit} were charged epsilon ${atMost(statement.validation.epsilon)} for a score that was not kept, so none is stated.` : 'No score was charged, so none is stated.';
+  if (!statement.isPrivate || !statement.validation) return 'No score was charged, so none is stated.';
+  const charged = `The held-out ${unit} were charged epsilon ${atMost(statement.validation.epsilon)}`;
+  return statement.search ? `${charged} for what the search chose by, and no score that may leave is kept, so none is stated.` : `${charged} for a score that was not kept, so none is stated.`;
 }
 
 /** The README.md of an exported model. Takes values that may leave, and no others. */

@@ -4,7 +4,7 @@ import { pldEpsilon } from '../privacy/pld/pld.ts';
 import type { LedgerEvent } from '../privacy/events.ts';
 import { chargesOfRun, rememberCharges } from './charged-parts.ts';
 import { nanoPlans, nanoSession, RecordingLedger } from './testing/nano-session.ts';
-import { plannedCharges } from './planned-charges.ts';
+import { plannedCharges, searchScoreCharges } from './planned-charges.ts';
 import { runSession } from './session.ts';
 import { statementAtEnd, statementOf } from './statement.ts';
 import type { TrainedModel } from './trained-model.ts';
@@ -68,6 +68,29 @@ describe('the statement of a run', () => {
       expect(validation([score, score])!.epsilon).toBeGreaterThan(validation([score])!.epsilon);
     });
   }
+});
+
+describe('the statement of a run with more than steps', () => {
+  const mean = new Float32Array(2);
+  it('counts a mean and label counts of the same noise once each', () => {
+    const plan = nanoPlans.fullBatch(48, { meanShare: 0.05, balance: { countShare: 0.05, strength: 0.5 } });
+    const charged = { training: single(plannedCharges(plan, 48, 3)), heldOut: [] };
+    expect(atEnd(plan, { stepsDone: plan.steps, model: head(mean) }, charged).epsilon).toBe(planned(plan).epsilon);
+    // And again where the first of two sessions lost its counts.
+    const lost = [...charged.training, charged.training[0]!];
+    expect(atEnd(plan, { stepsDone: plan.steps, model: head(mean) }, { training: lost, heldOut: [] }).epsilon).toBe(pldEpsilon(lost, plan.delta).epsilon);
+  });
+
+  it('names what a search chose by also where the ledger was erased before a score was charged', () => {
+    const plan = nanoPlans.fullBatch(48, { search: { meanRuns: 2, scoreEpsilon: 2 }, validationEpsilon: null });
+    const chosenBy = searchScoreCharges(plan);
+    const score = { mechanism: { kind: 'gaussian', noiseMultiplier: 4 }, count: 1 } as const;
+    const validation = (heldOut: readonly Charge[], stepsDone = plan.steps) => atEnd(plan, { stepsDone, model: head(mean) }, { training: [], heldOut }).validation;
+    expect(validation(chosenBy)!.epsilon).toBe(pldEpsilon(chosenBy, plan.delta).epsilon);
+    expect(validation([score])!.epsilon).toBe(pldEpsilon([...chosenBy, score], plan.delta).epsilon);
+    // One that was refused before its first step chose nothing.
+    expect(validation([], 0)).toBeNull();
+  });
 });
 
 describe('what a run was charged', () => {

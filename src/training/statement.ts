@@ -1,12 +1,11 @@
-import { mechanismName } from '../privacy/charge-tally.ts';
 import type { Charge } from '../privacy/composition.ts';
 import { KnownBounds } from '../privacy/known-bounds.ts';
 import { noiseEpsilon } from '../privacy/noise-laws.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
-import { epsilonOf, type ChargedParts } from './charged-parts.ts';
+import { atLeast, epsilonOf, type ChargedParts } from './charged-parts.ts';
 import { recipeBudget } from './full-batch-head.ts';
 import { isPrivate, noiseLawOf, searchOf, type Plan, type PrivatePlan } from './plan.ts';
-import { heldOutCharges, plannedCharges } from './planned-charges.ts';
+import { heldOutCharges, plannedCharges, searchScoreCharges } from './planned-charges.ts';
 import { searchCandidates, searchSlots } from './search-candidates.ts';
 import { dpSgdMechanism } from './run-dp-sgd.ts';
 import type { PublicFacts } from './run-facts.ts';
@@ -35,7 +34,9 @@ export function statementAtEnd(plan: Plan, facts: PublicFacts, { stepsDone, mode
   const hasReleased = stepsDone > 0 || (model.kind === 'head' && model.mean !== null);
   const released = hasReleased ? plannedCharges(plan, facts.trainingUnits, facts.classes, stepsDone) : [];
   const charges = atLeast(released, charged.training);
-  return build(plan, facts, { charges, steps: searchOf(plan) && stepsDone > 0 ? plan.steps : stepsDone, validationEpsilon: epsilonOf(charged.heldOut, plan.delta, new KnownBounds()), samplerError: samplerErrorOf(plan, model, charges) });
+  // What a search chose by has been read as well.
+  const heldOut = atLeast(stepsDone > 0 ? searchScoreCharges(plan) : [], charged.heldOut);
+  return build(plan, facts, { charges, steps: searchOf(plan) && stepsDone > 0 ? plan.steps : stepsDone, validationEpsilon: epsilonOf(heldOut, plan.delta, new KnownBounds()), samplerError: samplerErrorOf(plan, model, charges) });
 }
 
 function build(plan: PrivatePlan, facts: PublicFacts, cost: { readonly charges: readonly Charge[]; readonly steps: number; readonly validationEpsilon: number | null; readonly samplerError?: number }): PrivacyStatement {
@@ -48,16 +49,6 @@ function build(plan: PrivatePlan, facts: PublicFacts, cost: { readonly charges: 
 
 function epsilonOfOne(plan: PrivatePlan, { trainingUnits, classes }: PublicFacts): number {
   return plan.kind === 'full-batch-head' ? noiseEpsilon(noiseLawOf(plan), recipeBudget(plan, trainingUnits, classes).mu, plan.delta) : plan.epsilon;
-}
-
-/** Each mechanism as often as the model needed it or it was charged, whichever is more. */
-function atLeast(released: readonly Charge[], charged: readonly Charge[]): Charge[] {
-  const nameOf = ({ mechanism }: Charge) => mechanismName(mechanism);
-  const counts = new Map<string, number>();
-  for (const charge of charged) counts.set(nameOf(charge), (counts.get(nameOf(charge)) ?? 0) + charge.count);
-  const most = released.map((charge) => ({ ...charge, count: Math.max(charge.count, counts.get(nameOf(charge)) ?? 0) }));
-  const known = new Set(released.map(nameOf));
-  return [...most, ...charged.filter((charge) => !known.has(nameOf(charge)))];
 }
 
 function stepFacts(plan: PrivatePlan, { trainingUnits, classes }: PublicFacts): { readonly samplingRate: number; readonly noiseMultiplier: number } {
