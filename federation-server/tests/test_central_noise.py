@@ -21,6 +21,25 @@ def test_the_normals_have_the_moments_and_the_tail_of_normals():
     assert abs(np.corrcoef(drawn[:half], drawn[half + 1 : 2 * half + 1])[0, 1]) < 5 / math.sqrt(half)
 
 
+def test_what_lies_far_out_is_on_no_radius_that_could_be_listed(monkeypatch):
+    # The smallest uniforms have radii that are 2^28 steps of a grid of 2^32 apart: a pair that is made of one of them alone lies on one of four.
+    random, pairs = np.random.default_rng(5), 1000
+    angles = random.integers(0, 2**64, pairs, np.uint64)
+    far_out = np.concatenate([random.integers(0, 4, pairs, np.uint64) << np.uint64(11), angles])
+
+    def radii(draw, others):
+        drawn = iter([far_out, *others])
+        monkeypatch.setattr(central_noise.os, "urandom", lambda size: next(drawn).tobytes())
+        x, y = draw(2 * pairs).reshape(2, pairs)
+        return len(np.unique(np.rint(np.hypot(x, y) * STEPS)))
+
+    # To a step of the grid, a radius is one of four, or its neighbour where the float64 of another angle is rounded otherwise.
+    assert radii(central_noise.box_muller, []) <= 8
+    others = [random.integers(0, 2**64, 2 * pairs, np.uint64) for _ in range(3)]
+    # Of a thousand radii over some 2^21 steps, half a pair is expected to be the same by chance.
+    assert radii(system_normals, others) > 990
+
+
 def test_the_noise_is_of_the_bound_in_the_sum_whatever_the_updates_are():
     mechanism = CentralNoise(noise_multiplier=2.0, cohort=8, norm_bound=5.0, delta=1e-5)
     for updates in ([np.zeros(100_000)] * 3, [np.full(100_000, 0.01)] * 8):
