@@ -300,7 +300,7 @@ export class FakeService implements BedsideService {
     const after = this.#spent + plan.epsilon;
     return { again: { epsilonBefore: this.#spent, epsilonAfter: after, epsilonLimit: this.#limit, fits: after <= this.#limit }, score: plan.validationEpsilon === null ? { epsilon: 1, epsilonBefore: 0, epsilonAfter: 1, epsilonLimit: this.#limit, fits: true } : null };
   });
-  chargeScore = async (id: string, runId: string) => ({ ...(await this.results(id, runId)), releasedAccuracy: { value: 0.82, low: 0.79, high: 0.85, epsilon: 1 } });
+  chargeScore: BedsideService['chargeScore'] = async (id, runId) => ({ ...(await this.results(id, runId)), releasedAccuracy: { value: 0.82, low: 0.79, high: 0.85, epsilon: 1 } });
   classify = (_id: string, _runId: string, text: string) => this.#answer(() => {
     const tokens = Math.ceil(text.length / 4.3);
     const probabilities = /chest|ECG|urgent/i.test(text) ? [0.16, 0.02, 0.01, 0.81] : [0.21, 0.66, 0.1, 0.03];
