@@ -100,3 +100,8 @@ export function withRound(rounds: readonly RoundEntry[], entry: RoundEntry): rea
 export function spentNoiseMultipliers(rounds: readonly RoundEntry[], taskHash: string): readonly number[] {
   return rounds.flatMap((entry) => (entry.spentNoiseMultiplier === null || entry.taskHash !== taskHash ? [] : [entry.spentNoiseMultiplier]));
 }
+
+/** Of the rounds under one task for which an update was made, whatever became of it on the way. */
+export function answeredNoiseMultipliers(rounds: readonly RoundEntry[], taskHash: string): readonly number[] {
+  return spentNoiseMultipliers(rounds.filter(({ outcome, replyId }) => replyId !== null && outcome !== 'declined'), taskHash);
+}

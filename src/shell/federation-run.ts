@@ -1,6 +1,6 @@
 import { chargesOfRun } from '../training/charged-parts.ts';
 import { evaluateHeldOut } from '../training/evaluate.ts';
-import { pooledStatement, type PooledOrigin } from '../training/received-model.ts';
+import { pooledCharges, pooledStatement, type PooledOrigin } from '../training/received-model.ts';
 import type { TrainedHead } from '../training/trained-model.ts';
 import type { Task } from '../federation/task.ts';
 import type { LedgerEvent } from '../privacy/events.ts';
@@ -29,6 +29,7 @@ export interface PooledRunFacts {
   readonly encoderSha256: string;
   readonly device: string;
   readonly events: readonly LedgerEvent[];
+  readonly answered: readonly number[];
 }
 
 const nothing = { low: 0, central: 0, high: 0 };
@@ -39,7 +40,7 @@ const nothing = { low: 0, central: 0, high: 0 };
  */
 export async function keepPooledRun(database: BedsideDatabase, { project, dataset, subject, plan }: Participant, { heldOutNotes }: Pick<RunData, 'heldOutNotes'>, pooled: PooledModel, facts: PooledRunFacts): Promise<string> {
   const { task, taskHash, version, round, model, logits } = pooled;
-  const { training: charges } = chargesOfRun(facts.events, federationRunId(taskHash));
+  const charges = pooledCharges(chargesOfRun(facts.events, federationRunId(taskHash)).training, facts.answered);
   const ownRounds = charges.reduce((sum, { count }) => sum + count, 0);
   const origin: PooledOrigin = { federation: task.name, coordinator: task.coordinator, taskHash, version, rounds: round, ownRounds };
   const statement = pooledStatement(task, model, charges);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { composedEpsilon } from '../privacy/composition.ts';
-import { isWorse, pooledHead, pooledStatement } from './received-model.ts';
+import { isWorse, pooledCharges, pooledHead, pooledStatement } from './received-model.ts';
 import { coordinates, head, model, task } from './testing/federated-scene.ts';
 
 /** One logit a row for the class that is said. */
@@ -42,6 +42,20 @@ describe('the statement of a pooled model', () => {
     expect(statement.epsilon).toBeCloseTo(composedEpsilon(charges, task.delta).epsilon, 12);
     expect(statement).toMatchObject({ steps: 3, noiseMultiplier: 4, sampling: 'full-batch', validation: null, accountant: 'exact-gaussian' });
     expect(statement.samplerDelta).toBeLessThan(1e-12);
+  });
+
+  it('costs no less than the rounds that were answered, where the ledger was erased since', () => {
+    const rounds = (...noiseMultipliers: number[]) => noiseMultipliers.map((noiseMultiplier) => ({ mechanism: { kind: 'gaussian' as const, noiseMultiplier }, count: 1 }));
+    const epsilonOf = (charged: ReturnType<typeof rounds>, answered: readonly number[]) => {
+      const statement = pooledStatement(task, pooled, pooledCharges(charged, answered));
+      return statement.isPrivate ? statement.epsilon : Infinity;
+    };
+    const whole = composedEpsilon(rounds(4, 4, 6), task.delta).epsilon;
+    expect(epsilonOf(rounds(4, 4, 6), [4, 4, 6])).toBe(whole);
+    expect(epsilonOf([], [4, 4, 6])).toBe(whole);
+    expect(epsilonOf(rounds(4), [4, 4, 6])).toBe(whole);
+    // A round that was charged, and whose answer was lost.
+    expect(epsilonOf(rounds(4, 4, 6), [4, 4])).toBe(whole);
   });
 
   it('is of epsilon 0 where the device answered no round', () => {

@@ -1,5 +1,6 @@
 import type { Charge } from '../privacy/composition.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
+import { atLeast } from './charged-parts.ts';
 import { federatedFeatures, federatedPlan, type FederatedHead, type FederatedTask } from './federated-task.ts';
 import { largestIndex } from './held-out-score.ts';
 import { samplerErrorOf } from './sampler-error.ts';
@@ -36,6 +37,11 @@ export function isWorse(logits: Float32Array, than: Float32Array, actual: readon
     if (isRight && !wasRight) won++;
   });
   return lost - won > 2 * Math.sqrt(lost + won);
+}
+
+/** What a federation was charged by the ledger, and never less than the rounds that this device answered: the ledger may have been erased since. `answered`: their noise multipliers. */
+export function pooledCharges(charged: readonly Charge[], answered: readonly number[]): readonly Charge[] {
+  return atLeast(answered.map((noiseMultiplier) => ({ mechanism: { kind: 'gaussian', noiseMultiplier }, count: 1 })), charged);
 }
 
 /**
