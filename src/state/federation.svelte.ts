@@ -25,6 +25,8 @@ export class FederationState {
   #watchFailure = $state.raw<Failure | null>(null);
   #watching: Promise<void> | null = null;
   #link = $state.raw<FederationLink | null>(null);
+  /** Token of the link that was joined by. */
+  #usedToken: string | null = null;
   #preview = $state.raw<PreviewView>({ kind: 'none' });
   #previewAbort: AbortController | null = null;
   #joining = $state(false);
@@ -46,6 +48,8 @@ export class FederationState {
   get isMember(): boolean { return this.#membership !== null && this.#membership.phase !== 'left' && this.#membership.phase !== 'ended'; }
   /** The invitation that the page was opened with, kept while notes are prepared on other pages. */
   get link(): FederationLink | null { return this.#link; }
+  /** The membership came of this invitation, which offers nothing new. */
+  hasUsed(link: FederationLink): boolean { return this.#usedToken === link.token; }
   get preview(): PreviewView { return this.#preview; }
   get isJoining(): boolean { return this.#joining; }
   get joinFailure(): Failure | null { return this.#joinFailure; }
@@ -133,6 +137,7 @@ export class FederationState {
     this.#joinFailure = null;
     try {
       await this.#service().join(projectId, offer.taskHash, dealt ? { kind: 'seat', token: dealt.invitation } : link, epsilonLimit);
+      this.#usedToken = link.token;
       return true;
     } catch (error) {
       this.#joinFailure = toFailure(error);

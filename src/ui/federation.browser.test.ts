@@ -62,6 +62,16 @@ describe('an invitation', () => {
     expect(service.federation.joinedWith).toMatchObject({ link: { kind: 'seat', token: 'dealt-invitation' }, epsilonLimit: 1.9 });
   });
 
+  it('keeps what was ticked while notes are dealt, and the place of the keyboard', async () => {
+    await open({ scene: 'empty' });
+    await page.getByRole('checkbox', { name: /may share noised updates/ }).click();
+    page.getByRole('button', { name: 'Take the notes of my seat' }).element().focus();
+    await userEvent.keyboard('{Enter}');
+    await expect.element(page.getByText(/They fit: 312 people with 493 notes/)).toBeVisible();
+    await expect.element(page.getByRole('combobox', { name: 'Project' })).toHaveFocus();
+    await expect.element(page.getByRole('checkbox', { name: /may share noised updates/ })).toBeChecked();
+  });
+
   it('is accepted with an open project, up to an ε of one’s own', async () => {
     const service = await open({ section: 'seat-mine' });
     await expect.element(page.getByText(/They fit/)).toBeVisible();
@@ -155,6 +165,22 @@ describe('somebody who takes part', () => {
     await expect.element(page.getByRole('status').filter({ hasText: 'Round 1 of 5: training on this device' })).toBeInTheDocument();
   });
 
+  it('that has sent its update waits for the others, not for the round', async () => {
+    const service = await open({ federation: 'training', section: '' });
+    await expect.element(heading('Round 4 of 5: training on this device')).toBeVisible();
+    const { status } = await service.federation.offer();
+    const rounds = [{ round: 4, atMs: 0, outcome: 'delivered' as const, reason: null, epsilon: 0.78, clamps: [], sent: [] }];
+    service.federation.tell({ phase: 'waiting', rounds, status: { ...status, state: 'training', round: 4 } });
+    await expect.element(heading('Round 4 of 5: sent, waiting for the others')).toBeVisible();
+  });
+
+  it('comes back to what was sent and received once all rounds are done', async () => {
+    await open({ federation: 'ended', section: 'room-abc' });
+    await expect.element(heading('All rounds are done')).toBeVisible();
+    await page.getByRole('button', { name: 'Join anew' }).click();
+    await expect.element(heading(/asks you to train a model together/)).toBeVisible();
+  });
+
   it('finds what a round cost in the budget of the notes', async () => {
     const service = await open({ federation: 'joined', section: '' });
     await expect.element(heading('Waiting for round 1 of 5')).toBeVisible();
@@ -227,6 +253,9 @@ describe('the wall of a room', () => {
     await expect.element(code).toBeVisible();
     expect(code.element()).toHaveAttribute('src', expect.stringMatching(/^data:image\/svg\+xml/));
     await expect.element(page.getByText(/Refused so far: 14/)).toBeVisible();
+    // The third round was rolled back: the model that stands is that of the second.
+    await expect.element(page.getByRole('listitem').filter({ hasText: 'accuracy, public notes' })).toHaveTextContent('67%');
+    await expect.element(page.getByText(/It made the model worse on the public notes, and was rolled back\./)).toBeVisible();
     const view = await service.federation.projector('abc');
     service.federation.projector = () => Promise.resolve({ ...view, status: { ...view.status, state: 'finished', round: null } });
     await expect.element(heading('All 5 rounds are done')).toBeVisible();

@@ -9,6 +9,9 @@ export interface LedgerLine {
 
 const isAlike = (a: ChargeEvent, b: ChargeEvent): boolean => a.runId === b.runId && a.purpose === b.purpose && a.cohortId === b.cohortId && JSON.stringify(a.mechanism) === JSON.stringify(b.mechanism);
 
+/** Charged for the rounds of a federation, which no run of a project is: `federationRunId` of the shell makes such ids. */
+export const isFederationRun = (runId: string): boolean => runId.startsWith('federation-');
+
 /** Newest first. */
 export function ledgerLines(entries: readonly LedgerEntry[]): readonly LedgerLine[] {
   const lines: { first: LedgerEntry; last: LedgerEntry; count: number }[] = [];

@@ -22,6 +22,7 @@ export const frame = {
   checking: 'checking the device',
   epsilonOf: (limit: number) => `of ${f.epsilon(limit)}`,
   soFar: 'so far',
+  soFarAlone: 'alone so far',
   energy: (wattHours: number) => `${f.short(wattHours)} Wh`,
   synthetic: 'Synthetic notes',
   syntheticHint: 'Made up by a program. No person is behind them.',

@@ -71,6 +71,6 @@ export const privacy = {
     'edited-notes': 'notes whose words were changed and that were then declared to be about other people: without a person column they count as new',
     'cleared-data': 'what was spent before this browser’s data was cleared',
     'label-sentences': 'what the label sentences say',
-    'sampler-error': 'the noise sampler’s rounding, which δ leaves out: less than 1e-10 for the default plans up to ε 3',
+    'sampler-error': 'the noise sampler’s rounding, which δ leaves out: less than 1e‑10 for the default plans up to ε 3',
   } as Readonly<Record<string, string>>,
 };

@@ -35,6 +35,7 @@ export const projector = {
   accuracyFrom: (from: number) => `${f.percent(from, 0)} at the start`,
   asked: (asked: number) => `${plural(asked, 'device was', 'devices were')} asked in this round.`,
   lastRound: (round: number, accepted: number, dropped: number, seconds: number) => `Round ${f.count(round)}: ${plural(accepted, 'update', 'updates')} counted${dropped > 0 ? `, ${f.count(dropped)} dropped` : ''}, in ${f.span(seconds)}.`,
+  rolledBack: 'It made the model worse on the public notes, and was rolled back.',
   chart: 'Accuracy of the pooled model, round by round',
   refused: 'Refused so far',
   refusedNone: 'Nothing has been refused.',

@@ -50,6 +50,7 @@ export const runs = {
     intact: 'chain intact',
     all: (count: number) => `Show all ${f.count(count)} lines`,
     runUnknown: 'a run of another project',
+    runShared: 'training together',
     charge: (run: string, count: number, purpose: string, mechanism: string) => `${run}: ${plural(count, 'charge', 'charges')} for ${purpose}, ${mechanism}`,
     purposes: { 'feature-mean': 'the mean of the features', 'label-counts': 'how often each label occurs', gradient: 'training steps', 'charged-validation': 'the score that may leave', search: 'a search among settings', 'search-score': 'the scores that a search chooses by' },
     gaussian: (noise: number) => `every unit, noise multiplier ${f.rate(noise, 2)}`,

@@ -23,6 +23,7 @@ export const frame: Words['frame'] = {
   checking: '正在检查设备',
   epsilonOf: (limit) => `/ ${f.epsilon(limit)}`,
   soFar: '累计',
+  soFarAlone: '单独训练累计',
   energy: (wattHours) => `${f.short(wattHours)} Wh`,
   synthetic: '合成病历',
   syntheticHint: '由程序生成，背后没有真实的人。',

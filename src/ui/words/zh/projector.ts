@@ -35,6 +35,7 @@ export const projector: Words['projector'] = {
   accuracyFrom: (from) => `开始时 ${f.percent(from, 0)}`,
   asked: (asked) => `本轮询问了 ${f.count(asked)} 台设备。`,
   lastRound: (round, accepted, dropped, seconds) => `第 ${f.count(round)} 轮：计入 ${f.count(accepted)} 次更新${dropped > 0 ? `，舍弃 ${f.count(dropped)} 次` : ''}，用时 ${f.span(seconds)}。`,
+  rolledBack: '它使模型在公开病历上变差，已回退。',
   chart: '汇总模型逐轮的准确率',
   refused: '至今拒绝的请求',
   refusedNone: '没有拒绝过任何请求。',

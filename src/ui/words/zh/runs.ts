@@ -51,6 +51,7 @@ export const runs: Words['runs'] = {
     intact: '链条完整',
     all: (count) => `显示全部 ${f.count(count)} 条`,
     runUnknown: '另一个项目的运行',
+    runShared: '联合训练',
     charge: (run, count, purpose, mechanism) => `${run}：${purpose}，记账 ${f.count(count)} 次，${mechanism}`,
     purposes: { 'feature-mean': '特征均值', 'label-counts': '各标签出现的次数', gradient: '训练步', 'charged-validation': '可带出的分数', search: '设置的搜索', 'search-score': '搜索据以选择的分数' },
     gaussian: (noise) => `全部单位，噪声倍数 ${f.rate(noise, 2)}`,
