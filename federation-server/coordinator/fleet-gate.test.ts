@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encode } from '../../src/federation/codec/encode.ts';
 import { endpoints } from '../../src/federation/endpoints.ts';
 import { makeKey, Scene, type TestKey } from './testing/scene.ts';
 
@@ -21,11 +22,12 @@ describe('what goes on to the SuperLink', () => {
     const names = Object.values(endpoints).map(({ name }) => name).sort((a, b) => Number(a === 'unregister-node') - Number(b === 'unregister-node'));
     for (const name of names) {
       scene.nowMs += 1000;
-      const answer = await scene.fleet(name, key, Buffer.from('body'), { cookie: 'secret=1', authorization: 'Bearer x', 'x-forwarded-for': '10.0.0.7', 'user-agent': 'someone' });
+      const body = name === 'push-messages' ? replyBody() : Buffer.from('body');
+      const answer = await scene.fleet(name, key, body, { cookie: 'secret=1', authorization: 'Bearer x', 'x-forwarded-for': '10.0.0.7', 'user-agent': 'someone' });
       expect(answer.status).toBe(200);
-      const { path, headers, body } = scene.asked.at(-1)!;
+      const { path, headers, body: passed } = scene.asked.at(-1)!;
       expect(path).toBe(`/v1/fleet/${name}`);
-      expect(body.toString()).toBe('body');
+      expect(Buffer.compare(passed, body)).toBe(0);
       expect(Object.keys(headers).sort()).toEqual(['connection', 'content-length', 'content-type', 'flwr-public-key', 'flwr-signature', 'flwr-timestamp', 'host']);
       expect(answer.headers['date']).toBe('Wed, 25 Nov 2026 12:00:00 GMT');
       expect(answer.headers['content-type']).toBe('application/protobuf');
@@ -71,9 +73,10 @@ describe('what is refused before its body is read', () => {
     for (const [name, cap] of [['pull-messages', 4096], ['push-messages', 65_536], ['push-object', OBJECT_CAP]] as const) {
       scene.nowMs += 1000;
       expect(await scene.fleet(name, key, new Uint8Array(cap + 1))).toMatchObject({ status: 413, reason: 'too-large' });
-      expect((await scene.fleet(name, key, new Uint8Array(cap))).status).toBe(200);
+      // What is pushed as a message is read, and this is none.
+      expect(await scene.fleet(name, key, new Uint8Array(cap))).toMatchObject(name === 'push-messages' ? { status: 400, reason: 'malformed' } : { status: 200 });
     }
-    expect(scene.asked.map(({ body }) => body.length)).toEqual([4096, 65_536, OBJECT_CAP]);
+    expect(scene.asked.map(({ body }) => body.length)).toEqual([4096, OBJECT_CAP]);
   });
 
   it('a body of some megabytes: the answer arrives although it was never read', async () => {
@@ -209,6 +212,13 @@ describe('the log', () => {
     expect(status.refused).toEqual({ 'not-enrolled': 12, 'too-large': 1 });
   });
 });
+
+/** An error as a node answers with it. */
+function replyBody(): Uint8Array {
+  const messageId = 'ab'.repeat(32);
+  const metadata = { runId: 1n, messageId, sourceNodeId: 9n, destinationNodeId: 1n, replyToMessageId: 'cd'.repeat(32), groupId: '', ttlSeconds: 1, messageType: 'train', createdAtSeconds: 1 };
+  return encode(endpoints.pushMessages.request, { node: { nodeId: 9n }, messages: [{ metadata, error: { code: 0n, reason: 'none' } }], trees: [{ objectId: messageId, children: [] }], runtimesSeconds: [] });
+}
 
 /** Order of the curve P-384 (SEC 2, 2.5.1). */
 const ORDER = BigInt('0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973');

@@ -3,6 +3,7 @@ import { CHUNK_BYTES } from '../../src/federation/arrays.ts';
 import { endpoints } from '../../src/federation/endpoints.ts';
 import { PROTOBUF } from '../../src/federation/fleet-client.ts';
 import { updateBytes, type Task } from '../../src/federation/task.ts';
+import { checkedReply } from './checked-reply.ts';
 import { checkBody, commonHeaders, readBody } from './http-body.ts';
 import type { PolicyLog } from './policy-log.ts';
 import { Refusal } from './refusal.ts';
@@ -33,7 +34,7 @@ export interface GateParts {
 
 /**
  * The only way to the SuperLink: ten calls of its Fleet API, POST and protobuf, for keys that hold a seat, each signature once.
- * Left to the SuperLink, which checks it: that the node id in a body belongs to the key.
+ * Left to the SuperLink, which checks it: that the node id in a body belongs to the key. What it does not check of a reply, `checkedReply` does.
  */
 export class FleetGate {
   readonly #parts: GateParts;
@@ -76,7 +77,8 @@ export class FleetGate {
     if (running >= MOST_AT_ONCE) throw new Refusal('too-fast');
     this.#atOnce.set(keyHash, running + 1);
     try {
-      const body = await readBody(request);
+      const sent = await readBody(request);
+      const body = name === endpoints.pushMessages.name ? checkedReply(sent, this.#parts.task) : sent;
       this.#parts.onHeard(keyHash);
       const answer = await this.#ask(name, request, body);
       if (name === endpoints.unregister.name && answer.statusCode === 200) {
