@@ -15,7 +15,7 @@ from typing import TypeVar
 import httpx
 from flwr.app import Message
 from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest, PullObjectRequest
-from flwr.proto.runtime_pb2 import PullAppMessagesRequest
+from flwr.proto.runtime_pb2 import PullAppMessagesRequest, PullAppMessagesResponse
 from flwr.serverapp import Grid
 from flwr.supercore import log
 from flwr.supercore.inflatable.inflatable_utils import ObjectPushError
@@ -25,6 +25,8 @@ from .expected_reply import BadReply, ExpectedReply, Update, require
 
 #: Tries of a question of the ServerApp's own; replies are asked for until the deadline.
 PATIENCE = 8
+#: Failed questions for all replies, one after the other. A SuperLink that is merely busy is not asked more for it.
+FAILURES_BEFORE_ONE_BY_ONE = 3
 Answer = TypeVar("Answer")
 
 
@@ -45,6 +47,7 @@ class SafeGrid(Grid):
         self._grid, self._expected, self._poll_s, self._clock, self._sleep = grid, expected, poll_s, clock, sleep
         self.accepted: dict[int, Update] = {}
         self.dropped: dict[int, str] = {}
+        self._failures = 0
         #: From the first instruction to the whole reply of a node that was accepted.
         self.seconds: dict[int, float] = {}
 
@@ -91,7 +94,7 @@ class SafeGrid(Grid):
         waiting = {message_id: message for message_id, message in zip(ids, sent) if message_id}
         arriving: dict[str, Arriving] = {}
         while waiting and self._clock() < deadline:
-            self._look(waiting, arriving)
+            self._look(waiting, arriving, deadline)
             for instruction in list(arriving):
                 if self._clock() >= deadline:
                     break
@@ -108,14 +111,28 @@ class SafeGrid(Grid):
             self._drop(instruction, "no complete reply in time", waiting, arriving)
         return []
 
-    def _look(self, waiting: dict[str, Message], arriving: dict[str, Arriving]) -> None:
+    def _look(self, waiting: dict[str, Message], arriving: dict[str, Arriving], deadline: float) -> None:
         """Ask for replies to what has none yet."""
         ask = [instruction for instruction in waiting if instruction not in arriving]
         if not ask:
             return
-        answer = self._attempt(lambda: self._grid._runtime_client.PullMessages(PullAppMessagesRequest(message_ids=ask)))
-        if answer is None:
-            return
+        answer = self._answers_to(ask)
+        # A reply that the SuperLink took and cannot give out fails the whole question, every time: then each is asked for alone.
+        self._failures = self._failures + 1 if answer is None else 0
+        if answer is not None:
+            self._take(answer, waiting, arriving)
+        elif self._failures % FAILURES_BEFORE_ONE_BY_ONE == 0:
+            for instruction in ask:
+                if self._clock() >= deadline:
+                    return
+                answer = self._answers_to([instruction])
+                if answer is not None:
+                    self._take(answer, waiting, arriving)
+
+    def _answers_to(self, instructions: list[str]) -> PullAppMessagesResponse | None:
+        return self._attempt(lambda: self._grid._runtime_client.PullMessages(PullAppMessagesRequest(message_ids=instructions)))
+
+    def _take(self, answer: PullAppMessagesResponse, waiting: dict[str, Message], arriving: dict[str, Arriving]) -> None:
         for message, tree in zip(answer.messages_list, answer.message_object_trees):
             # From the SuperLink's tables, not from the node's object.
             instruction = message.metadata.reply_to_message_id

@@ -176,6 +176,23 @@ def test_a_superlink_that_fails_for_a_while_is_asked_again(name):
     assert sorted(safe.accepted) == [11, 12, 13]
 
 
+def test_a_reply_that_the_superlink_cannot_give_out_costs_nobody_else_the_round():
+    grid = FakeGrid(lambda node, _: reply(HONEST.get(node, ones)))
+    pull = grid.PullMessages
+
+    def breaking(request):
+        # As SQLite does on a ttl that is no number.
+        if any(grid.sent[instruction].metadata.dst_node_id == 13 for instruction in request.message_ids):
+            raise httpx.HTTPStatusError("500", request=httpx.Request("POST", "http://127.0.0.1"), response=httpx.Response(500))
+        return pull(request)
+
+    grid.PullMessages = breaking
+    safe = SafeGrid(grid, ExpectedReply(DIMENSION, norm_bound=10.0), 1.0, grid.clock, grid.sleep)
+    safe.send_and_receive([Message(RecordDict(), dst_node_id=node, message_type="train") for node in grid.nodes], timeout=TIMEOUT)
+    assert sorted(safe.accepted) == [11, 12] and safe.dropped == {13: "no complete reply in time"}
+    assert max(safe.seconds.values()) < TIMEOUT / 2
+
+
 def test_a_superlink_that_never_answers_ends_the_round_at_the_timeout():
     grid = FakeGrid(lambda *_: reply(ones))
     grid.PullMessages = failing(grid.PullMessages, 10**9)
