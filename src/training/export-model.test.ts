@@ -150,6 +150,8 @@ describe('an exported folder', () => {
     expect(text).toContain('; 4.05 if a neighbour');
     expect(text).toContain('of mu 0.562 in all');
     expect(text).toContain('its rounding adds 2.1e-16 to delta');
+    const searched = { ...statement, search: { meanRuns: 5, runsMade: 29, epsilonOfOne: 1, candidates: 7 } };
+    expect(modelCard({ ...facts, accuracy: null, statement: releasableBecause('public', searched) })).toContain('the cut of the law of how many runs count add 2.1e-16 to delta');
     expect(text).toContain('charged epsilon 1.01 for a score');
     expect(modelCard({ ...facts, accuracy: releasableBecause('charged', { value: 0.5, low: 0.4, high: 0.6, epsilon: 1.2001 }) })).toContain('at epsilon 1.21,');
   });

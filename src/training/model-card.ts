@@ -91,7 +91,7 @@ function privacyLines(statement: PrivacyStatement, plan: Plan): string[] {
     `- Accountant: ${accountantNames[statement.accountant]}, ${statement.accountantSettings}${statement.epsilonRdp === undefined ? '' : `; Rényi (RDP) says ${atMost(statement.epsilonRdp)} of the same releases, an upper bound as well`}`,
     `- Sampling: ${statement.sampling === 'full-batch' ? 'every unit in every step' : `Poisson, rate ${round(statement.samplingRate)}, secret`}`,
     `- Noise multiplier ${round(statement.noiseMultiplier)} a step, clip norm ${statement.clipNorm}, ${statement.steps} steps${statement.mu === null ? '' : `, one Gaussian of mu ${atMost(statement.mu)} in all`}`,
-    `- Noise: ${statement.noiseLaw ? 'discrete Gaussian, drawn exactly, ' : ''}${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; its rounding adds ${atMostDelta(statement.samplerDelta)} to delta`}`,
+    `- Noise: ${statement.noiseLaw ? 'discrete Gaussian, drawn exactly, ' : ''}${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; ${statement.search ? 'its rounding, if any, and the cut of the law of how many runs count add' : 'its rounding adds'} ${atMostDelta(statement.samplerDelta)} to delta`}`,
     '',
     'Treated as public:', list(statement.publicFacts, publicWords), '', 'Not covered by epsilon:', list(statement.notCovered, notCoveredWords),
   ];

@@ -23,6 +23,7 @@ export const privacy = {
   facts: {
     epsilon: 'ε, δ',
     samplerDelta: (delta: number) => `; the noise’s rounding adds ${f.delta(delta)} to δ`,
+    searchDelta: (delta: number) => `; the noise’s rounding, if any, and the cut of the law of how many runs count add ${f.delta(delta)} to δ`,
     unit: 'Unit, adjacency',
     units: { row: 'note, zero-out', person: 'person, zero-out' },
     replaceOne: 'ε if one is replaced by another',

@@ -23,6 +23,7 @@ export const privacy: Words['privacy'] = {
   facts: {
     epsilon: 'ε、δ',
     samplerDelta: (delta) => `；噪声的舍入误差使 δ 再加 ${f.delta(delta)}`,
+    searchDelta: (delta) => `；噪声的舍入误差（若有）与计入次数分布的截断使 δ 再加 ${f.delta(delta)}`,
     unit: '单位、相邻关系',
     units: { row: '病历，置零', person: '患者，置零' },
     replaceOne: '若一份被另一份替换，ε',
