@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from bedside_federation.central_noise import CentralNoise
+from bedside_federation.central_noise import STEPS, CentralNoise
 from bedside_federation.aggregate import in_order, trimmed_mean
 from bedside_federation.expected_reply import ExpectedReply, Metric
 from bedside_federation import safe_fedavg
@@ -140,7 +140,7 @@ def test_with_central_noise_the_divisor_is_the_planned_cohort_and_no_more_are_as
     noiseless = CentralNoise(1e-12, 4, 100.0, 1e-5)
     subject, _, grid = run(lambda node, _: reply(np.full(DIMENSION, 8.0), metrics={"loss": 1.0}) if node < 13 else None, rounds=1, nodes=(11, 12, 13), monkeypatch=monkeypatch, central=noiseless)
     # 8 + 8 over 4, to half a step of the grid.
-    assert np.allclose(subject.model, np.arange(DIMENSION) + 4, atol=1e-6)
+    assert np.allclose(subject.model, np.arange(DIMENSION) + 4, atol=100.0 / STEPS / 2)
     _, _, grid = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}), rounds=1, nodes=tuple(range(11, 41)), monkeypatch=monkeypatch, central=noiseless)
     assert len({message.metadata.dst_node_id for message in grid.sent.values()}) == len(grid.sent) == 4
 
