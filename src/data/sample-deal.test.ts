@@ -21,6 +21,11 @@ describe('notes dealt out by seat', () => {
     expect([dataset.problems.length, dataset.isSynthetic, dataset.labels.length]).toEqual([0, true, 4]);
   });
 
+  test('notes of other shares have another name, so that those of one federation are not taken for those of another', () => {
+    const names = [null, 0.3, 1].map((alpha) => dealtTable({ ...deal, alpha }, 7).fileName);
+    expect(names).toEqual(['sample-notes-seat-7.csv', 'sample-notes-seat-7-skew-0.3.csv', 'sample-notes-seat-7-skew-1.csv']);
+  });
+
   test('no person sits at two seats, in the evaluation set or in the sample, and hardly a note is written twice', () => {
     const tables = [sampleTable(), evaluationTable(), ...Array.from({ length: 30 }, (_, seat) => dealtTable(deal, seat + 1))];
     const persons = tables.map(personsOf);

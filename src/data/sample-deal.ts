@@ -27,7 +27,7 @@ const evaluation: SampleDeal = { persons: 120, notes: 300, alpha: null };
 /** The made-up notes of a seat, always the same ones. Seats have no person in common. @param seat counted from 1 */
 export function dealtTable(deal: SampleDeal, seat: number): RawTable {
   checkInteger('seat', seat, 1, mostSeats);
-  return tableOfSeat(deal, seat, `sample-notes-seat-${seat}.csv`);
+  return tableOfSeat(deal, seat, `sample-notes-seat-${seat}${deal.alpha === null ? '' : `-skew-${deal.alpha}`}.csv`);
 }
 
 /** 300 notes of people whom no seat is dealt, in the shares of a general clinic: what the shared model is scored on. */

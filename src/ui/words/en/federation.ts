@@ -99,7 +99,7 @@ export const federation = {
     choose: 'Choose a project',
     none: 'No project is saved on this device yet.',
     dealt: 'Take the notes of my seat',
-    dealtHint: 'Made-up notes that come with Bedside: each seat has its own share. No data of yours is needed.',
+    dealtHint: 'Made-up notes that come with Bedside: each seat has its own share. No data of yours is needed; the server is asked for a seat.',
     dealtDone: (seat: number) => `You hold the made-up notes of seat ${f.count(seat)}.`,
     dealing: 'Dealing the notes of your seat',
     drop: 'Or drop a table here',

@@ -99,7 +99,7 @@ export const federation: Words['federation'] = {
     choose: '选择一个项目',
     none: '本设备上还没有保存的项目。',
     dealt: '领取我席位的病历',
-    dealtHint: '随 Bedside 附带的虚构病历：每席一份，不需要您的任何数据。',
+    dealtHint: '随 Bedside 附带的虚构病历：每席一份，不需要您的任何数据；会向服务器申请一个席位。',
     dealtDone: (seat) => `您持有第 ${f.count(seat)} 席的虚构病历。`,
     dealing: '正在分发您席位的病历',
     drop: '或将表格拖到这里',
