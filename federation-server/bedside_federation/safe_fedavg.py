@@ -1,6 +1,7 @@
 """FedAvg for nodes that nobody vouches for: model += rate * (trimmed) mean of updates, one vote a node."""
 
 import random
+import secrets
 from collections.abc import Callable, Iterable
 from logging import INFO, WARNING
 
@@ -72,6 +73,8 @@ class SafeFedAvg(FedAvg):
     def configure_train(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> Iterable[Message]:
         server_round += self._rounds_before
         config["server-round"] = server_round
+        # Nobody can name an object of this round beforehand: under other children, announced by a node, it could not be sent.
+        config["nonce"] = secrets.token_hex(16)
         record = RecordDict({self.arrayrecord_key: arrays, self.configrecord_key: config})
         messages = self._construct_messages(record, self._online(), MessageType.TRAIN)
         self.on_change(server_round, len(messages))

@@ -55,6 +55,21 @@ def test_the_model_is_the_float64_mean_added_round_by_round_bit_for_bit(monkeypa
     assert config["server-round"] in (1, 2) and config["task"] == "ab" * 32 and config["norm-bound"] == 100.0
 
 
+def test_the_settings_of_a_round_cannot_be_foretold(monkeypatch):
+    nonces = []
+
+    def answer(node, instruction):
+        nonces.append(grid.sent[instruction].content["config"]["nonce"])
+        return reply(np.ones(DIMENSION), metrics={"loss": 1.0})
+
+    grid = FakeGrid(answer)
+    monkeypatch.setattr(safe_fedavg, "SafeGrid", lambda inner, expected, poll_s: SafeGrid(inner, expected, poll_s, grid.clock, grid.sleep))
+    strategy().begin(grid, np.zeros(DIMENSION, np.float32), 2, instructions(FakeTask))
+    # One a round, the same for all.
+    assert len(nonces) == 6 and len(set(nonces[:3])) == len(set(nonces[3:])) == 1 and len(set(nonces)) == 2
+    assert all(len(nonce) == 32 for nonce in nonces)
+
+
 def test_instructions_die_with_the_round(monkeypatch):
     _, _, grid = run(lambda node, _: reply(np.ones(DIMENSION), metrics={"loss": 1.0}), monkeypatch=monkeypatch)
     assert {message.metadata.ttl for message in grid.sent.values()} == {5.0}
