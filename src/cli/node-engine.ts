@@ -10,7 +10,7 @@ import { openModel } from '../engine/model/open-model.ts';
 import { createReferenceOperations } from '../engine/reference/reference-operations.ts';
 import type { Tokenizer } from '../engine/tokenizer.ts';
 import { instantiateKernels, supportedBuild, type KernelBinaries } from '../engine/wasm/module.ts';
-import { createWasmOperations } from '../engine/wasm/wasm-operations.ts';
+import { createWasmOperations, wasmMicroBatchTokens } from '../engine/wasm/wasm-operations.ts';
 
 const kernelFolder = join(import.meta.dirname, '..', 'engine', 'wasm');
 const binaries: KernelBinaries = {
@@ -40,6 +40,6 @@ export async function openNodeModel(folder: string): Promise<NodeModel> {
   const files = new Map<string, Uint8Array>();
   for (const name of engineFiles) if (existsSync(join(folder, name))) files.set(name, await readFile(join(folder, name)));
   const { weights, tokenizer } = openModel(files);
-  const engine = supportedBuild() === null ? createEngine(createReferenceOperations(), weights) : createEngine(createWasmOperations(await instantiateKernels(binaries)), weights);
+  const engine = supportedBuild() === null ? createEngine(createReferenceOperations(), weights) : createEngine(createWasmOperations(await instantiateKernels(binaries)), weights, { maximumTokens: wasmMicroBatchTokens });
   return { engine, tokenizer, manifest };
 }

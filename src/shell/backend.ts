@@ -8,7 +8,7 @@ import type { BertWeights } from '../engine/model/weights.ts';
 import { instantiateKernels, type KernelBinaries } from '../engine/wasm/module.ts';
 import simdUrl from '../engine/wasm/kernels.simd.wasm?url';
 import relaxedUrl from '../engine/wasm/kernels.relaxed.wasm?url';
-import { createWasmOperations } from '../engine/wasm/wasm-operations.ts';
+import { createWasmOperations, wasmMicroBatchTokens } from '../engine/wasm/wasm-operations.ts';
 import { BedsideError } from '../ground/errors.ts';
 import type { KernelCheck } from './bedside.service.ts';
 
@@ -55,7 +55,7 @@ export async function openWasm(): Promise<Backend> {
     device,
     isSoftware: false,
     check: (thoroughness, onCheck) => checkAll(operations, thoroughness, onCheck),
-    engine: async (weights) => createEngine(await operations(), weights),
+    engine: async (weights) => createEngine(await operations(), weights, { maximumTokens: wasmMicroBatchTokens }),
     close: () => undefined,
   };
 }
