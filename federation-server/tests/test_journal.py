@@ -27,9 +27,19 @@ def test_a_round_that_was_cut_off_is_skipped_and_its_model_is_another_version(tm
     Journal(tmp_path, TASK, "1").write("training", model, [FIRST], 2, 3)
     kept, history = Journal(tmp_path, TASK, "1").read()
     assert [(entry["round"], entry["isCounted"]) for entry in history] == [(1, True), (2, False)]
-    assert np.array_equal(kept[1:], model[1:]) and 0 < kept[0] <= np.finfo(np.float32).smallest_subnormal
+    assert kept.dtype == np.float32 and (kept > model).all() and (kept <= np.nextafter(np.nextafter(model, np.float32(9)), np.float32(9))).all()
     # Read twice, skipped once.
     assert len(Journal(tmp_path, TASK, "1").read()[1]) == 2
+
+
+def test_another_version_of_a_model_cannot_be_foretold_and_never_comes_again():
+    model = np.arange(200, dtype=np.float32)
+    versions = [another_version(model) for _ in range(20)]
+    # Two of 2^64 that are the same: once in 10^17 runs.
+    assert len({version.tobytes() for version in versions}) == 20
+    assert all(np.array_equal(version[64:], model[64:]) for version in versions)
+    again = another_version(versions[0])
+    assert (again[:64] > versions[0][:64]).all() and np.allclose(again, model, rtol=1e-6, atol=1e-40)
 
 
 def test_nothing_and_another_task_are_begun_anew(tmp_path):
