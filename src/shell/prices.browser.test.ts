@@ -59,7 +59,8 @@ describe('what a click costs, and the clicks', () => {
   });
 
   it('searches among settings through workers: charged before, nothing kept of it but its best', async () => {
-    const { id, forecast, runId, end, messages } = await finished({ search: { meanRuns: 2, scoreEpsilon: 2 }, validationEpsilon: null });
+    // Steps enough that it is told of several times: what is told comes four times a second.
+    const { id, forecast, runId, end, messages } = await finished({ search: { meanRuns: 2, scoreEpsilon: 2 }, validationEpsilon: null, steps: 30 });
     expect(end).toMatchObject({ kind: 'finished' });
     expect(forecast.epsilonHeldOutAfter).toBeCloseTo((await service.budget(id)).epsilonHeldOut, 9);
     expect(forecast.statement).toMatchObject({ accountant: 'rdp', search: { meanRuns: 2 } });
