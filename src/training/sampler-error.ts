@@ -10,7 +10,15 @@ import type { TrainedModel } from './trained-model.ts';
  * on the finest grid that the run uses; the discrete Gaussian is exact. A search also counts what its law of the number of runs is cut by. The charged validation draws one value, from people apart, and is left out: below 1e-20.
  */
 export function samplerErrorOf(plan: PrivatePlan, model: TrainedModel, charges: readonly Charge[]): number {
-  const values = model.kind === 'head' ? model.weights.length : model.theta.length;
+  return errorOfValues(plan, model.kind === 'head' ? model.weights.length : model.theta.length, charges);
+}
+
+/** The same before there is a model, where the noise is exact and no number of values changes it; null where it is not. */
+export function exactSamplerErrorOf(plan: PrivatePlan, charges: readonly Charge[]): number | null {
+  return noiseLawOf(plan) === 'discrete-gaussian' ? errorOfValues(plan, 0, charges) : null;
+}
+
+function errorOfValues(plan: PrivatePlan, values: number, charges: readonly Charge[]): number {
   const clipNorm = searchOf(plan) ? plan.clipNorm * Math.max(...searchCandidates.map((factors) => factors.clipNorm)) : plan.clipNorm;
   const sensitivity = Math.max(headGrid(clipNorm).sensitivity, gradientGrid(clipNorm).sensitivity, gradientGrid(1).sensitivity);
   const isExact = noiseLawOf(plan) === 'discrete-gaussian';

@@ -9,13 +9,18 @@ import { heldOutCharges, plannedCharges, searchScoreCharges } from './planned-ch
 import { searchCandidates, searchSlots } from './search-candidates.ts';
 import { dpSgdMechanism } from './run-dp-sgd.ts';
 import type { PublicFacts } from './run-facts.ts';
-import { samplerErrorOf } from './sampler-error.ts';
+import { exactSamplerErrorOf, samplerErrorOf } from './sampler-error.ts';
 import type { TrainedModel } from './trained-model.ts';
 
 /** Before a run: what it promises by its planned end, and what it does not cover. */
 export function statementOf(plan: Plan, facts: PublicFacts): PrivacyStatement {
   if (!isPrivate(plan)) return { isPrivate: false };
-  return build(plan, facts, { charges: plannedCharges(plan, facts.trainingUnits, facts.classes), steps: plan.steps, validationEpsilon: searchOf(plan) ? epsilonOf(heldOutCharges(plan), plan.delta, new KnownBounds()) : plan.validationEpsilon });
+  const charges = plannedCharges(plan, facts.trainingUnits, facts.classes);
+  const samplerError = exactSamplerErrorOf(plan, charges);
+  return build(plan, facts, {
+    charges, steps: plan.steps, validationEpsilon: searchOf(plan) ? epsilonOf(heldOutCharges(plan), plan.delta, new KnownBounds()) : plan.validationEpsilon,
+    ...(samplerError === null ? {} : { samplerError }),
+  });
 }
 
 /** How far a run came. */

@@ -20,7 +20,7 @@ describe('what more would cost', () => {
     app.service.chargeScore = async (id, runId) => (charged++, results(id, runId));
     await userEvent.selectOptions(page.getByRole('combobox').first(), 'run-3');
     await expect.element(page.getByRole('heading', { name: 'What more would cost' })).toBeVisible();
-    await expect.element(page.getByRole('button', { name: 'Train again with this plan' })).toHaveAccessibleDescription('brings the training part from ε 2.10 to 3.04 of 4.00');
+    await expect.element(page.getByRole('button', { name: 'Train again with this plan' })).toHaveAccessibleDescription('brings the training part from ε 2.10 to 3.04 of 4.00.');
     await expect.element(page.getByText('none: the held-out part had too little of its budget left').or(page.getByText('none was charged'))).toBeVisible();
     const { violations } = await axe.run(document, { resultTypes: ['violations'] });
     expect(violations.map(({ id }) => id)).toEqual([]);
@@ -46,6 +46,16 @@ describe('what more would cost', () => {
 });
 
 describe('a search among settings, on the Train page', () => {
+  it('says while it goes on that all of it is charged, that nothing is shown before the end, and that stopping keeps nothing', async () => {
+    const app = mountApp({ page: 'train', scene: 'fresh', stepMs: 200 });
+    close = app.close;
+    await page.getByRole('button', { name: 'Change' }).click();
+    await page.getByRole('checkbox', { name: 'Try several settings, keep the best' }).click();
+    await page.getByRole('button', { name: /^Start training/ }).click();
+    await expect.element(page.getByRole('button', { name: 'Stop, keep nothing' })).toBeVisible();
+    await expect.element(page.getByText(/The whole search was charged before its first step/)).toBeVisible();
+  });
+
   it('says what it makes, what it costs in each part, and what it keeps secret, before Start', async () => {
     const app = mountApp({ page: 'train' });
     close = app.close;

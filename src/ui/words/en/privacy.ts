@@ -14,7 +14,7 @@ export const privacy = {
   notCoveredLead: 'Not covered:',
   listed: (list: string) => ` ${list}.`,
   search: (mean: number, settings: number, one: number) => `The model is the best of a secret number of runs (${f.count(mean)} on average) with settings from a public list of ${f.count(settings)}. ε covers all of them and the choice; each run has the noise of one that would cost ε ${f.epsilon(one)} by itself.`,
-  searchValidation: (epsilon: number) => `The held-out part, by which the best run is chosen, is charged on its own: ε ${f.epsilon(epsilon)}, not added to the training’s.`,
+  searchValidation: (epsilon: number) => `The held-out part, by which the best run is chosen, is charged on its own: ε ${f.epsilon(epsilon)} in all, any score that may leave included, not added to the training’s.`,
   validation: (epsilon: number) => `The score that may leave with the model is charged to the held-out part alone: ε ${f.epsilon(epsilon)}, not added to the training’s.`,
   notPrivate: 'This run promises nothing. It is not private.',
   notPrivateBody: 'The model may remember single notes, and whoever has it may find out who is in the file or what was written. Keep it on this device, or give it only to those who may read every note.',

@@ -143,7 +143,7 @@ export const results = {
   further: {
     title: 'What more would cost',
     again: 'Train again with this plan',
-    againCost: (before: number, after: number, limit: number) => `brings the training part from ε ${f.epsilon(before)} to ${f.epsilon(after)} of ${f.epsilon(limit)}`,
+    againCost: (before: number, after: number, limit: number) => `brings the training part from ε ${f.epsilon(before)} to ${f.epsilon(after)} of ${f.epsilon(limit)}.`,
     score: 'Charge a score that may leave',
     scoreCost: (epsilon: number, before: number, after: number, limit: number) => `ε ${f.epsilon(epsilon)}, charged to the held-out part alone: it goes from ${f.epsilon(before)} to ${f.epsilon(after)} of ${f.epsilon(limit)}. Training is not charged.`,
     notFit: 'It does not fit the budget.',
@@ -151,5 +151,5 @@ export const results = {
     scoring: 'Measuring',
     scored: 'The score was charged and can leave with the model',
   },
-  cost: { title: 'What it cost', time: 'Time', energy: 'Energy', carbon: 'Carbon', epsilon: 'Privacy', steps: 'Steps', energyValue: (c: number, l: number, h: number) => `${f.short(c)} Wh (${f.shortRange(l, h)})`, carbonValue: (c: number, l: number, h: number) => `${f.short(c)} g CO₂e (${f.shortRange(l, h)})`, released: 'Score that may leave', releasedValue: (v: number, l: number, h: number, e: number) => `${f.rate(v)} (${f.interval(l, h)}), with noise added, so it differs from the accuracy above; ε ${f.epsilon(e)} of the held-out part`, releasedRefused: 'none: the held-out part had too little of its budget left', releasedNone: 'none was charged', notPrivate: 'not private', free: 'ε 0, costs none' },
+  cost: { title: 'What it cost', time: 'Time', energy: 'Energy', carbon: 'Carbon', epsilon: 'Privacy', steps: 'Steps', energyValue: (c: number, l: number, h: number) => `${f.short(c)} Wh (${f.shortRange(l, h)})`, carbonValue: (c: number, l: number, h: number) => `${f.short(c)} g CO₂e (${f.shortRange(l, h)})`, released: 'Score that may leave', releasedValue: (v: number, l: number, h: number, e: number, isWithChoice: boolean) => `${f.rate(v)} (${f.interval(l, h)}), with noise added, so it differs from the accuracy above; ε ${f.epsilon(e)} of the held-out part${isWithChoice ? ', the choice of the best run included' : ''}`, releasedRefused: 'none: the held-out part had too little of its budget left', releasedNone: 'none was charged', notPrivate: 'not private', free: 'ε 0, costs none' },
 };

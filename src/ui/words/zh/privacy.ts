@@ -14,7 +14,7 @@ export const privacy: Words['privacy'] = {
   notCoveredLead: '不包括：',
   listed: (list) => `${list}。`,
   search: (mean, settings, one) => `该模型是若干次训练中最好的一个，次数保密（平均 ${f.count(mean)} 次），设置取自 ${f.count(settings)} 组公开的设置。ε 涵盖全部训练和选择；每次训练的噪声相当于单独花费 ε ${f.epsilon(one)} 的一次训练。`,
-  searchValidation: (epsilon) => `用于选择的留出部分单独记账：ε ${f.epsilon(epsilon)}，不与训练相加。`,
+  searchValidation: (epsilon) => `用于选择的留出部分单独记账：合计 ε ${f.epsilon(epsilon)}，包括可带出的分数（如有），不与训练相加。`,
   validation: (epsilon) => `可随模型带出的分数只记在留出部分：ε ${f.epsilon(epsilon)}，不与训练相加。`,
   notPrivate: '本次运行没有任何承诺，它不是私密的。',
   notPrivateBody: '模型可能记住个别病历；拿到它的人可能查出谁在文件中，或写了什么。请留在本设备，或只交给可以阅读全部病历的人。',

@@ -144,7 +144,7 @@ export const results: Words['results'] = {
   further: {
     title: '再做什么，要花多少',
     again: '按此计划再训练一次',
-    againCost: (before, after, limit) => `训练部分的 ε 将从 ${f.epsilon(before)} 增至 ${f.epsilon(after)}，上限 ${f.epsilon(limit)}`,
+    againCost: (before, after, limit) => `训练部分的 ε 将从 ${f.epsilon(before)} 增至 ${f.epsilon(after)}，上限 ${f.epsilon(limit)}。`,
     score: '为可带出的分数记账',
     scoreCost: (epsilon, before, after, limit) => `ε ${f.epsilon(epsilon)}，只记在留出部分：从 ${f.epsilon(before)} 增至 ${f.epsilon(after)}，上限 ${f.epsilon(limit)}。不计入训练。`,
     notFit: '预算不够。',
@@ -152,5 +152,5 @@ export const results: Words['results'] = {
     scoring: '正在评估',
     scored: '分数已记账，可随模型带出',
   },
-  cost: { title: '花费', time: '时间', energy: '能耗', carbon: '碳排放', epsilon: '隐私', steps: '步数', energyValue: (c, l, h) => `${f.short(c)} Wh（${f.shortRange(l, h)}）`, carbonValue: (c, l, h) => `${f.short(c)} 克 CO₂e（${f.shortRange(l, h)}）`, released: '可带出的分数', releasedValue: (v, l, h, e) => `${f.rate(v)}（${f.interval(l, h)}），已加噪声，因此与上面的准确率不同；留出部分 ε ${f.epsilon(e)}`, releasedRefused: '无：留出部分的预算已不够', releasedNone: '未记账', notPrivate: '非私密', free: 'ε 0，不消耗隐私' },
+  cost: { title: '花费', time: '时间', energy: '能耗', carbon: '碳排放', epsilon: '隐私', steps: '步数', energyValue: (c, l, h) => `${f.short(c)} Wh（${f.shortRange(l, h)}）`, carbonValue: (c, l, h) => `${f.short(c)} 克 CO₂e（${f.shortRange(l, h)}）`, released: '可带出的分数', releasedValue: (v, l, h, e, isWithChoice) => `${f.rate(v)}（${f.interval(l, h)}），已加噪声，因此与上面的准确率不同；留出部分 ε ${f.epsilon(e)}${isWithChoice ? '，包括选择最好一次训练的花费' : ''}`, releasedRefused: '无：留出部分的预算已不够', releasedNone: '未记账', notPrivate: '非私密', free: 'ε 0，不消耗隐私' },
 };
