@@ -1,8 +1,12 @@
 import { BedsideError } from '../ground/errors.ts';
 
 /** A label of the notes is none of the task's. */
-export function otherLabels(label: string): BedsideError {
-  return new BedsideError('federation/other-labels', 'settings', `These notes have the label "${label}", which the federation's task does not know. Nothing was sent.`, 'Choose the column with the labels that the task names, or other notes.', { label });
+export function otherLabels(unknown: number, all: number): BedsideError {
+  return new BedsideError('federation/other-labels', 'settings', `Of the ${all} labels of these notes, ${unknown} are not among those of the federation's task. Nothing was sent.`, 'Choose the column with the labels that the task names, or other notes.', { unknown, all });
+}
+
+export function otherNotes(): BedsideError {
+  return new BedsideError('federation/other-notes', 'settings', 'This device has answered rounds of this federation with other notes. Its rounds would be declined. Nothing was sent.', 'Take part with the notes of before.');
 }
 
 export function otherUnit(expected: string, found: string): BedsideError {

@@ -4,13 +4,15 @@ import { agreementFigures } from '../federation/agreement.ts';
 import type { FederationStatus } from '../federation/status.ts';
 import type { Task, TaskHead } from '../federation/task.ts';
 import type { Charge } from '../privacy/composition.ts';
+import type { LedgerEntry } from '../privacy/events.ts';
 import { federatedPlan } from '../training/federated-task.ts';
 import { federationOutlook } from '../training/federation-outlook.ts';
 import type { FullBatchHeadPlan } from '../training/plan.ts';
 import { defaultHeldOutShare } from '../training/propose.ts';
 import type { BedsideDatabase } from './database.ts';
-import { columnsNotConfirmed, noHead, otherBaseModel, otherLabels, otherUnit } from './federation-errors.ts';
+import { columnsNotConfirmed, noHead, otherBaseModel, otherLabels, otherNotes, otherUnit } from './federation-errors.ts';
 import type { ChargedRounds } from './federation-membership.ts';
+import { federationRunId } from './federation-source.ts';
 import type { FederationFit } from './federation.service.ts';
 import type { LedgerKeeper, LedgerSubject } from './ledger-keeper.ts';
 import { readDataset, readProject } from './projects.ts';
@@ -48,19 +50,27 @@ export async function participantOf({ database, ledger, baseModel }: FitParts, p
   const project = await readProject(database, projectId);
   if (project.noteCount === null) throw columnsNotConfirmed();
   const dataset = await readDataset(database, projectId);
-  const stranger = dataset.labels.find((label) => !task.labels.includes(label));
-  if (stranger !== undefined) throw otherLabels(stranger);
+  const strangers = dataset.labels.filter((label) => !task.labels.includes(label)).length;
+  if (strangers > 0) throw otherLabels(strangers, dataset.labels.length);
   const unit = dataset.personColumn === null ? 'row' : 'person';
   if (unit !== task.unit) throw otherUnit(task.unit === 'row' ? 'note' : 'person', unit === 'row' ? 'note' : 'person');
   const plan = participantPlan(task, head);
   return { project, dataset, plan, head, subject: await ledger.subject(project, plan, dataset) };
 }
 
+/** @throws where rounds of this federation were charged for other units: more of them would be declined, because a model and its statement speak of one data set. */
+export async function checkSameNotes({ ledger }: FitParts, taskHash: string, { subject }: Participant): Promise<void> {
+  const runId = federationRunId(taskHash);
+  const isOther = ({ event }: LedgerEntry) => event.kind === 'charge' && event.runId === runId && subject.cohorts.every(({ cohortId }) => cohortId !== event.cohortId);
+  if ((await ledger.ledger()).entries.some(isOther)) throw otherNotes();
+}
+
 /** Whether and how far a project's notes may take part, before anything is sent or charged. `charged`: rounds of this federation that the ledger has already. */
-export async function fitOf(parts: FitParts, projectId: string, task: Task, status: FederationStatus, charged: ChargedRounds): Promise<FederationFit> {
+export async function fitOf(parts: FitParts, projectId: string, { task, taskHash }: { readonly task: Task; readonly taskHash: string }, status: FederationStatus, charged: ChargedRounds): Promise<FederationFit> {
   let participant: Participant;
   try {
     participant = await participantOf(parts, projectId, task);
+    await checkSameNotes(parts, taskHash, participant);
   } catch (error) {
     const { code, message, hint, values } = errorToPlain(error);
     return { projectId, failure: { code, message, hint, values }, units: 0, rows: 0, heldOutRows: 0, budget: null, epsilonAfter: null, roundsThatFit: 0, outlook: null };

@@ -177,6 +177,19 @@ describe('a member', () => {
     expect(await charges()).toEqual([]);
   });
 
+  it('that comes again is told beforehand that other notes would be declined', async () => {
+    const { taskHash } = scene.coordinator;
+    const first = await scene.join();
+    await scene.round(1);
+    await federation().leave();
+    await scene.until(({ phase }) => phase === 'left');
+    const { projectId: other } = await federation().openDealtNotes(roomLink);
+    expect(other).not.toBe(first);
+    expect((await federation().fit(other, taskHash)).failure).toMatchObject({ code: 'federation/other-notes' });
+    await expect(federation().join(other, taskHash, roomLink, 10)).rejects.toMatchObject({ code: 'federation/other-notes' });
+    expect(await federation().fit(first, taskHash)).toMatchObject({ failure: null, roundsThatFit: 2 });
+  });
+
   it('acts in one tab: the second says so, and takes over when the first is gone', async () => {
     const projectId = await scene.join();
     const second = await scene.here.second();

@@ -13,7 +13,7 @@ import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import { alreadyMember, noMember, noSample, noSeatLink, projectIsMember, roundWaits, taskChanged } from './federation-errors.ts';
 import { dealtProject } from './federation-sample.ts';
-import { fitOf, participantOf, type FitParts } from './federation-fit.ts';
+import { checkSameNotes, fitOf, participantOf, type FitParts } from './federation-fit.ts';
 import { anotherTab, asTheOnlyTab } from './federation-lock.ts';
 import { failureOf, FederationMember } from './federation-member.ts';
 import { viewOf, type ChargedRounds, type MembershipRecord } from './federation-membership.ts';
@@ -97,7 +97,7 @@ export class FederationGuard {
 
   async fit(projectId: string, taskHash: string): Promise<FederationFit> {
     const [task, status] = await Promise.all([this.#agreedTask(taskHash), this.#coordinator.status()]);
-    return fitOf(await this.#fitParts(), projectId, task, status, await this.#charged(taskHash));
+    return fitOf(await this.#fitParts(), projectId, { task, taskHash }, status, await this.#charged(taskHash));
   }
 
   /** The seat of an invitation is told to the key that takes it; a room's link deals a free one. */
@@ -132,7 +132,8 @@ export class FederationGuard {
     if (await this.#liveMembership()) throw alreadyMember();
     const limit = Math.min(epsilonLimit, agreementFigures(task).epsilonTotal);
     agreeTo(task, taskHash, limit);
-    await participantOf(await this.#fitParts(), projectId, task);
+    const parts = await this.#fitParts();
+    await checkSameNotes(parts, taskHash, await participantOf(parts, projectId, task));
     const record: MembershipRecord = {
       version: 1, task, taskHash, projectId, epsilonLimit: limit, link, seat: null, seats: null, ended: null, sentBytes: 0, receivedBytes: 0, models: [], first: null,
     };
