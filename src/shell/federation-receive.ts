@@ -4,7 +4,7 @@ import { checkSignature, readReleasedModel, type VerifySignature } from '../fede
 import type { Sha256, SigningKey } from '../federation/signing.ts';
 import type { Release } from '../federation/status.ts';
 import { scoreLogits } from '../training/held-out-score.ts';
-import { isWorse, pooledHead } from '../training/received-model.ts';
+import { bestKept, isWorse, pooledHead } from '../training/received-model.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import type { Participant } from './federation-fit.ts';
@@ -65,9 +65,9 @@ export interface ReceiveParts {
   readonly answered: readonly number[];
 }
 
-/** The model that is used now: the last one kept, or the federation's first. */
-async function modelBefore(database: BedsideDatabase, { task, first, models }: MembershipRecord): Promise<{ readonly weights: Float32Array; readonly runId: string | null; readonly version: number; readonly round: number } | null> {
-  const kept = models.findLast(({ isKept }) => isKept);
+/** The best of those kept, or the federation's first. */
+async function bestBefore(database: BedsideDatabase, { task, first, models }: MembershipRecord): Promise<{ readonly weights: Float32Array; readonly runId: string | null; readonly version: number; readonly round: number } | null> {
+  const kept = bestKept(models);
   const fallback = first && first.weights.length === task.coordinates ? { weights: first.weights, runId: null, version: first.version, round: first.round } : null;
   if (kept === undefined) return fallback;
   // Its project's run may have been deleted.
@@ -76,8 +76,8 @@ async function modelBefore(database: BedsideDatabase, { task, first, models }: M
 }
 
 /**
- * Scores a release on the own held-out notes beside the model before it, and saves it as a run of its project unless it is worse (`isWorse`). Where it is
- * worse the one before is kept, and saved as a run if it was none yet.
+ * Scores a release on the own held-out notes beside the best model before it, and saves it as a run of its project unless it is worse (`isWorse`). Where it is
+ * worse the other is kept, and saved as a run if it was none yet.
  */
 export async function keepRelease({ database, ledger, crew, encoder, participant, answered }: ReceiveParts, membership: MembershipRecord, { release, weights }: FetchedRelease): Promise<ReceivedModel> {
   const { task, taskHash } = membership;
@@ -92,7 +92,7 @@ export async function keepRelease({ database, ledger, crew, encoder, participant
     if (!logits.every(Number.isFinite)) throw badRelease('scores of own notes', 'finite', 'others');
     return { task, taskHash, version, round, model, logits };
   };
-  const before = await modelBefore(database, membership);
+  const before = await bestBefore(database, membership);
   const [fresh, old] = [await scored(weights, release.version, release.round), before && (await scored(before.weights, before.version, before.round))];
   const isKept = old === null || !isWorse(fresh.logits, old.logits, actual, classes);
   const facts = { encoderSha256: encoder.report.sha256, device: crew.device, answered, events: (await ledger.ledger()).entries.map(({ event }) => event) };

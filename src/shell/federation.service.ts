@@ -92,10 +92,10 @@ export interface ReceivedModel {
   readonly round: number;
   readonly sha256: string;
   readonly atMs: number;
-  /** Own held-out notes, exact, for the owner's eyes: of this model, of the one before it, and of the first. */
+  /** Own held-out notes, exact, for the owner's eyes: of this model, and of the best before it. */
   readonly accuracy: Proportion;
   readonly accuracyBefore: Proportion | null;
-  /** False where it was worse than the one before and that one was kept. */
+  /** False where it was worse than that one, which was kept then. */
   readonly isKept: boolean;
   /** The run it is stored as in its project, like any other. */
   readonly runId: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { composedEpsilon } from '../privacy/composition.ts';
-import { isWorse, pooledCharges, pooledHead, pooledStatement } from './received-model.ts';
+import { bestKept, isWorse, pooledCharges, pooledHead, pooledStatement } from './received-model.ts';
 import { coordinates, head, model, task } from './testing/federated-scene.ts';
 
 /** One logit a row for the class that is said. */
@@ -9,6 +9,16 @@ const saying = (classes: readonly number[], count: number) => {
   classes.forEach((c, row) => (logits[row * count + c] = 1));
   return logits;
 };
+
+describe('the best model so far', () => {
+  it('is the best of those kept, the newest of equals, none where none was', () => {
+    const scored = (name: string, value: number | null, isKept = true) => ({ name, isKept, accuracy: { value } });
+    expect(bestKept([scored('first', 0.9), scored('a little worse', 0.89), scored('not kept', 0.95, false)])?.name).toBe('first');
+    expect(bestKept([scored('first', 0.9), scored('as good', 0.9)])?.name).toBe('as good');
+    expect(bestKept([scored('unscored', null), scored('later', null)])?.name).toBe('later');
+    expect(bestKept([scored('not kept', 0.95, false)])).toBeUndefined();
+  });
+});
 
 describe('whether a model is worse', () => {
   const actual = new Array<number>(40).fill(0);

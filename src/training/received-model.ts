@@ -23,6 +23,11 @@ export function pooledHead(task: Pick<FederatedTask, 'labels'>, head: FederatedH
   return { kind: 'head', labels: task.labels, maximumLength: head.maximumLength, features: federatedFeatures(head), mean: Float32Array.from(head.publicMean), biasInput: head.biasInput, weights };
 }
 
+/** The best of the models kept so far, the newest of equals: beside the last one alone, each might be a little worse for ever. */
+export function bestKept<Model extends { readonly isKept: boolean; readonly accuracy: { readonly value: number | null } }>(models: readonly Model[]): Model | undefined {
+  return models.filter(({ isKept }) => isKept).reduce<Model | undefined>((best, one) => (best !== undefined && (best.accuracy.value ?? 0) > (one.accuracy.value ?? 0) ? best : one), undefined);
+}
+
 /**
  * Whether a model does worse on the same rows than another by more than chance explains: of the rows on which just one of the two is right, the excess
  * for the other over two standard errors of it (McNemar's statistic above 2). Few rows therefore roll nothing back that is not far worse; equal ones keep the new model.
