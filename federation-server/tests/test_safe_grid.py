@@ -61,6 +61,27 @@ def test_silence_ends_the_round_at_the_timeout():
     assert grid.now == pytest.approx(TIMEOUT, abs=0.1)
 
 
+def test_one_that_is_silent_is_waited_for_a_minute_and_not_for_the_whole_timeout():
+    grid = FakeGrid(lambda node, _: reply(HONEST[node]) if node in HONEST else None)
+    safe = SafeGrid(grid, ExpectedReply(DIMENSION, norm_bound=10.0), 1.0, grid.clock, grid.sleep)
+    safe.send_and_receive([Message(RecordDict(), dst_node_id=node, message_type="train") for node in grid.nodes], timeout=600.0)
+    assert sorted(safe.accepted) == [11, 12] and safe.dropped == {13: "no complete reply in time"}
+    assert grid.now == pytest.approx(60, abs=1.1)
+
+
+def test_slow_rounds_wait_as_long_again_for_the_last():
+    grid = FakeGrid(lambda node, _: reply(ones) if grid.now >= {11: 5, 12: 100, 13: 150}[node] else None)
+    safe = SafeGrid(grid, ExpectedReply(DIMENSION, norm_bound=10.0), 1.0, grid.clock, grid.sleep)
+    messages = [Message(RecordDict(), dst_node_id=node, message_type="train") for node in grid.nodes]
+    safe.send_and_receive(messages, timeout=600.0)
+    assert sorted(safe.accepted) == [11, 12, 13] and grid.now < 152
+    # Fewer than two thirds: the whole timeout.
+    grid = FakeGrid(lambda node, _: reply(ones) if node == 11 else None)
+    safe = SafeGrid(grid, ExpectedReply(DIMENSION, norm_bound=10.0), 1.0, grid.clock, grid.sleep)
+    safe.send_and_receive(messages, timeout=600.0)
+    assert grid.now == pytest.approx(600, abs=1.1)
+
+
 def test_announced_objects_that_never_come_end_the_round_at_the_timeout_and_are_freed():
     tree = reply(3 * ones)
     grid = None
