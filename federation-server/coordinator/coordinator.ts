@@ -15,7 +15,9 @@ import { TokenBuckets } from './token-bucket.ts';
 /** Calls of a member: a round of five megabytes is a dozen. */
 const memberRate = { perSecond: 20, burst: 40 };
 /** Calls that anybody may make, of one address: a class behind one router is one. */
-const openRate = { perSecond: 5, burst: 60 };
+const postRate = { perSecond: 5, burst: 60 };
+/** Thirty pages that look every five seconds and a wall make eight a second; the burst is all of them loading the page and fetching a model at once. */
+const getRate = { perSecond: 25, burst: 300 };
 
 export interface CoordinatorParts {
   readonly task: Task;
@@ -49,6 +51,6 @@ export function coordinatorHandler(parts: CoordinatorParts): Coordinator {
   const onLeft = (keyHash: string): void => presence.left(keyHash);
   const status = () => federationStatus({ task, outFolder, minClients: parts.minClients, supervised: parts.supervised, seats: () => seats.counts(), present: () => presence.count(), refused: () => log.counts() });
   const gate = new FleetGate({ upstreamPort: parts.upstreamPort, task, seats, signatures, rates: new TokenBuckets(memberRate, nowMs), log, onHeard, onLeft });
-  const api = new FederationApi({ taskFile: parts.taskFile, outFolder, seats, links, isDealing: parts.isDealing, fingerprint: parts.fingerprint, status, signatures, rates: new TokenBuckets(openRate, nowMs), log, onHeard });
+  const api = new FederationApi({ taskFile: parts.taskFile, outFolder, seats, links, isDealing: parts.isDealing, fingerprint: parts.fingerprint, status, signatures, rates: { get: new TokenBuckets(getRate, nowMs), post: new TokenBuckets(postRate, nowMs) }, log, onHeard });
   return { handle: requestHandler({ gate, api, files: new StaticFiles(parts.filesFolder), log }), close: () => gate.close() };
 }

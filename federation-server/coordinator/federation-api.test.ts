@@ -88,6 +88,64 @@ describe('POST /federation/deal', () => {
   });
 });
 
+describe('POST /federation/deal of an invitation', () => {
+  it('says which seat it is for to who has no key, and takes none; also where seats are not dealt', async () => {
+    const closed = await Scene.start({ isDealing: false });
+    for (const one of [scene, closed]) {
+      const invitation = one.seats.invitation(1);
+      for (let tries = 0; tries < 2; tries++) expect(json((await one.post('deal', { invitation })).body)).toEqual({ seat: 2, invitation });
+      expect(one.saved).toEqual([]);
+      expect((await one.enrol(makeKey(), invitation)).status).toBe(200);
+    }
+    await closed.stop();
+  });
+
+  it('refuses one that is unknown, was used, or is of a seat that was left', async () => {
+    expect(await scene.post('deal', { invitation: scene.links.roomToken() })).toMatchObject({ status: 403, reason: 'unknown-invitation' });
+    const key = await scene.member();
+    const invitation = scene.seats.invitation(0);
+    expect(await scene.post('deal', { invitation })).toMatchObject({ status: 409, reason: 'used-invitation' });
+    scene.nowMs += 1000;
+    await scene.fleet('unregister-node', key);
+    expect(await scene.post('deal', { invitation })).toMatchObject({ status: 403, reason: 'has-left' });
+  });
+
+  it('takes a room or an invitation, and cannot be guessed at', async () => {
+    for (const body of [{}, { room: scene.links.roomToken(), invitation: scene.seats.invitation(0) }, { invitation: 1 }, { invitation: 'x'.repeat(201) }])
+      expect(await scene.post('deal', body)).toMatchObject({ status: 400, reason: 'malformed' });
+    scene.nowMs += 60_000;
+    const statuses: number[] = [];
+    for (let call = 0; call < 61; call++) statuses.push((await scene.post('deal', { invitation: 'guess' })).status);
+    expect(statuses).toEqual([...new Array<number>(60).fill(403), 429]);
+  });
+});
+
+describe('open GETs', () => {
+  it('let thirty pages and a wall look for as long as they like from one address', async () => {
+    const refused: number[] = [];
+    // A minute: each page looks every five seconds, all in the same moment, and the wall every two.
+    for (let second = 0; second < 60; second++, scene.nowMs += 1000) {
+      const calls = second % 5 === 0 ? new Array<string>(30).fill('status') : [];
+      if (second % 2 === 0) calls.push('task', 'status');
+      for (const { status } of await Promise.all(calls.map((name) => scene.call('GET', `/federation/${name}`)))) if (status !== 200) refused.push(status);
+    }
+    expect(refused).toEqual([]);
+  });
+
+  it('are three hundred at once and then 25 a second, of all three together; POSTs are counted for themselves', async () => {
+    const names = ['status', 'releases', 'model'];
+    const statuses: number[] = [];
+    for (let call = 0; call < 301; call++) statuses.push((await scene.call('GET', `/federation/${names[call % 3]!}`)).status);
+    expect(statuses.indexOf(429)).toBe(300);
+    for (const name of names) expect(await scene.call('GET', `/federation/${name}`)).toMatchObject({ status: 429, reason: 'too-fast' });
+    expect((await scene.post('deal', { room: scene.links.roomToken() })).status).toBe(200);
+    scene.nowMs += 1000;
+    const next: number[] = [];
+    for (let call = 0; call < 26; call++) next.push((await scene.call('GET', '/federation/status')).status);
+    expect(next).toEqual([...new Array<number>(25).fill(200), 429]);
+  });
+});
+
 describe('POST /federation/projector', () => {
   it('has the link of the room and its code for whoever holds the projector\'s token, and nobody else', async () => {
     const shown = json((await scene.post('projector', { projector: scene.links.projectorToken() })).body);

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { checkBody, commonHeaders, readTexts, sendJson } from './http-body.ts';
+import { checkBody, commonHeaders, readEither, readTexts, sendJson } from './http-body.ts';
 import { svgQr, type InvitationLinks } from './invitation-links.ts';
 import type { PolicyLog } from './policy-log.ts';
 import { Refusal } from './refusal.ts';
@@ -25,8 +25,8 @@ export interface ApiParts {
   readonly fingerprint: string | null;
   readonly status: () => Promise<FederationStatus>;
   readonly signatures: SignatureCheck;
-  /** By address, in memory alone; for calls that anybody may make. */
-  readonly rates: TokenBuckets;
+  /** By address, in memory alone: of GETs, and of POSTs, which may guess at secrets. */
+  readonly rates: { readonly get: TokenBuckets; readonly post: TokenBuckets };
   readonly log: PolicyLog;
   readonly onHeard: (keyHash: string) => void;
 }
@@ -57,10 +57,9 @@ export class FederationApi {
     if (handle === undefined) throw new Refusal('no-such-path');
     try {
       if (request.method !== method) throw new Refusal('wrong-method');
-      if (method === 'POST') {
-        checkBody(request, JSON_TYPE, LONGEST_BODY);
-        if (!this.#parts.rates.take(request.socket.remoteAddress ?? '')) throw new Refusal('too-fast');
-      }
+      if (method === 'POST') checkBody(request, JSON_TYPE, LONGEST_BODY);
+      const { get, post } = this.#parts.rates;
+      if (!(method === 'POST' ? post : get).take(request.socket.remoteAddress ?? '')) throw new Refusal('too-fast');
       await handle(request, response);
     } catch (error) {
       if (error instanceof Refusal) this.#parts.log.refused(error.reason, name, null);
@@ -98,10 +97,12 @@ export class FederationApi {
     sendJson(response, { seat: seat + 1, seats: seats.counts().seats });
   }
 
+  /** A free seat of the room, or which seat an invitation is for: takes none, and asks for no key. */
   async #deal(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { seats, links, isDealing } = this.#parts;
-    const { room } = await readTexts(request, ['room']);
-    if (!isDealing || !isSame(room, links.roomToken())) throw new Refusal('no-room');
+    const [kind, token] = await readEither(request, ['room', 'invitation']);
+    if (kind === 'invitation') return sendJson(response, { seat: seats.look(token) + 1, invitation: token });
+    if (!isDealing || !isSame(token, links.roomToken())) throw new Refusal('no-room');
     const { seat, invitation } = seats.deal();
     sendJson(response, { seat: seat + 1, invitation });
   }

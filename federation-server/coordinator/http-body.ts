@@ -25,6 +25,19 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
 
 /** A JSON object of texts. @throws Refusal `malformed`. */
 export async function readTexts<Name extends string>(request: IncomingMessage, names: readonly Name[]): Promise<Readonly<Record<Name, string>>> {
+  const fields = await readFields(request);
+  return Object.fromEntries(names.map((name) => [name, textOf(fields.get(name))])) as Record<Name, string>;
+}
+
+/** A JSON object with a text under one of two names, and nothing under the other. @throws Refusal `malformed`. */
+export async function readEither<Name extends string>(request: IncomingMessage, names: readonly [Name, Name]): Promise<readonly [name: Name, text: string]> {
+  const fields = await readFields(request);
+  const given = names.filter((name) => fields.has(name));
+  if (given.length !== 1) throw new Refusal('malformed');
+  return [given[0]!, textOf(fields.get(given[0]!))];
+}
+
+async function readFields(request: IncomingMessage): Promise<ReadonlyMap<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse((await readBody(request)).toString('utf8'));
@@ -32,13 +45,12 @@ export async function readTexts<Name extends string>(request: IncomingMessage, n
     throw new Refusal('malformed');
   }
   if (typeof value !== 'object' || value === null) throw new Refusal('malformed');
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const texts = names.map((name) => {
-    const text = fields.get(name);
-    if (typeof text !== 'string' || text.length > 200) throw new Refusal('malformed');
-    return [name, text] as const;
-  });
-  return Object.fromEntries(texts) as Record<Name, string>;
+  return new Map<string, unknown>(Object.entries(value));
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string' || value.length > 200) throw new Refusal('malformed');
+  return value;
 }
 
 export function sendJson(response: ServerResponse, value: unknown): void {

@@ -29,6 +29,21 @@ describe('seats', () => {
     for (const text of texts) expect(text).toMatch(/^[\w-]{22}$/);
   });
 
+  it('that were never dealt are dealt before one that nobody took, and one that is looked at is not dealt meanwhile', () => {
+    let now = 0;
+    const minutes = (count: number) => { now += count * 60_000; };
+    const seats = new Seats(empty, 3, () => undefined, () => now);
+    expect(seats.deal().seat).toBe(0);
+    minutes(20);
+    expect([seats.deal().seat, seats.deal().seat]).toEqual([1, 2]);
+    minutes(20);
+    expect(seats.look(seats.invitation(0))).toBe(0);
+    expect([seats.deal().seat, seats.deal().seat]).toEqual([1, 2]);
+    expect(() => seats.deal()).toThrow(expect.objectContaining({ reason: 'no-seat-left' }));
+    minutes(15);
+    expect(seats.deal().seat).toBe(0);
+  });
+
   it('are not given where that could not be written down', () => {
     const seats = seatsOf(empty, 1, () => { throw new Error('disk full'); });
     expect(() => seats.enrol(seats.invitation(0), 'key-a')).toThrow('disk full');

@@ -62,8 +62,7 @@ export class Seats {
    * @throws Refusal `unknown-invitation`, `used-invitation`, `second-invitation` or `has-left`.
    */
   enrol(invitation: string, keyHash: string): number {
-    const seat = this.#seatOf.get(invitation);
-    if (seat === undefined) throw new Refusal('unknown-invitation');
+    const seat = this.#known(invitation);
     const taken = this.#kept.seats[seat]!;
     if (taken.keyHash !== null && taken.keyHash !== keyHash) throw new Refusal('used-invitation');
     if (taken.hasLeft) throw new Refusal('has-left');
@@ -73,13 +72,30 @@ export class Seats {
     return seat;
   }
 
-  /** An invitation for whoever asks first; @throws Refusal `no-seat-left`. */
+  /** An invitation for whoever asks first: of a seat that was never dealt, else of the one that was dealt longest ago. @throws Refusal `no-seat-left`. */
   deal(): { readonly seat: number; readonly invitation: string } {
     const now = this.nowMs();
-    const seat = this.#kept.seats.findIndex(({ keyHash }, at) => keyHash === null && (this.#dealtAtMs.get(at) ?? -Infinity) + DEAL_MS <= now);
+    let [seat, dealtAtMs] = [-1, Infinity];
+    for (const [at, { keyHash }] of this.#kept.seats.entries()) {
+      const atMs = this.#dealtAtMs.get(at) ?? -Infinity;
+      if (keyHash === null && atMs + DEAL_MS <= now && atMs < dealtAtMs) [seat, dealtAtMs] = [at, atMs];
+    }
     if (seat < 0) throw new Refusal('no-seat-left');
     this.#dealtAtMs.set(seat, now);
     return { seat, invitation: this.invitation(seat) };
+  }
+
+  /**
+   * Which seat an invitation is for: takes none. The room's link does not deal it for a while from now.
+   * @throws Refusal `unknown-invitation`, `used-invitation` or `has-left`.
+   */
+  look(invitation: string): number {
+    const seat = this.#known(invitation);
+    const { keyHash, hasLeft } = this.#kept.seats[seat]!;
+    if (hasLeft) throw new Refusal('has-left');
+    if (keyHash !== null) throw new Refusal('used-invitation');
+    this.#dealtAtMs.set(seat, this.nowMs());
+    return seat;
   }
 
   /** @throws Refusal `not-enrolled` or `has-left`. */
@@ -99,6 +115,12 @@ export class Seats {
     const taken = this.#kept.seats.filter(({ keyHash }) => keyHash !== null);
     const left = taken.filter(({ hasLeft }) => hasLeft).length;
     return { seats: this.#kept.seats.length, enrolled: taken.length - left, left };
+  }
+
+  #known(invitation: string): number {
+    const seat = this.#seatOf.get(invitation);
+    if (seat === undefined) throw new Refusal('unknown-invitation');
+    return seat;
   }
 
   #change(seat: number, to: KeptSeat): void {

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CoordinatorClient } from './coordinator-client.ts';
+import { isInvitationRefused } from './errors.ts';
 import type { Exchange } from './fleet-client.ts';
 import { readStatus } from './status.ts';
 import { FakeCoordinator, projectorToken, refusal, room } from './testing/fake-coordinator.ts';
@@ -23,6 +24,7 @@ describe('a coordinator', () => {
     expect(await client.task()).toEqual({ task: fake.task, taskHash: fake.taskHash });
     expect((await client.status()).participants).toEqual({ seats: 5, enrolled: 0, left: 0, present: 0, asked: 0, needed: 3 });
     const { seat, invitation } = await client.deal(room);
+    expect(await client.look(invitation)).toEqual({ seat, invitation });
     expect(await client.enrol(key, invitation)).toEqual({ seat, seats: 5 });
     expect(await client.enrol(key, invitation)).toEqual({ seat, seats: 5 });
     await fake.release(0, 0, Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
@@ -49,6 +51,21 @@ describe('a coordinator', () => {
     const error: unknown = await client.status().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code });
     expect(String(error)).not.toContain('I say so');
+  });
+
+  it('is asked about an invitation without a key: refused where it was used, and not believed where it answers with another', async () => {
+    const { invitation } = await client.deal(room);
+    fake.faults = () => Response.json({ seat: 1, invitation: 'another' });
+    await expect(client.look(invitation)).rejects.toMatchObject({ code: 'federation/malformed' });
+    fake.faults = () => null;
+    await client.enrol(await makeKey(), invitation);
+    const used: unknown = await client.look(invitation).catch((thrown: unknown) => thrown);
+    expect(used).toMatchObject({ code: 'federation/turned-away', values: { reason: 'used-invitation' } });
+    expect(isInvitationRefused(used)).toBe(true);
+    fake.faults = () => refusal(403, 'sign in first');
+    expect(isInvitationRefused(await client.look(invitation).catch((thrown: unknown) => thrown))).toBe(false);
+    fake.faults = () => refusal(409, 'no-seat-left');
+    expect(isInvitationRefused(await client.deal(room).catch((thrown: unknown) => thrown))).toBe(false);
   });
 
   it('that is none is told from one that is there', async () => {

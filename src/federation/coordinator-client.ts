@@ -77,6 +77,13 @@ export class CoordinatorClient {
     return readDealtSeat(await this.#json({ name: 'deal', method: 'POST', json: { room }, maximumAnswerBytes: SMALL_BYTES }));
   }
 
+  /** The seat that an unused invitation is for; takes it for nobody and needs no key. @throws `federation/turned-away`. */
+  async look(invitation: string): Promise<DealtSeat> {
+    const dealt = readDealtSeat(await this.#json({ name: 'deal', method: 'POST', json: { invitation }, maximumAnswerBytes: SMALL_BYTES }));
+    if (dealt.invitation !== invitation) throw malformed('the invitation that was asked about', 'another');
+    return dealt;
+  }
+
   /** Takes the invitation's seat for this key; the same again for the same key. @throws `federation/turned-away`. */
   async enrol(key: SigningKey, invitation: string): Promise<{ readonly seat: number; readonly seats: number }> {
     return readSeat(await this.#json({ name: 'enrol', method: 'POST', json: { invitation }, key, maximumAnswerBytes: SMALL_BYTES }));

@@ -98,10 +98,17 @@ const turnedAwayBecause: Readonly<Record<string, string>> = {
   'no-seat-left': 'every seat is taken',
 };
 
+const invitationReasons: ReadonlySet<string> = new Set(['unknown-invitation', 'used-invitation', 'second-invitation', 'has-left']);
+
 /** The coordinator's own server said no: `reason` is its code, checked to be one that is known. */
 export function turnedAway(reason: string): BedsideError {
   const known = turnedAwayBecause[reason];
   return new BedsideError('federation/turned-away', 'settings', `The federation refused: ${known ?? 'it gave no reason that is known here'}.`, 'Ask the coordinator for a new invitation.', { reason: known === undefined ? 'unknown' : reason });
+}
+
+/** Whether the coordinator said that this invitation gives this key no seat; anything else, such as a proxy's refusal, leaves that open. */
+export function isInvitationRefused(error: unknown): boolean {
+  return error instanceof BedsideError && error.code === 'federation/turned-away' && invitationReasons.has(String(error.values['reason']));
 }
 
 export function noRelease(): BedsideError {

@@ -1,6 +1,7 @@
 import { unzipSync } from 'fflate';
+import { openDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bytesToUtf8 } from '../ground/bytes.ts';
+import { bytesToUtf8, utf8ToBytes } from '../ground/bytes.ts';
 import { sharedEpsilon } from '../federation/agreement.ts';
 import { refusal } from '../federation/testing/fake-coordinator.ts';
 import { federationRunId } from './federation-source.ts';
@@ -73,6 +74,87 @@ describe('before joining', () => {
     expect(federation().sentBytes).toBe(sent);
     expect(await charges()).toEqual([]);
     expect(scene.coordinator.requests.filter(({ path }) => path.startsWith('/v1/'))).toEqual([]);
+  });
+});
+
+describe('a seat before joining', () => {
+  /** Whether this device has a key; asked of the database itself, because the store makes one. */
+  const hasKey = async (): Promise<boolean> => {
+    const database = await openDB(scene.here.federationName);
+    const count = await database.count('keys');
+    database.close();
+    return count > 0;
+  };
+  const takeAsAnother = (invitation: string) => scene.coordinator.fetch('https://example.org/federation/enrol', { method: 'POST', headers: { 'flwr-public-key': 'another' }, body: utf8ToBytes(JSON.stringify({ invitation })) });
+  const asked = () => scene.coordinator.requests.filter(({ method }) => method === 'POST').map(({ path }) => path.split('/').at(-1));
+  const isSigned = ({ headers }: { readonly headers: Readonly<Record<string, string>> }) => 'flwr-public-key' in headers;
+
+  it('of an invitation is told without a key: none is made, and the seat stays free', async () => {
+    const { seat, invitation } = await federation().openDealtNotes({ kind: 'seat', token: 'seat-3' });
+    expect([seat, invitation, asked()]).toEqual([3, 'seat-3', ['deal']]);
+    expect(scene.coordinator.requests.some(isSigned)).toBe(false);
+    expect(await hasKey()).toBe(false);
+    expect((await federation().offer()).status.participants.enrolled).toBe(0);
+  });
+
+  it('that the room dealt is the same one after a reload, also for who joins by the room then; once used, another', async () => {
+    const { projectId } = await federation().openDealtNotes(roomLink);
+    for (let reload = 0; reload < 6; reload++) {
+      await scene.here.reload();
+      expect(await federation().openDealtNotes(roomLink)).toMatchObject({ projectId, seat: 1 });
+    }
+    await scene.here.reload();
+    await scene.watch();
+    await federation().join(projectId, scene.coordinator.taskHash, roomLink, 10);
+    expect(await scene.until(({ phase }) => phase === 'waiting')).toMatchObject({ seat: 1 });
+    await expect(federation().openDealtNotes(roomLink)).rejects.toMatchObject({ code: 'federation/already-member' });
+    await federation().leave();
+    await scene.until(({ phase }) => phase === 'left');
+    const store = await openFederationStore(scene.here.federationName);
+    expect(await store.dealtInvitation(roomLink.token)).toBeNull();
+    store.close();
+    expect((await federation().openDealtNotes(roomLink)).seat).toBe(2);
+  });
+
+  it('that somebody else took meanwhile is refused at joining; the room deals another then, and no key is left behind', async () => {
+    const { projectId, invitation } = await federation().openDealtNotes(roomLink);
+    await takeAsAnother(invitation);
+    await expect(federation().join(projectId, scene.coordinator.taskHash, { kind: 'seat', token: invitation }, 10)).rejects.toMatchObject({ code: 'federation/turned-away', values: { reason: 'used-invitation' } });
+    expect(await hasKey()).toBe(false);
+    const again = await federation().openDealtNotes(roomLink);
+    expect(again.seat).toBe(2);
+    await scene.watch();
+    await federation().join(again.projectId, scene.coordinator.taskHash, { kind: 'seat', token: again.invitation }, 10);
+    expect(await scene.until(({ phase }) => phase === 'waiting')).toMatchObject({ seat: 2 });
+  });
+
+  it('that somebody else took before a reload is asked about, and another is dealt', async () => {
+    const { invitation } = await federation().openDealtNotes(roomLink);
+    await takeAsAnother(invitation);
+    await scene.here.reload();
+    scene.coordinator.faults = (name) => (name === 'deal' ? refusal(403, 'sign in first') : null);
+    await expect(federation().openDealtNotes(roomLink)).rejects.toMatchObject({ code: 'federation/turned-away', values: { reason: 'unknown' } });
+    scene.coordinator.faults = () => null;
+    expect((await federation().openDealtNotes(roomLink)).seat).toBe(2);
+  });
+
+  it('that was taken though a proxy answered with a refusal of its own is there for the same key when joining is tried again', async () => {
+    const { projectId, invitation } = await federation().openDealtNotes({ kind: 'seat', token: 'seat-4' });
+    const { fetch } = scene.coordinator;
+    let isInBetween = true;
+    scene.coordinator.faults = (name) => {
+      if (name !== 'enrol' || !isInBetween) return null;
+      // Taken, by the key of this very call; then the answer comes as something else.
+      isInBetween = false;
+      const { headers, body } = scene.coordinator.requests.at(-1)!;
+      void fetch('https://example.org/federation/enrol', { method: 'POST', headers, body: Uint8Array.from(body) });
+      return refusal(403, 'sign in first');
+    };
+    await expect(federation().join(projectId, scene.coordinator.taskHash, { kind: 'seat', token: invitation }, 10)).rejects.toMatchObject({ code: 'federation/turned-away', values: { reason: 'unknown' } });
+    await scene.watch();
+    expect(scene.told.at(-1)).toBeNull();
+    await federation().join(projectId, scene.coordinator.taskHash, { kind: 'seat', token: invitation }, 10);
+    expect(await scene.until(({ phase }) => phase === 'waiting')).toMatchObject({ seat: 4 });
   });
 });
 
@@ -255,11 +337,11 @@ describe('joining', () => {
     scene.coordinator.faults = (name) => (name === 'enrol' && isLost ? 'lose-answer' : null);
     await join();
     await scene.watch();
-    expect(await scene.until(({ phase }) => phase === 'joining')).toMatchObject({ seat: 2 });
+    expect(await scene.until(({ phase }) => phase === 'joining')).toMatchObject({ seat: 1 });
     await scene.here.reload();
     isLost = false;
     await scene.watch();
-    expect(await scene.until(({ phase }) => phase === 'waiting')).toMatchObject({ seat: 2, seats: 5 });
+    expect(await scene.until(({ phase }) => phase === 'waiting')).toMatchObject({ seat: 1, seats: 5 });
   });
 
   it('is refused for another task than was read, and where every seat is taken', async () => {

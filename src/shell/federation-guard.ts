@@ -1,6 +1,6 @@
 import { agreementFigures, agreeTo } from '../federation/agreement.ts';
 import { CoordinatorClient } from '../federation/coordinator-client.ts';
-import { hasLeft } from '../federation/errors.ts';
+import { hasLeft, isInvitationRefused } from '../federation/errors.ts';
 import { isPassing, type Exchange } from '../federation/fleet-client.ts';
 import type { NodeSettings } from '../federation/node.ts';
 import { answeredNoiseMultipliers } from '../federation/node-record.ts';
@@ -20,6 +20,7 @@ import { viewOf, type ChargedRounds, type MembershipRecord } from './federation-
 import { updatePreview } from './federation-preview.ts';
 import { fetchRelease, isSameRelease, keepRelease, leastVersionOf } from './federation-receive.ts';
 import { RoundSource } from './federation-round-source.ts';
+import { dealtSeat } from './federation-seat.ts';
 import { federationRunId } from './federation-source.ts';
 import { federationDatabaseName, openFederationStore, type FederationStore } from './federation-store.ts';
 import { MembershipWatchers } from './federation-watchers.ts';
@@ -100,20 +101,13 @@ export class FederationGuard {
     return fitOf(await this.#fitParts(), projectId, { task, taskHash }, status, await this.#charged(taskHash));
   }
 
-  /** The seat of an invitation is told to the key that takes it; a room's link deals a free one. */
+  /** Asks for a seat without a key, which is made at joining. */
   async openDealtNotes(link: FederationLink): Promise<{ readonly projectId: string; readonly invitation: string; readonly seat: number }> {
     const { task } = await this.#coordinator.task();
     if (task.sample === undefined) throw noSample();
-    const { seat, invitation } = await this.#seatOf(link);
-    return { projectId: await dealtProject(this.#parts.database, task, task.sample, seat), invitation, seat };
-  }
-
-  async #seatOf(link: FederationLink): Promise<{ readonly seat: number; readonly invitation: string }> {
-    if (link.kind === 'projector') throw noSeatLink();
-    if (link.kind === 'room') return this.#coordinator.deal(link.token);
     if (await this.#liveMembership()) throw alreadyMember();
-    const { seat } = await this.#coordinator.enrol(await (await this.#opened()).signingKey(), link.token);
-    return { seat, invitation: link.token };
+    const { seat, invitation } = await dealtSeat(this.#coordinator, await this.#opened(), link);
+    return { projectId: await dealtProject(this.#parts.database, task, task.sample, seat), invitation, seat };
   }
 
   preview(projectId: string, taskHash: string, signal: AbortSignal): Promise<UpdatePreview> {
@@ -146,7 +140,8 @@ export class FederationGuard {
       } catch (error) {
         // The network's fault: the seat is taken when it is back.
         if (isPassing(error)) return;
-        await Promise.all([store.saveMembership(before), store.destroyKey()]);
+        // A key that was not refused may hold the seat: it is kept, and the same invitation lets it in again.
+        await Promise.all([store.saveMembership(before), ...(isInvitationRefused(error) ? [store.destroyKey()] : [])]);
         throw error;
       }
     });

@@ -2,7 +2,7 @@ import { errorToPlain } from '../ground/errors.ts';
 import { sharedEpsilon, type Agreement } from '../federation/agreement.ts';
 import { backoffMs } from '../federation/backoff.ts';
 import type { CoordinatorClient } from '../federation/coordinator-client.ts';
-import { overBudget } from '../federation/errors.ts';
+import { isInvitationRefused, overBudget } from '../federation/errors.ts';
 import { FleetClient, isPassing, type Clock, type Exchange, type Transport } from '../federation/fleet-client.ts';
 import { FederationNode, type NextStep, type NodeSettings } from '../federation/node.ts';
 import { spentNoiseMultipliers, type NodeRecord } from '../federation/node-record.ts';
@@ -12,8 +12,8 @@ import type { UpdateSource } from '../federation/update-source.ts';
 import type { Failure } from '../state/failure.ts';
 import { roundOverBudget } from '../training/federated-errors.ts';
 import { driveNode, type Driven } from './federation-driver.ts';
-import { noSeatLink } from './federation-errors.ts';
 import type { MembershipRecord, RoundState } from './federation-membership.ts';
+import { dealtSeat } from './federation-seat.ts';
 import type { FederationStore } from './federation-store.ts';
 
 export interface MemberParts {
@@ -89,14 +89,19 @@ export class FederationMember {
     const { coordinator, store } = this.#parts;
     const { link } = this.#record;
     if (link === null) return;
-    if (link.kind === 'projector') throw noSeatLink();
-    if (link.kind === 'room') {
-      const { seat, invitation } = await coordinator.deal(link.token);
+    if (link.kind !== 'seat') {
+      const { seat, invitation } = await dealtSeat(coordinator, store, link);
       await this.change((record) => ({ ...record, seat, link: { kind: 'seat', token: invitation } }));
       return this.takeSeat();
     }
-    const { seat, seats } = await coordinator.enrol(await store.signingKey(), link.token);
-    await this.change((record) => ({ ...record, seat, seats, link: null }));
+    try {
+      const { seat, seats } = await coordinator.enrol(await store.signingKey(), link.token);
+      await this.change((record) => ({ ...record, seat, seats, link: null }));
+    } catch (error) {
+      if (isInvitationRefused(error)) await this.#forgetDealt(link.token);
+      throw error;
+    }
+    await this.#forgetDealt(link.token);
   }
 
   /** Works until there is nothing more to do here, or `stop`. Never rejects. */
@@ -159,6 +164,11 @@ export class FederationMember {
         await this.#wait(backoffMs(attempt, Math.random));
       }
     }
+  }
+
+  /** Worth no error: one that was kept too long is refused, and forgotten then. */
+  async #forgetDealt(invitation: string): Promise<void> {
+    await this.#parts.store.forgetDealt(invitation).catch(() => undefined);
   }
 
   #wait(waitMs: number): Promise<void> {

@@ -12,6 +12,8 @@ interface FederationSchema extends DBSchema {
   keys: { key: string; value: CryptoKeyPair };
   /** Which project takes part in what, and what came back, under 'node'. */
   memberships: { key: string; value: MembershipRecord };
+  /** Invitations that rooms dealt and that were not used yet, by the token of the room's link. */
+  dealt: { key: string; value: string };
 }
 
 export const federationDatabaseName = 'bedside-federation';
@@ -27,6 +29,11 @@ export interface FederationStore extends NodeStore {
   membership(): Promise<MembershipRecord | null>;
   /** Null forgets it. */
   saveMembership(record: MembershipRecord | null): Promise<void>;
+  /** The invitation that a room dealt to this device, null where there is none that may still be used. */
+  dealtInvitation(room: string): Promise<string | null>;
+  saveDealt(room: string, invitation: string): Promise<void>;
+  /** Of whichever room dealt it. */
+  forgetDealt(invitation: string): Promise<void>;
   close(): void;
 }
 
@@ -84,6 +91,21 @@ export async function openFederationStore(name: string = federationDatabaseName)
         'strict',
       ),
 
+    dealtInvitation: (room) => inTransaction(database, ['dealt'], 'readonly', async (transaction) => (await transaction.objectStore('dealt').get(room)) ?? null),
+
+    saveDealt: (room, invitation) => inTransaction(database, ['dealt'], 'readwrite', async (transaction) => void (await transaction.objectStore('dealt').put(invitation, room)), 'strict'),
+
+    forgetDealt: (invitation) =>
+      inTransaction(
+        database,
+        ['dealt'],
+        'readwrite',
+        async (transaction) => {
+          for (let cursor = await transaction.objectStore('dealt').openCursor(); cursor; cursor = await cursor.continue()) if (cursor.value === invitation) await cursor.delete();
+        },
+        'strict',
+      ),
+
     close: () => database.close(),
   };
   return store;
@@ -98,12 +120,13 @@ export async function webCryptoKey({ publicKey, privateKey }: CryptoKeyPair): Pr
 }
 
 function openFederationDatabase(name: string): Promise<IDBPDatabase<FederationSchema>> {
-  return openDatabase<FederationSchema>(name, 2, (database, from) => {
+  return openDatabase<FederationSchema>(name, 3, (database, from) => {
     // One step a version; a step is never changed once it has been released.
     if (from < 1) {
       database.createObjectStore('nodes');
       database.createObjectStore('keys');
     }
     if (from < 2) database.createObjectStore('memberships');
+    if (from < 3) database.createObjectStore('dealt');
   });
 }

@@ -78,6 +78,18 @@ describe('federation store', () => {
     expect(await store.membership()).toBeNull();
   });
 
+  it('keeps what each room dealt over a reopening, until it is used', async () => {
+    expect(await store.dealtInvitation('room')).toBeNull();
+    await store.saveDealt('room', 'first');
+    await store.saveDealt('room', 'second');
+    await store.saveDealt('other room', 'third');
+    store.close();
+    store = await openFederationStore(name);
+    expect(await store.dealtInvitation('room')).toBe('second');
+    await store.forgetDealt('second');
+    expect([await store.dealtInvitation('room'), await store.dealtInvitation('other room')]).toEqual([null, 'third']);
+  });
+
   it('takes up what an older version kept', async () => {
     store.close();
     await deleteDB(name);
@@ -87,6 +99,7 @@ describe('federation store', () => {
     store = await openFederationStore(name);
     expect(await store.load()).toEqual(record);
     expect(await store.membership()).toBeNull();
+    expect(await store.dealtInvitation('room')).toBeNull();
   });
 
   it('destroys a key that was not used', async () => {

@@ -141,7 +141,7 @@ export interface FederationService {
   /** Reads the task and the status from this page's own origin. Tells the server nothing but that somebody looks. */
   offer(): Promise<FederationOffer>;
   fit(projectId: string, taskHash: string): Promise<FederationFit>;
-  /** The built-in notes of a seat, as a project: only where the task deals them out. The seat is dealt by the room's link, or is that of the invitation. */
+  /** The built-in notes of a seat, as a project: only where the task deals them out. The seat is dealt by the room's link, the same until it is used, or is that of the invitation; none is taken, and no key is made. */
   openDealtNotes(link: FederationLink): Promise<{ readonly projectId: string; readonly invitation: string; readonly seat: number }>;
   preview(projectId: string, taskHash: string, signal: AbortSignal): Promise<UpdatePreview>;
   /** The one deliberate act: from here on rounds are answered until the person leaves. `epsilonLimit` is at most the task's total. */

@@ -141,6 +141,8 @@ export class FederationState {
       return true;
     } catch (error) {
       this.#joinFailure = toFailure(error);
+      // Its invitation may be used up: notes of another seat can be asked for.
+      if (this.#joinFailure.code === 'federation/turned-away') this.dealing.clear();
       return false;
     } finally {
       this.#joining = false;

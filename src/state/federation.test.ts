@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { BedsideError } from '../ground/errors.ts';
 import type { FederationFit, FederationMembership, FederationOffer, FederationService, UpdatePreview } from '../shell/federation.service.ts';
 import { FederationState } from './federation.svelte.ts';
 import { ProjectorState } from './projector.svelte.ts';
@@ -46,6 +47,19 @@ describe('a federation that somebody looks at', () => {
     state.follow({ kind: 'seat', token: 'other' });
     await state.join('p', 3);
     expect(joined).toEqual([['p', 'hash', { kind: 'room', token: 'room' }, 1], ['dealt', 'hash', { kind: 'seat', token: 'seat-seven' }, 2], ['p', 'hash', { kind: 'seat', token: 'other' }, 3]]);
+  });
+
+  it('forgets the notes of a seat that was refused at joining, and keeps them where something else went wrong', async () => {
+    let code = 'federation/unreachable';
+    const state = new FederationState(() => service({
+      offer: () => Promise.resolve(offer), openDealtNotes: () => Promise.resolve({ projectId: 'dealt', invitation: 'seat-seven', seat: 7 }), join: () => Promise.reject(new BedsideError(code, 'network', 'No.', 'Wait.')),
+    }));
+    state.follow({ kind: 'room', token: 'room' });
+    await state.loadOffer();
+    await state.deal();
+    expect([await state.join('dealt', 1), state.dealing.value?.seat]).toEqual([false, 7]);
+    code = 'federation/turned-away';
+    expect([await state.join('dealt', 1), state.dealing.value, state.joinFailure?.code]).toEqual([false, null, code]);
   });
 
   it('forgets what was drawn of other notes, and what is drawn no longer', async () => {

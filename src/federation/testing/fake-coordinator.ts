@@ -102,7 +102,7 @@ export class FakeCoordinator {
         if (![...this.#seats.values()].some((seat) => seat.key !== null && seat.key === key)) return refusal(403, 'not-enrolled');
         return newest ? new Response(newest.file, { headers: { 'content-type': 'application/octet-stream' } }) : refusal(404, 'no-model');
       case 'POST /federation/deal':
-        return this.#deal(asked(body)['room']);
+        return this.#deal(asked(body));
       case 'POST /federation/enrol':
         return this.#enrol(String(asked(body)['invitation']), key);
       case 'POST /federation/projector':
@@ -111,12 +111,19 @@ export class FakeCoordinator {
     return refusal(404, 'no-such-path');
   }
 
-  #deal(token: unknown): Response {
+  #deal({ room: token, invitation: known }: Readonly<Record<string, unknown>>): Response {
+    if (known !== undefined) return this.#look(String(known));
     if (token !== room) return refusal(404, 'no-room');
     const [invitation, seat] = [...this.#seats].find(([, one]) => !one.isDealt && one.key === null) ?? [];
     if (invitation === undefined || seat === undefined) return refusal(409, 'no-seat-left');
     seat.isDealt = true;
     return json({ seat: seat.seat, invitation });
+  }
+
+  #look(invitation: string): Response {
+    const seat = this.#seats.get(invitation);
+    if (seat === undefined) return refusal(403, 'unknown-invitation');
+    return seat.key === null ? json({ seat: seat.seat, invitation }) : refusal(409, 'used-invitation');
   }
 
   #enrol(invitation: string, key: string | null): Response {
