@@ -22,7 +22,7 @@ export function announcement({ task, cost, links, invitations, seats, fingerprin
     `  ${cost}`,
     `  an update is ${task.coordinates} numbers; round 1 begins with ${minClients} devices; ${seats.enrolled} of ${seats.seats} seats are taken`,
     `  address    ${links.origin}/`,
-    `  projector  ${links.projector()}  (keep it to yourself)`,
+    `  projector  ${links.projector()}  (for the wall: do not send it round, open it yourself)`,
     ...(fingerprint === null ? [] : [`  The certificate is self-signed: browsers warn once. Its SHA-256 is`, `  ${fingerprint}`]),
     `  Everything is kept in ${folder}. Stop with Ctrl+C.`,
     '',

@@ -214,6 +214,7 @@ export const federation = {
     title: 'What has left',
     none: 'No update yet. Each will be listed here with its size, time and fingerprint.',
     total: (bytes: number) => `${f.bytes(bytes)} in all`,
+    together: (epsilon: number) => `Together these rounds come to ε ${f.epsilon(epsilon)}: less than their sum, because each draws new noise.`,
     objects: (count: number) => `${plural(count, 'object', 'objects')} with SHA-256`,
     object: 'Object',
     size: 'Bytes',

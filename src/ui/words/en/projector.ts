@@ -12,6 +12,8 @@ export const projector = {
   loading: 'Looking up the room',
   lead: (name: string, coordinator: string) => `“${name}”, run by ${coordinator}`,
   join: 'Join here',
+  joinOver: 'Joining has ended',
+  joinOverHint: 'All rounds are done. The model is with those who took part.',
   byHand: 'Invitations are handed out by hand.',
   qr: (address: string) => `QR code of the room’s link to ${address}`,
   copy: 'Copy the link',

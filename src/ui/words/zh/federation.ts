@@ -214,6 +214,7 @@ export const federation: Words['federation'] = {
     title: '已离开的内容',
     none: '还没有更新。每次更新都会列在这里，附大小、时间和指纹。',
     total: (bytes) => `共 ${f.bytes(bytes)}`,
+    together: (epsilon) => `这些轮次合计 ε ${f.epsilon(epsilon)}：小于各轮之和，因为每轮都抽取新的噪声。`,
     objects: (count) => `${f.count(count)} 个对象及其 SHA-256`,
     object: '对象',
     size: '字节',

@@ -12,6 +12,8 @@ export const projector: Words['projector'] = {
   loading: '正在查看房间',
   lead: (name, coordinator) => `“${name}”，由 ${coordinator} 主持`,
   join: '在此加入',
+  joinOver: '已停止加入',
+  joinOverHint: '所有轮次已完成。模型已在参与者手中。',
   byHand: '邀请由主持者逐一发放。',
   qr: (address) => `房间链接的二维码，指向 ${address}`,
   copy: '复制链接',
