@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import type { Task } from '../../src/federation/task.ts';
 import { FederationApi } from './federation-api.ts';
@@ -45,11 +46,12 @@ export interface Coordinator {
 /** Everything that is served, put together; for an http or https server. */
 export function coordinatorHandler(parts: CoordinatorParts): Coordinator {
   const { task, outFolder, seats, log, nowMs, links } = parts;
+  const taskHash = createHash('sha256').update(parts.taskFile).digest('hex');
   const presence = new Presence(nowMs);
   const signatures = new SignatureCheck(nowMs);
   const onHeard = (keyHash: string): void => presence.heard(keyHash);
   const onLeft = (keyHash: string): void => presence.left(keyHash);
-  const status = () => federationStatus({ task, outFolder, minClients: parts.minClients, supervised: parts.supervised, seats: () => seats.counts(), present: () => presence.count(), refused: () => log.counts() });
+  const status = () => federationStatus({ task, taskHash, outFolder, minClients: parts.minClients, supervised: parts.supervised, seats: () => seats.counts(), present: () => presence.count(), refused: () => log.counts() });
   const gate = new FleetGate({ upstreamPort: parts.upstreamPort, task, seats, signatures, rates: new TokenBuckets(memberRate, nowMs), log, onHeard, onLeft });
   const api = new FederationApi({ taskFile: parts.taskFile, outFolder, seats, links, isDealing: parts.isDealing, fingerprint: parts.fingerprint, status, signatures, rates: { get: new TokenBuckets(getRate, nowMs), post: new TokenBuckets(postRate, nowMs) }, log, onHeard });
   return { handle: requestHandler({ gate, api, files: new StaticFiles(parts.filesFolder), log }), close: () => gate.close() };

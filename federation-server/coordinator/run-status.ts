@@ -24,6 +24,7 @@ export type Supervised = 'running' | 'ended' | 'failed';
 
 export interface StatusSources {
   readonly task: Task;
+  readonly taskHash: string;
   /** Where the ServerApp writes. */
   readonly outFolder: string;
   readonly minClients: number;
@@ -48,6 +49,7 @@ export async function federationStatus(sources: StatusSources): Promise<Federati
   const { epsilonPerRound, epsilonTotal } = agreementFigures(task);
   const central = centralEpsilon(task);
   return {
+    taskHash: sources.taskHash,
     state: server.state === 'finished' || process === 'running' ? server.state : 'failed',
     round: isTraining ? server.round : null,
     roundsPlanned: task.rounds,

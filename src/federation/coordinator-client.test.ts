@@ -95,7 +95,7 @@ describe('a coordinator', () => {
 
 describe('a status', () => {
   const good = {
-    state: 'training', round: 2, roundsPlanned: 5,
+    taskHash: 'ef'.repeat(32), state: 'training', round: 2, roundsPlanned: 5,
     rounds: [{ round: 1, isCounted: true, isKept: false, accepted: 3, dropped: 1, seconds: 7.1, deviceSeconds: 18.9, accuracy: null }],
     participants: { seats: 30, enrolled: 3, left: 0, present: 3, asked: 3, needed: 3 },
     epsilon: { spent: 1.7, perRound: 1.2, total: 3, delta: 1e-5, unit: 'person' },
@@ -112,6 +112,7 @@ describe('a status', () => {
 
   it.each<readonly [string, Readonly<Record<string, unknown>>]>([
     ['another state', { state: 'paused' }],
+    ['a task by another name', { taskHash: 'Specialties' }],
     ['half a round', { round: 1.5 }],
     ['rounds without end', { rounds: new Array(1001).fill(good.rounds[0]) }],
     ['a round that is none', { rounds: [null] }],

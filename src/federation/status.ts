@@ -49,6 +49,8 @@ export interface SpentEpsilon {
 
 /** `GET /federation/status`, checked field by field. */
 export interface FederationStatus {
+  /** SHA-256 of the task file that the coordinator serves now: of another task, a status says nothing of this one. */
+  readonly taskHash: string;
   readonly state: FederationState;
   /** The round that is going on. */
   readonly round: number | null;
@@ -96,6 +98,7 @@ export function readStatus(json: Json): FederationStatus {
   const of = (name: string) => count(participants[name], `participants.${name}`);
   const central = json['central'] === undefined || json['central'] === null ? null : object(json['central'], 'central');
   return {
+    taskHash: readSha256(json['taskHash'], 'taskHash'),
     state,
     round: json['round'] === null ? null : count(json['round'], 'round'),
     roundsPlanned: count(json['roundsPlanned'], 'roundsPlanned'),
@@ -111,8 +114,7 @@ export function readStatus(json: Json): FederationStatus {
 
 export function readRelease(value: unknown): Release {
   const json = object(value, 'a release');
-  const sha256 = text(json['sha256'], 'sha256', 64);
-  if (!/^[0-9a-f]{64}$/.test(sha256)) throw malformed('64 hexadecimal digits', 'something else');
+  const sha256 = readSha256(json['sha256'], 'sha256');
   const signature = text(json['signature'], 'signature', 128);
   if (!/^[A-Za-z0-9+/]{128}$/.test(signature)) throw malformed('a signature of 128 letters', 'something else');
   return { version: count(json['version'], 'version'), round: count(json['round'], 'round'), sha256, sizeBytes: count(json['sizeBytes'], 'sizeBytes'), signature };
@@ -133,6 +135,12 @@ export function readSeat(json: Json): { readonly seat: number; readonly seats: n
 export function readProjector(json: Json): ProjectorFacts {
   const optional = (name: string, longest: number) => (json[name] === null ? null : text(json[name], name, longest));
   return { address: text(json['address'], 'address', 2000), roomLink: optional('roomLink', 2000), roomQr: optional('roomQr', LONGEST_SVG), fingerprint: optional('fingerprint', 200) };
+}
+
+function readSha256(value: unknown, field: string): string {
+  const sha256 = text(value, field, 64);
+  if (!/^[0-9a-f]{64}$/.test(sha256)) throw malformed('64 hexadecimal digits', 'something else');
+  return sha256;
 }
 
 function readRound(value: unknown): FederationRound {

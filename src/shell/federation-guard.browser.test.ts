@@ -314,6 +314,16 @@ describe('a member', () => {
     expect(await federation().leave()).toBe(true);
   });
 
+  it('does not end because another task of the same coordinator has finished', async () => {
+    await scene.join();
+    await scene.coordinator.changeTask({ name: 'Another' });
+    scene.coordinator.state = 'finished';
+    const asked = () => scene.coordinator.requests.filter(({ path }) => path === '/federation/status').length;
+    const before = asked();
+    await expect.poll(asked).toBeGreaterThan(before + 2);
+    expect(scene.told.at(-1)).toMatchObject({ phase: 'waiting', status: null });
+  });
+
   it('ends when the federation has finished', async () => {
     await scene.join();
     scene.coordinator.state = 'finished';

@@ -322,9 +322,12 @@ export class FederationGuard {
   }
 
   async #refreshStatus(): Promise<void> {
-    // The node says why the network fails; a status that is missing is no news beside it.
-    this.#status = await this.#coordinator.status().catch(() => this.#status);
-    if (this.#status) await this.#member?.noteStatus(this.#status);
+    // The node says why the network fails, and what is asked for another task; a status that is missing, or of another task, is no news beside it.
+    const status = await this.#coordinator.status().catch(() => null);
+    const record = this.#member?.record ?? (await this.#liveMembership());
+    if (status?.taskHash !== record?.taskHash || !status) return;
+    this.#status = status;
+    await this.#member?.noteStatus(status);
   }
 
   /** Asks for the status while somebody watches or takes part, one question after the other. */

@@ -32,6 +32,8 @@ export class FakeCoordinator {
   readonly requests: SeenRequest[] = [];
   readonly task: Task;
   readonly taskHash: string;
+  /** Of the file that is served now. */
+  #servedHash: string;
   state: FederationState = 'waiting';
   /** Done to the n-th call of one of its own addresses, counted from 1. */
   faults: (name: string, nth: number) => Fault | null = () => null;
@@ -46,6 +48,7 @@ export class FakeCoordinator {
     this.link = new FakeSuperLink(clock);
     this.task = task;
     this.taskHash = taskHash;
+    this.#servedHash = taskHash;
     this.#taskFile = file;
     this.#signing = signing;
     for (let seat = 1; seat <= seatCount; seat++) this.#seats.set(`seat-${seat}`, { seat, key: null, isDealt: false });
@@ -61,8 +64,9 @@ export class FakeCoordinator {
   }
 
   /** Serves another file from now on. */
-  changeTask(json: Readonly<Record<string, unknown>>): void {
+  async changeTask(json: Readonly<Record<string, unknown>>): Promise<void> {
     this.#taskFile = utf8ToBytes(JSON.stringify(json));
+    this.#servedHash = bytesToHex(await sha256(this.#taskFile));
   }
 
   /** Signs and serves a model. `change`: of the release after it was signed; `file`: other bytes than those that were. */
@@ -138,7 +142,7 @@ export class FakeCoordinator {
     const { epsilonPerRound, epsilonTotal } = agreementFigures(this.task);
     const enrolled = [...this.#seats.values()].filter(({ key }) => key !== null).length;
     return {
-      state: this.state, round: null, roundsPlanned: this.task.rounds,
+      taskHash: this.#servedHash, state: this.state, round: null, roundsPlanned: this.task.rounds,
       rounds: [{ round: 1, isCounted: true, isKept: true, accepted: 3, dropped: 0, seconds: 7.1, deviceSeconds: 18.9, accuracy: { correct: 241, total: 300 } }],
       participants: { seats: seatCount, enrolled, left: 0, present: enrolled, asked: 0, needed: 3 },
       epsilon: { spent: 0, perRound: epsilonPerRound, total: epsilonTotal, delta: this.task.delta, unit: this.task.unit },

@@ -30,7 +30,7 @@ function statusOf(state: FederationStatus['state'], done: number, seats: number,
   const rounds = Array.from({ length: done }, (_, at) => round(at + 1, seats, at + 1 === 3 ? { isKept: false } : {}));
   const going = state === 'training' ? done + 1 : null;
   return {
-    state, round: going, roundsPlanned: task.rounds, rounds,
+    taskHash, state, round: going, roundsPlanned: task.rounds, rounds,
     participants: { seats, enrolled: Math.round(seats * 0.95), left: done > 2 ? 1 : 0, present: Math.round(seats * 0.9), asked: Math.round(seats * 0.9), needed: Math.ceil(seats / 3) },
     epsilon: { spent: epsilons[going ?? done] ?? epsilonTotal, perRound: epsilonPerRound, total: epsilonTotal, delta: task.delta, unit: task.unit },
     initialAccuracy: { correct: 182, total: 400 },
