@@ -143,7 +143,7 @@ export const train = {
     groups: { promise: 'Privacy', more: 'More settings', training: 'Training', adapters: 'Adapters', reading: 'Reading and chance' },
     fields: {
       epsilon: 'Target ε of this run', delta: 'δ', unit: 'Unit of privacy', validation: 'Charge a score that may leave with the model', validationEpsilon: 'ε of that score',
-      steps: 'Steps', epochs: 'Epochs', expectedBatchSize: 'Expected batch', batchSize: 'Batch', learningRate: 'Learning rate', optimizer: 'Optimizer', momentum: 'Momentum', decay: 'The rate', warmUpShare: 'Warm-up, share of the steps', clipNorm: 'Clip norm', weightDecay: 'Weight decay',
+      steps: 'Steps', epochs: 'Epochs', expectedBatchSize: 'Expected batch', batchSize: 'Batch', learningRate: 'Learning rate', optimizer: 'Optimizer', momentum: 'Momentum', decay: 'The rate', warmUpShare: 'Warm-up share', clipNorm: 'Clip norm', weightDecay: 'Weight decay',
       rank: 'Rank', alpha: 'Alpha', targets: 'Adapted maps', layers: 'Adapted layers, from', balance: 'Help rare labels', noise: 'Noise without any rounding error (discrete Gaussian)', search: 'Try several settings, keep the best', searchRuns: 'Runs that count, on average', searchScore: 'ε of the held-out part to choose by', maximumLength: 'Maximum length, word pieces', seed: 'Seed of all that is not privacy',
     },
     hints: {
@@ -163,7 +163,7 @@ export const train = {
       learningRate: 'How large each correction is. Too large, and it never settles.',
       optimizer: 'AdamW suits nearly always: it finds a step of its own for each number. SGD takes one for all, and wants a larger learning rate.',
       momentum: 'How much of its direction a step keeps from the ones before it.',
-      warmUpShare: 'The rate rises from 0 over the first steps. 0.1 steadies large models; 0 is none.',
+      warmUpShare: 'Over this share of the steps the rate rises from 0. 0.1 steadies large models; 0 is none.',
       weightDecay: 'Pulls the weights towards zero, so that single notes count for less. 0 is none.',
       rank: 'The size of an adapter: a higher rank can learn more, costs more energy, and takes more noise.',
       alpha: 'How strongly the adapters count beside the model. Twice the rank is usual.',
