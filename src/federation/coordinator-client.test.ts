@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CoordinatorClient } from './coordinator-client.ts';
 import { isInvitationRefused } from './errors.ts';
-import type { Exchange } from './fleet-client.ts';
+import type { Exchange } from './exchange.ts';
 import { readStatus } from './status.ts';
 import { FakeCoordinator, projectorToken, refusal, room } from './testing/fake-coordinator.ts';
 import { makeKey, task } from './testing/node-scene.ts';

@@ -1,9 +1,9 @@
-import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
+import { utf8ToBytes } from '../ground/bytes.ts';
 import { npySize } from './arrays.ts';
-import { malformed, noFederation, noRelease, notAuthorised, serverBusy, turnedAway, wrongContentType } from './errors.ts';
-import type { Clock, Exchange, TransportAnswer } from './fleet-client.ts';
+import { malformed, noFederation, noRelease, turnedAway, wrongContentType } from './errors.ts';
+import { failureOfStatus, listed, ServerClock, type Clock, type Exchange, type TransportAnswer } from './exchange.ts';
 import { readJsonObject } from './json-body.ts';
-import { isoTimestamp, parseHttpDate } from './server-time.ts';
+import { isoTimestamp } from './server-time.ts';
 import { signedHeaders, type Sha256, type SigningKey } from './signing.ts';
 import { readDealtSeat, readProjector, readReleases, readSeat, readStatus, type DealtSeat, type FederationStatus, type ProjectorFacts, type Release } from './status.ts';
 import { readTask, type Task } from './task.ts';
@@ -36,7 +36,6 @@ const SMALL_BYTES = 4096;
 const STATUS_BYTES = 400_000;
 const PROJECTOR_BYTES = 300_000;
 const JSON_TYPE = 'application/json';
-const CLOCK_TOLERANCE_MS = 2000;
 
 interface Call {
   readonly name: string;
@@ -50,10 +49,11 @@ interface Call {
 /** The coordinator's own addresses, beside the Fleet API: the task, the status, seats and released models. Every answer is bounded and checked field by field. */
 export class CoordinatorClient {
   readonly #parts: CoordinatorParts;
-  #serverAheadMs = 0;
+  readonly #serverClock: ServerClock;
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
+    this.#serverClock = new ServerClock(parts.clock);
   }
 
   /** The task file as it is served, and its hash. @throws `federation/none-here` where this origin runs none. */
@@ -107,30 +107,13 @@ export class CoordinatorClient {
   /** One call; a 401 is taken for a wrong clock once, if the server's `Date` says so. */
   async #exchange(call: Call): Promise<TransportAnswer> {
     const answer = await this.#send(call);
-    return answer.status === 401 && this.#setClock(answer.date) ? this.#send(call) : answer;
+    return answer.status === 401 && this.#serverClock.set(answer.date) ? this.#send(call) : answer;
   }
 
   async #send({ name, method, json, key, maximumAnswerBytes }: Call): Promise<TransportAnswer> {
-    const { courier, clock, sha256, onExchange } = this.#parts;
     const body = json && utf8ToBytes(JSON.stringify(json));
-    const headers = { ...(body ? { 'content-type': JSON_TYPE } : {}), ...(key ? await signedHeaders(key, isoTimestamp(clock.nowMs() + this.#serverAheadMs)) : {}) };
-    const base = { endpoint: name, atMs: clock.nowMs(), sentBytes: body?.length ?? 0, sentHash: bytesToHex(await sha256(body ?? new Uint8Array(0))) };
-    try {
-      const answer = await courier.exchange({ method, path: `/federation/${name}`, headers, ...(body ? { body } : {}), maximumAnswerBytes });
-      onExchange({ ...base, status: answer.status, receivedBytes: answer.body.length });
-      return answer;
-    } catch (error) {
-      onExchange({ ...base, status: 0, receivedBytes: 0 });
-      throw error;
-    }
-  }
-
-  #setClock(date: string): boolean {
-    const serverMs = parseHttpDate(date);
-    if (serverMs === null) return false;
-    const isNews = Math.abs(serverMs - this.#parts.clock.nowMs() - this.#serverAheadMs) > CLOCK_TOLERANCE_MS;
-    if (isNews) this.#serverAheadMs = serverMs - this.#parts.clock.nowMs();
-    return isNews;
+    const headers = { ...(body ? { 'content-type': JSON_TYPE } : {}), ...(key ? await signedHeaders(key, isoTimestamp(this.#serverClock.nowMs())) : {}) };
+    return listed(name, body ?? new Uint8Array(0), this.#parts, () => this.#parts.courier.exchange({ method, path: `/federation/${name}`, headers, ...(body ? { body } : {}), maximumAnswerBytes }));
   }
 }
 
@@ -139,11 +122,9 @@ function isJson({ contentType }: TransportAnswer): boolean {
 }
 
 function checked(name: string, answer: TransportAnswer): TransportAnswer {
-  const { status } = answer;
-  if (status === 200) return answer;
-  if (status === 401) throw notAuthorised(name);
-  if (status === 408 || status === 425 || status === 429 || status >= 500) throw serverBusy(name, status);
-  if (status < 400) throw malformed(`status 200 from ${name}`, `status ${status}`);
+  if (answer.status === 200) return answer;
+  const failure = failureOfStatus(name, answer.status);
+  if (failure !== null) throw failure;
   const reason = reasonOf(answer);
   throw reason === 'no-model' ? noRelease() : turnedAway(reason);
 }

@@ -1,11 +1,11 @@
-import { bytesToHex } from '../ground/bytes.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { decode } from './codec/decode.ts';
 import { encode } from './codec/encode.ts';
 import type { Endpoint } from './endpoints.ts';
-import { malformed, notAuthorised, serverBusy, serverRefused, tooLarge, wrongContentType } from './errors.ts';
+import { serverRefused, tooLarge, wrongContentType } from './errors.ts';
+import { failureOfStatus, listed, ServerClock, type Clock, type Exchange, type TransportAnswer } from './exchange.ts';
 import { readJsonObject } from './json-body.ts';
-import { isoTimestamp, parseHttpDate } from './server-time.ts';
+import { isoTimestamp } from './server-time.ts';
 import { signedHeaders, type Sha256, type SigningKey } from './signing.ts';
 
 export const PROTOBUF = 'application/protobuf';
@@ -19,33 +19,9 @@ export interface TransportRequest {
   readonly maximumAnswerBytes: number;
 }
 
-export interface TransportAnswer {
-  readonly status: number;
-  readonly contentType: string;
-  /** The `Date` header as it came; empty where there is none. */
-  readonly date: string;
-  readonly body: Uint8Array<ArrayBuffer>;
-}
-
 /** Carries one POST. Throws `federation/unreachable` where no answer came. */
 export interface Transport {
   post(request: TransportRequest): Promise<TransportAnswer>;
-}
-
-export interface Clock {
-  /** Milliseconds since 1970. */
-  nowMs(): number;
-}
-
-/** What went over the wire in one call, for the list that the person can read. */
-export interface Exchange {
-  readonly endpoint: string;
-  readonly atMs: number;
-  readonly status: number;
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
-  /** SHA-256 of the body that was sent, hexadecimal. */
-  readonly sentHash: string;
 }
 
 export interface FleetParts {
@@ -56,21 +32,19 @@ export interface FleetParts {
   readonly onExchange: (exchange: Exchange) => void;
 }
 
-/** Below this the device's clock is not what the server minds. */
-const CLOCK_TOLERANCE_MS = 2000;
-
 /** Makes signed calls. Keeps nothing but how far the server's clock is from the device's. */
 export class FleetClient {
   readonly #parts: FleetParts;
-  #serverAheadMs = 0;
+  readonly #serverClock: ServerClock;
 
   constructor(parts: FleetParts) {
     this.#parts = parts;
+    this.#serverClock = new ServerClock(parts.clock);
   }
 
   /** Now, by the server's clock as far as it is known. */
   nowMs(): number {
-    return this.#parts.clock.nowMs() + this.#serverAheadMs;
+    return this.#serverClock.nowMs();
   }
 
   /**
@@ -81,43 +55,21 @@ export class FleetClient {
     const body = encode(endpoint.request, request);
     if (body.length > endpoint.maximumRequestBytes) throw tooLarge(`bytes of ${endpoint.name}`, endpoint.maximumRequestBytes, body.length);
     let answer = await this.#send(endpoint, body);
-    if (answer.status === 401 && this.#setClock(answer.date)) answer = await this.#send(endpoint, body);
+    if (answer.status === 401 && this.#serverClock.set(answer.date)) answer = await this.#send(endpoint, body);
     if (answer.status !== 200) throw refusalOf(endpoint.name, answer);
     if (answer.body.length > 0 && answer.contentType.split(';')[0]!.trim().toLowerCase() !== PROTOBUF) throw wrongContentType(endpoint.name, answer.contentType.slice(0, 80));
     return decode(endpoint.answer, answer.body, endpoint.maximumAnswerBytes);
   }
 
   async #send(endpoint: { readonly name: string; readonly maximumAnswerBytes: number }, body: Uint8Array<ArrayBuffer>): Promise<TransportAnswer> {
-    const { transport, key, sha256, clock, onExchange } = this.#parts;
+    const { transport, key } = this.#parts;
     const headers = { 'content-type': PROTOBUF, accept: PROTOBUF, ...(await signedHeaders(key, isoTimestamp(this.nowMs()))) };
-    const sentHash = bytesToHex(await sha256(body));
-    const base = { endpoint: endpoint.name, atMs: clock.nowMs(), sentBytes: body.length, sentHash };
-    try {
-      const answer = await transport.post({ path: `/v1/fleet/${endpoint.name}`, headers, body, maximumAnswerBytes: endpoint.maximumAnswerBytes });
-      onExchange({ ...base, status: answer.status, receivedBytes: answer.body.length });
-      return answer;
-    } catch (error) {
-      // It may have arrived all the same: what was sent is listed.
-      onExchange({ ...base, status: 0, receivedBytes: 0 });
-      throw error;
-    }
-  }
-
-  /** Whether the server's clock is elsewhere than was thought. */
-  #setClock(date: string): boolean {
-    const serverMs = parseHttpDate(date);
-    if (serverMs === null) return false;
-    const isNews = Math.abs(serverMs - this.nowMs()) > CLOCK_TOLERANCE_MS;
-    if (isNews) this.#serverAheadMs = serverMs - this.#parts.clock.nowMs();
-    return isNews;
+    return listed(endpoint.name, body, this.#parts, () => transport.post({ path: `/v1/fleet/${endpoint.name}`, headers, body, maximumAnswerBytes: endpoint.maximumAnswerBytes }));
   }
 }
 
 function refusalOf(endpoint: string, { status, body }: TransportAnswer): BedsideError {
-  if (status === 401) return notAuthorised(endpoint);
-  if (status === 408 || status === 425 || status === 429 || status >= 500) return serverBusy(endpoint, status);
-  if (status < 400) return malformed(`status 200 from ${endpoint}`, `status ${status}`);
-  return serverRefused(endpoint, status, codeOf(body));
+  return failureOfStatus(endpoint, status) ?? serverRefused(endpoint, status, codeOf(body));
 }
 
 /** Flower's number in a refusal; 0 where there is none to be read. */

@@ -1,7 +1,8 @@
 import { agreementFigures, agreeTo } from '../federation/agreement.ts';
 import { CoordinatorClient } from '../federation/coordinator-client.ts';
 import { hasLeft, isInvitationRefused } from '../federation/errors.ts';
-import { isPassing, type Exchange } from '../federation/fleet-client.ts';
+import type { Exchange } from '../federation/exchange.ts';
+import { isPassing } from '../federation/fleet-client.ts';
 import type { NodeSettings } from '../federation/node.ts';
 import { answeredNoiseMultipliers } from '../federation/node-record.ts';
 import type { Sha256 } from '../federation/signing.ts';

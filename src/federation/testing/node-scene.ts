@@ -2,7 +2,8 @@
 import { releasableBecause } from '../../privacy/doors.ts';
 import { agreeTo, type Agreement } from '../agreement.ts';
 import type { RecordValue } from '../codec/record-messages.ts';
-import { FleetClient, type Exchange } from '../fleet-client.ts';
+import type { Exchange } from '../exchange.ts';
+import { FleetClient } from '../fleet-client.ts';
 import { FederationNode, type NextStep } from '../node.ts';
 import type { NodeRecord, NodeStore } from '../node-record.ts';
 import type { SigningKey } from '../signing.ts';
