@@ -9,7 +9,7 @@ import { roundUpTo } from '../../src/ground/rounding.ts';
 import { gaussianEpsilon, gaussianMu } from '../../src/privacy/gaussian.ts';
 import { encodeRows } from '../../src/training/encode-rows.ts';
 import { defaultRounds, federatedServerRate, honestNormBound } from '../../src/training/federated-rate.ts';
-import { labelStart, sentenceMean } from '../../src/training/full-batch-head.ts';
+import { labelStart, sentenceMean, usualLabelScale } from '../../src/training/full-batch-head.ts';
 
 /** The built-in notes, for a workshop where nobody prepares data. */
 const sampleDraft = {
@@ -27,8 +27,6 @@ const sampleDraft = {
   sample: { persons: 40, notes: 110, alpha: null },
 } as const;
 
-/** Of the private recipe of the app; sets how sure a model without training is. */
-const LABEL_SCALE = 12;
 const BIAS_INPUT = 0.3;
 const MAXIMUM_LENGTH = 128;
 /** Of a participant, where a draft does not say how many notes or persons are typical. */
@@ -153,7 +151,7 @@ async function encodedSentences(json: Readonly<Record<string, unknown>>): Promis
 
 /** Starts from the label sentences, in the block of the first layer: better than zeros, and as public. */
 function firstModel({ features, classes, width }: EncodedSentences, head: TaskHead, coordinates: number): Float32Array {
-  const start = labelStart(features, classes, width, head.publicMean.length, LABEL_SCALE / Math.sqrt(head.featureWeights[0]!));
+  const start = labelStart(features, classes, width, head.publicMean.length, usualLabelScale / Math.sqrt(head.featureWeights[0]!));
   return start.length === coordinates ? start : new Float32Array(coordinates);
 }
 

@@ -2,7 +2,7 @@ import { npyHead, toNpy } from '../federation/arrays.ts';
 import type { Task, TaskHead } from '../federation/task.ts';
 import { previewUpdate, type PreviewedUpdate } from '../training/federated-preview.ts';
 import { federatedFeatures } from '../training/federated-task.ts';
-import { labelStart } from '../training/full-batch-head.ts';
+import { labelStart, usualLabelScale } from '../training/full-batch-head.ts';
 import type { Trainer } from '../training/trainer.ts';
 import type { EncoderFacts } from './encoder.ts';
 import { featureUseOf, grantFeatures } from './feature-store.ts';
@@ -15,8 +15,6 @@ import { workCancelled } from './shared-work.ts';
 import type { TrainingCrew } from './training-crew.ts';
 import { takeTurn } from './turn.ts';
 
-/** Of the app's private recipe, and of the coordinator's command: how sure the label sentences make a model without training. */
-const labelScale = 12;
 const barCount = 40;
 /** Numbers beyond this share of all, counted by size, lie outside the bars. */
 const shownShare = 0.999;
@@ -47,7 +45,7 @@ export async function updatePreview(parts: { readonly database: BedsideDatabase;
 async function firstModel(trainer: Trainer, { tokenizer, shape }: EncoderFacts, { labels, labelSentences }: Task, head: TaskHead): Promise<Float32Array> {
   const [layer, weight] = [head.featureLayers[0]!, head.featureWeights[0]!];
   const sentences = await trainer.encode(labelSentences.map((sentence) => tokenizer.encode(sentence, head.maximumLength).ids), { ...federatedFeatures(head), layers: [layer], weights: [1] });
-  return labelStart(sentences, labels.length, shape.width, head.publicMean.length, labelScale / Math.sqrt(weight));
+  return labelStart(sentences, labels.length, shape.width, head.publicMean.length, usualLabelScale / Math.sqrt(weight));
 }
 
 /** Bars that hold nearly all numbers of both, and the first bytes of what would be sent. */

@@ -128,6 +128,9 @@ export function balancedWeights(weights: Float32Array, prior: Float32Array, stre
   return balanced;
 }
 
+/** Multiplier of the unit label vectors at the start, as recipe R has it: how sure the label sentences make a model without training; it sets confidence, not the label. */
+export const usualLabelScale = 12;
+
 /**
  * Start W0 [C, D + 1] from the label sentences: `scale` times the unit vector of each sentence after all are centred by their own mean, in the block of the first feature layer; zero elsewhere.
  * Shapes: sentences [C, width], the pooled outputs of that layer. Reads nothing private.

@@ -1,7 +1,7 @@
 import { mulberry32 } from '../ground/random.ts';
 import { parameterEntry, parameterLayout, type AdapterConfig, type ParameterLayout } from '../engine/parameters.ts';
 import type { BertShape } from '../engine/model/weights.ts';
-import { labelStart } from './full-batch-head.ts';
+import { labelStart, usualLabelScale } from './full-batch-head.ts';
 import { sentenceFeatures } from './run-features.ts';
 import type { SessionRun } from './session-run.ts';
 
@@ -35,11 +35,8 @@ export function startsFromSentences(rows: number): boolean {
   return rows < 200;
 }
 
-/** Multiplier of the unit label vectors, as in recipe R. */
-const labelScale = 12;
-
 /**
- * The start with the label sentences for a head: `labelScale` times the unit label vectors over the sentences' own mean length, bias zero.
+ * The start with the label sentences for a head: `usualLabelScale` times the unit label vectors over the sentences' own mean length, bias zero.
  * The frozen pooled output is not of unit length; the public sentences stand for its length. Reads nothing private.
  */
 export async function sentenceTheta(run: SessionRun, { theta, layout }: LoraStart): Promise<Float32Array> {
@@ -47,7 +44,7 @@ export async function sentenceTheta(run: SessionRun, { theta, layout }: LoraStar
   const { classes } = run;
   const { width } = shape;
   const sentences = await sentenceFeatures(run, { layers: [shape.layers], weights: [1], isUnitLength: false });
-  const start = labelStart(sentences, classes, width, width, labelScale);
+  const start = labelStart(sentences, classes, width, width, usualLabelScale);
   let meanLength = 0;
   for (let c = 0; c < classes; c++) meanLength += Math.hypot(...sentences.subarray(c * width, (c + 1) * width)) / classes;
   const head = theta.slice();

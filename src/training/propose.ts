@@ -1,5 +1,6 @@
 import { gaussianMu } from '../privacy/gaussian.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
+import { usualLabelScale } from './full-batch-head.ts';
 import type { DpSgdPlan, FullBatchHeadPlan, LabelBalance, LabelSentencesPlan, LoraSettings, Plan, PlainHeadPlan, PlainLoraPlan, PlanCommon, SearchSettings } from './plan.ts';
 import { defaultSearch } from './search-candidates.ts';
 import type { LengthReport } from './units.ts';
@@ -91,7 +92,7 @@ function common({ maximumLength, unit, heldOutShare, seed }: PlanFacts): PlanCom
 export function fullBatchHeadPlan(facts: PlanFacts): FullBatchHeadPlan {
   return {
     kind: 'full-batch-head', ...common(facts), epsilon: facts.epsilon, delta: facts.delta,
-    steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: 12, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5,
+    steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: usualLabelScale, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5,
     ...defaultFeatureLayers(facts.classes, facts.encoderLayers),
     validationEpsilon: defaultValidationEpsilon,
   };

@@ -1,14 +1,11 @@
 import { featureLength } from './features.ts';
-import { labelStart, sentenceMean } from './full-batch-head.ts';
+import { labelStart, sentenceMean, usualLabelScale } from './full-batch-head.ts';
 import type { LabelSentencesPlan } from './plan.ts';
 import type { RunEnd } from './run-end.ts';
 import { headRows, prepareFeatures, sentenceFeatures } from './run-features.ts';
 import type { SessionInput } from './session-input.ts';
 import { SessionRun } from './session-run.ts';
 import type { FeatureSettings } from './trainer.ts';
-
-/** The multiplier of recipe R: it sets the confidence alone, not the label. */
-const labelScale = 12;
 
 /**
  * The label sentences alone, over the last layer: reads no training row and no label, costs no privacy.
@@ -23,7 +20,7 @@ export async function runLabelSentences(input: SessionInput, plan: LabelSentence
   await prepareFeatures(run, features);
   const sentences = await sentenceFeatures(run, features);
   const length = featureLength(features, input.trainers[0]!.shape.width);
-  const weights = labelStart(sentences, classes, length, length, labelScale);
+  const weights = labelStart(sentences, classes, length, length, usualLabelScale);
   const mean = sentenceMean(sentences, classes, length);
   await run.onAll((trainer) => trainer.centreFeatures(mean));
   const score = () => headRows(run, { weights, classes, biasInput: 0 });
