@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, preview, type InlineConfig } from 'vite';
 import { bertConfig } from '../../src/engine/model/config.ts';
-import { loadModel } from './work/models.ts';
+import { loadModel } from './workload/models.ts';
 import { bertOnnx } from './onnx/bert-onnx.ts';
 
 const root = join(import.meta.dirname, '..', '..');

@@ -7,9 +7,9 @@ import { writeSafetensors } from '../../src/engine/model/safetensors.ts';
 import type { Tensor } from '../../src/engine/model/tensor.ts';
 import type { BertWeights, LayerNorm, Linear } from '../../src/engine/model/weights.ts';
 import type { Contender } from './contenders.ts';
-import { peerParameters } from './work/flat-gradient.ts';
-import { embeddedRows, floatTable } from './work/float-model.ts';
-import { clipNorm, type StepWork } from './work/step-work.ts';
+import { peerParameters } from './workload/flat-gradient.ts';
+import { embeddedRows, floatTable } from './workload/float-model.ts';
+import { clipNorm, type StepWork } from './workload/step-work.ts';
 
 const python = process.env['BEDSIDE_PYTHON'] ?? 'python3';
 

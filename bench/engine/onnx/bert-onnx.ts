@@ -1,5 +1,5 @@
 import type { BertWeights, LayerNorm, Linear } from '../../../src/engine/model/weights.ts';
-import { floatTable } from '../work/float-model.ts';
+import { floatTable } from '../workload/float-model.ts';
 import { OnnxGraph } from './graph.ts';
 
 /**

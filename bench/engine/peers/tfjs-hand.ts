@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayerParameters } from '../work/flat-gradient.ts';
+import type { LayerParameters } from '../workload/flat-gradient.ts';
 import type { TapeShape } from './tfjs-tape.ts';
 import type { TensorLayer, TensorNorm } from './tfjs-model.ts';
 

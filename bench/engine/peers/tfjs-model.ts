@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { FloatLayer, FloatLinear, FloatModel } from '../work/float-model.ts';
-import type { PeerParameter } from '../work/flat-gradient.ts';
+import type { FloatLayer, FloatLinear, FloatModel } from '../workload/float-model.ts';
+import type { PeerParameter } from '../workload/flat-gradient.ts';
 
 /** Weights of one map as tensors; transposed copies where the hand-written backward pass wants them (tfjs-wasm is fast only at plain products). */
 export interface TensorLinear {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { LayerParameters } from '../work/flat-gradient.ts';
+import type { LayerParameters } from '../workload/flat-gradient.ts';
 import type { TensorLayer, TensorLinear, TensorNorm } from './tfjs-model.ts';
 
 /** Sizes of a batch of equal rows. */

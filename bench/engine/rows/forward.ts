@@ -1,7 +1,7 @@
 import { closeAll, isTiming, race, workerContender, type Contender, type Outcome } from '../contenders.ts';
 import type { Backend } from '../page/contract.ts';
 import { isSoftwareGpu } from './webgpu-step.ts';
-import { noteLengths } from '../work/note-lengths.ts';
+import { noteLengths } from '../workload/note-lengths.ts';
 import { againstPeer } from './compare.ts';
 import { miniLm, type Context, type Group, type GroupResult, type RowResult } from './row.ts';
 

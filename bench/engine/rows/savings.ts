@@ -1,5 +1,5 @@
 import { closeAll, isTiming, race, sameWorker, workerContender } from '../contenders.ts';
-import { noteLengths } from '../work/note-lengths.ts';
+import { noteLengths } from '../workload/note-lengths.ts';
 import { againstPeer } from './compare.ts';
 import { miniLm, milliseconds, times, type Group, type GroupResult, type RowResult } from './row.ts';
 

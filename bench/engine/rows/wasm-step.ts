@@ -1,8 +1,8 @@
 import { closeAll, isTiming, race, sameWorker, workerContender, type Contender, type Outcome } from '../contenders.ts';
 import { readModelFile } from '../build-page.ts';
 import { hasTorch, torchContender } from '../torch-contender.ts';
-import { loadModel } from '../work/models.ts';
-import { stepWork } from '../work/step-work.ts';
+import { loadModel } from '../workload/models.ts';
+import { stepWork } from '../workload/step-work.ts';
 import { agreementTolerance, disagreement, refusalOf } from './agreement.ts';
 import { againstPeer, atMost } from './compare.ts';
 import { miniLm, type Context, type Group, type GroupResult, type RowResult } from './row.ts';

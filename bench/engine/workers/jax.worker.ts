@@ -1,8 +1,8 @@
 /** jax-js: the same step as `jit` of clipped `vmap(grad)`. */
 import * as jax from '@jax-js/jax';
-import { layerParameters, oneHot, peerParameters, type LayerParameters } from '../work/flat-gradient.ts';
-import { embeddedRows, floatModel, type FloatLinear } from '../work/float-model.ts';
-import { classes, clipNorm } from '../work/step-work.ts';
+import { layerParameters, oneHot, peerParameters, type LayerParameters } from '../workload/flat-gradient.ts';
+import { embeddedRows, floatModel, type FloatLinear } from '../workload/float-model.ts';
+import { classes, clipNorm } from '../workload/step-work.ts';
 import type { LayerNorm } from '../../../src/engine/model/weights.ts';
 import { countGpuCalls } from './gpu-counts.ts';
 import { serve } from './serve.ts';

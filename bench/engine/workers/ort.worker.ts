@@ -2,7 +2,7 @@
 import type { InferenceSession } from 'onnxruntime-web';
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
-import { paddedRows, withoutPadding } from '../work/padded.ts';
+import { paddedRows, withoutPadding } from '../workload/padded.ts';
 import { countGpuCalls } from './gpu-counts.ts';
 import { fetchBytes, serve } from './serve.ts';
 

@@ -10,7 +10,7 @@ import { createWasmOperations } from '../../../src/engine/wasm/wasm-operations.t
 import { createTrainer } from '../../../src/training/in-process-trainer.ts';
 import { tokenBatch } from '../../../src/training/row-batches.ts';
 import type { Trainer } from '../../../src/training/trainer.ts';
-import { clipNorm } from '../work/step-work.ts';
+import { clipNorm } from '../workload/step-work.ts';
 import { aroundOperations, summedGradients, type Around } from './around-operations.ts';
 import { countGpuCalls } from './gpu-counts.ts';
 import { timeGpuPasses } from './gpu-timestamps.ts';

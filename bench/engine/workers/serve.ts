@@ -1,7 +1,7 @@
 import { expose } from 'comlink';
 import type { BenchWorker, Measured, Task, WorkerOptions } from '../page/contract.ts';
-import { loadModel, miniLmFolder, type LoadedModel } from '../work/models.ts';
-import { stepWork, type StepWork } from '../work/step-work.ts';
+import { loadModel, miniLmFolder, type LoadedModel } from '../workload/models.ts';
+import { stepWork, type StepWork } from '../workload/step-work.ts';
 
 /** A file beside the page. Workers lie in `assets/`. */
 export async function fetchBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,7 +1,7 @@
 /** transformers.js over ONNX Runtime Web: its feature extraction, on the same file and the same ids. */
 import { AutoModel, env, Tensor } from '@xenova/transformers';
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
-import { paddedRows, withoutPadding } from '../work/padded.ts';
+import { paddedRows, withoutPadding } from '../workload/padded.ts';
 import { countGpuCalls } from './gpu-counts.ts';
 import { serve } from './serve.ts';
 
