@@ -12,7 +12,7 @@ export default defineConfig({
   build: { target: 'es2023', sourcemap: false, chunkSizeWarningLimit: 1200 },
   worker: { format: 'es' },
   // Imported on demand, so found late: the development server would reload the page in the middle of a test.
-  optimizeDeps: { include: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu/dist/backend_webgpu.js'] },
+  optimizeDeps: { include: ['@huggingface/tokenizers', 'fflate', 'papaparse', '@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu/dist/backend_webgpu.js'] },
   test: {
     projects: [
       {
@@ -25,6 +25,8 @@ export default defineConfig({
           name: 'browser',
           include: ['src/**/*.browser.test.ts'],
           testTimeout: 120_000,
+          // A busy machine may take longer than the default of one second to draw what is waited for.
+          expect: { poll: { timeout: 20_000 } },
           browser: {
             enabled: true,
             headless: true,

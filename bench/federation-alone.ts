@@ -1,5 +1,4 @@
 import { createNodeKeyStream } from '../src/cli/key-stream.ts';
-import { createTrainer } from '../src/training/in-process-trainer.ts';
 import { isPrivate } from '../src/training/plan.ts';
 import { planOfKind } from '../src/training/propose.ts';
 import type { ChargePort } from '../src/training/session-input.ts';
@@ -16,11 +15,11 @@ const mostRows = 1000;
 export async function trainAlone(set: FederationSet, training: readonly TokenizedUnit[], epsilon: number | null, seed: number): Promise<Scores> {
   const facts = {
     trainingUnits: training.length, trainingRows: training.length, heldOutUnits: 0, heldOutRows: 0, classes: set.labels.length, unit: 'row' as const,
-    encoderLayers: set.engine.shape.layers, maximumLength: set.maximumLength, heldOutShare: 0, seed, epsilon: epsilon ?? 1, delta,
+    encoderLayers: set.shape.layers, maximumLength: set.maximumLength, heldOutShare: 0, seed, epsilon: epsilon ?? 1, delta,
   };
   const plan = epsilon === null ? planOfKind('plain-head', facts) : { ...planOfKind('full-batch-head', facts), validationEpsilon: null };
   const { outcome } = await trainOnce({
-    plan, labels: set.labels, training, heldOut: [], labelSentences: set.sentenceIds, trainers: [createTrainer(set.engine)], clock: () => performance.now(),
+    plan, labels: set.labels, training, heldOut: [], labelSentences: set.sentenceIds, trainers: [set.openTrainer()], clock: () => performance.now(),
     charges: isPrivate(plan) ? countsForNobody : null, keys: isPrivate(plan) ? createNodeKeyStream() : null,
   });
   if (outcome.model.kind !== 'head') throw new Error('Expected a head.');

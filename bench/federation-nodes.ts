@@ -1,24 +1,26 @@
 /**
- * `npm run bench -- federation-nodes [--nodes 10,100] [--rounds 5] [--coordinates 1540]`: nodes of the app, all in this process, with made-up noised updates in place
- * of training, against a real SuperLink with a database and the real ServerApp. How long a round takes, what goes over the wire, what the server needs.
+ * `npm run bench -- federation-nodes [--nodes 10,100] [--rounds 5] [--coordinates 1540] [--direct] [--out FILE]`: nodes of the app, all in this process, with made-up
+ * noised updates in place of training, through the coordinator's gate to a real SuperLink with a database and the real ServerApp. How long a round takes, what goes
+ * over the wire, what the server needs, and of each update that did not count, why: by the server, and by the device. `--direct` leaves the gate out.
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
-import { join as joinPath } from 'node:path';
+import { dirname, join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { readHistory } from '../e2e/federation/history.ts';
-import { join, sha256, type Participant } from '../e2e/federation/participant.ts';
+import { readHistory, type History } from '../e2e/federation/history.ts';
+import { join, makeKey, sha256, type Participant } from '../e2e/federation/participant.ts';
 import { installFlower } from '../federation-server/coordinator/python-environment.ts';
 import { startSuperLink } from '../federation-server/coordinator/superlink.ts';
 import { readTask, type Task } from '../src/federation/task.ts';
 import { gaussianIntegers } from '../src/privacy/noise.ts';
 import { testStream } from '../src/privacy/testing/streams.ts';
 import { honestNormBound } from '../src/training/federated-rate.ts';
+import { startGate } from './federation-gate.ts';
 import { machineInWords } from './machine.ts';
 import { residentBytes, watchMemory } from './server-memory.ts';
 
-const results = joinPath(import.meta.dirname, 'results');
+const usualFile = joinPath(import.meta.dirname, 'results', 'federation-nodes.json');
 /** As the app has them. */
 const settings = { heartbeatIntervalSeconds: 300, pollMs: 3000 };
 const terms = { clipNorm: 0.3, noiseMultiplier: 4 };
@@ -36,6 +38,12 @@ interface Measured {
   readonly totalSeconds: number;
   readonly accepted: number;
   readonly dropped: number;
+  /** How many for which reason: the server's, and what the device knows of that round. */
+  readonly droppedBecause: Readonly<Record<string, number>>;
+  /** Calls of all devices that were tried again: how often, by the error's sentence. */
+  readonly failedCalls: Readonly<Record<string, number>>;
+  /** How often the SuperLink said that its database was locked. */
+  readonly lockedDatabase: number;
   /** Bodies alone, of a node and round, polls between rounds included. */
   readonly sentBytesPerNodeRound: number;
   readonly receivedBytesPerNodeRound: number;
@@ -48,34 +56,36 @@ interface Measured {
 }
 
 export async function run(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { nodes: { type: 'string', default: '10,100' }, rounds: { type: 'string', default: '5' }, coordinates: { type: 'string', default: '1540' } } });
+  const { values } = parseArgs({ args: [...args], options: { nodes: { type: 'string', default: '10,100' }, rounds: { type: 'string', default: '5' }, coordinates: { type: 'string', default: '1540' }, direct: { type: 'boolean', default: false }, out: { type: 'string', default: usualFile } } });
   const counts = values.nodes.split(',').map((text) => whole('--nodes', text, 2, 1000));
   const [rounds, coordinates] = [whole('--rounds', values.rounds, 1, 1000), whole('--coordinates', values.coordinates, 1, 1_000_000)];
   const bin = installFlower((line) => console.log(line));
   const measured: Measured[] = [];
   for (const nodes of counts) {
-    const one = await measure(bin, nodes, rounds, coordinates);
+    const one = await measure(bin, nodes, rounds, coordinates, values.direct);
     measured.push(one);
-    keep(measured);
-    console.log(`${nodes} nodes: ${mean(one.roundSeconds).toFixed(1)} s a round, ${(one.sentBytesPerNodeRound / 1000).toFixed(1)} kB sent and ${(one.receivedBytesPerNodeRound / 1000).toFixed(1)} kB received by a node, SuperLink ${megabytes(one.superlinkIdleBytes)} idle and ${megabytes(one.superlinkPeakBytes)} at most, ServerApp ${megabytes(one.serverAppPeakBytes)}, database ${megabytes(one.databaseBytes)}, ${one.accepted} accepted, ${one.dropped} dropped`);
+    keep(measured, values.out, values.direct);
+    console.log(`${nodes} nodes: ${mean(one.roundSeconds).toFixed(1)} s a round, ${(one.sentBytesPerNodeRound / 1000).toFixed(1)} kB sent and ${(one.receivedBytesPerNodeRound / 1000).toFixed(1)} kB received by a node, SuperLink ${megabytes(one.superlinkIdleBytes)} idle and ${megabytes(one.superlinkPeakBytes)} at most, ServerApp ${megabytes(one.serverAppPeakBytes)}, database ${megabytes(one.databaseBytes)}, ${one.accepted} accepted, ${one.dropped} dropped ${JSON.stringify({ ...one.droppedBecause, ...one.failedCalls, 'database locked': one.lockedDatabase })}`);
   }
 }
 
 /** After each count, so that what was measured is kept where a longer one is cut off. */
-function keep(measured: readonly Measured[]): void {
+function keep(measured: readonly Measured[], file: string, isDirect: boolean): void {
   const [first, last] = [measured[0]!, measured.at(-1)!];
   const growth = first === last ? null : {
     nodes: last.nodes / first.nodes, roundSeconds: mean(last.roundSeconds) / mean(first.roundSeconds), replySeconds: last.replySeconds / first.replySeconds,
     sentBytesPerNodeRound: last.sentBytesPerNodeRound / first.sentBytesPerNodeRound, superlinkPeakBytes: last.superlinkPeakBytes / first.superlinkPeakBytes, serverAppPeakBytes: last.serverAppPeakBytes / first.serverAppPeakBytes,
   };
-  mkdirSync(results, { recursive: true });
-  writeFileSync(joinPath(results, 'federation-nodes.json'), `${JSON.stringify({ machine: machineInWords(), date: new Date().toISOString().slice(0, 10), loadAverage: loadavg()[1], pollMs: settings.pollMs, measured, growth }, null, 2)}\n`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify({ machine: machineInWords(), date: new Date().toISOString().slice(0, 10), loadAverage: loadavg()[1], pollMs: settings.pollMs, isDirect, measured, growth }, null, 2)}\n`);
 }
 
-async function measure(bin: string, count: number, rounds: number, coordinates: number): Promise<Measured> {
+async function measure(bin: string, count: number, rounds: number, coordinates: number, isDirect: boolean): Promise<Measured> {
   const folder = mkdtempSync(joinPath(tmpdir(), 'bedside-federation-nodes-'));
-  const { task, taskHash, path } = await writeTask(folder, rounds, coordinates);
-  const superlink = await startSuperLink(bin, folder);
+  const { task, taskHash, taskFile, path } = await writeTask(folder, rounds, coordinates);
+  let lockedDatabase = 0;
+  const superlink = await startSuperLink(bin, folder, (text) => { lockedDatabase += text.split('(sqlite3.OperationalError) database is locked').length - 1; });
+  const gate = isDirect ? null : await startGate({ task, taskFile, upstreamPort: superlink.port, folder, seatCount: count });
   try {
     const flwrHome = joinPath(folder, 'flwr');
     const idle = residentBytes(flwrHome);
@@ -84,7 +94,9 @@ async function measure(bin: string, count: number, rounds: number, coordinates: 
     for (let seat = 0; seat < count; seat += 5) {
       nodes.push(...(await Promise.all(Array.from({ length: Math.min(5, count - seat) }, async (_, index) => {
         const updates = await Promise.all(Array.from({ length: rounds }, (__, round) => noisedUpdate(seat + index, round + 1, coordinates)));
-        return join(superlink.origin, task, taskHash, (round) => updates[round - 1]!, { settings });
+        const key = await makeKey();
+        gate?.seat(key);
+        return join(gate?.origin ?? superlink.origin, task, taskHash, (round) => updates[round - 1]!, { key, settings });
       }))));
     }
     while (nodes.some(({ traffic }) => traffic.calls < 3)) await sleep(200);
@@ -103,6 +115,8 @@ async function measure(bin: string, count: number, rounds: number, coordinates: 
       nodes: count, rounds, coordinates,
       roundSeconds: history.map(({ seconds }) => Number(seconds.toFixed(2))), replySeconds: history.reduce((sum, { deviceSeconds }) => sum + deviceSeconds, 0) / accepted, totalSeconds,
       accepted, dropped: history.reduce((sum, round) => sum + Object.keys(round.dropped).length, 0),
+      droppedBecause: countOf(history.flatMap(({ round, dropped }) => Object.entries(dropped).map(([nodeId, why]) => `${why}; the device: ${ofDevice(nodes, nodeId, round)}`))),
+      failedCalls: nodes.reduce<Record<string, number>>((sum, { failures }) => addTo(sum, failures), {}), lockedDatabase,
       sentBytesPerNodeRound: Math.round(traffic('sentBytes')), receivedBytesPerNodeRound: Math.round(traffic('receivedBytes')), callsPerNodeRound: Number(traffic('calls').toFixed(1)),
       superlinkIdleBytes: idle.superlink, superlinkPeakBytes: peak.superlink, serverAppPeakBytes: peak.serverApp, databaseBytes: ['link.db', 'link.db-wal'].reduce((sum, name) => sum + (statSync(joinPath(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0),
     };
@@ -110,19 +124,36 @@ async function measure(bin: string, count: number, rounds: number, coordinates: 
     await Promise.all(nodes.map(({ driven }) => driven.ended));
     return measured;
   } finally {
+    gate?.close();
     await superlink.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function writeTask(folder: string, rounds: number, coordinates: number): Promise<{ readonly task: Task; readonly taskHash: string; readonly path: string }> {
+/** What a device knows of a round that it has no part in. */
+function ofDevice(nodes: readonly Participant[], nodeId: string, round: History['rounds'][number]['round']): string {
+  const record = nodes.find((one) => String(one.nodeId) === nodeId)?.node.record;
+  const entry = record?.rounds.find((one) => one.round === round);
+  return record === undefined ? 'not known' : entry === undefined ? 'no instruction came' : `${entry.outcome}${entry.reason === null ? '' : ` (${entry.reason})`}`;
+}
+
+function countOf(reasons: readonly string[]): Readonly<Record<string, number>> {
+  return addTo({}, reasons.map((reason) => [reason, 1] as const));
+}
+
+function addTo(sum: Record<string, number>, counts: Iterable<readonly [string, number]>): Record<string, number> {
+  for (const [what, times] of counts) sum[what] = (sum[what] ?? 0) + times;
+  return sum;
+}
+
+async function writeTask(folder: string, rounds: number, coordinates: number): Promise<{ readonly task: Task; readonly taskHash: string; readonly taskFile: Buffer; readonly path: string }> {
   const file = new TextEncoder().encode(JSON.stringify({
     name: 'Bench', coordinator: 'a bench on this machine', labels: ['a', 'b'], labelSentences: ['An a.', 'A b.'], baseModel: 'ab'.repeat(32), coordinates, rounds, unit: 'row', delta: 1e-5,
     ...terms, updateNormBound: honestNormBound({ ...terms, coordinates }, 1),
   }));
   const path = joinPath(folder, 'task.json');
   writeFileSync(path, file);
-  return { ...(await readTask(sha256, file)), path };
+  return { ...(await readTask(sha256, file)), taskFile: Buffer.from(file), path };
 }
 
 /** Looks like what a guard releases: nothing but noise. */

@@ -7,11 +7,10 @@ import { cohortsOf } from '../src/privacy/cohort.ts';
 import { Ledger } from '../src/privacy/ledger.ts';
 import { createMemoryLedgerStore } from '../src/privacy/memory-ledger-store.ts';
 import { unitHash } from '../src/privacy/unit-hash.ts';
-import { federatedFeatures } from '../src/training/federated-task.ts';
 import { defaultRounds, federatedServerRate } from '../src/training/federated-rate.ts';
 import { FederatedUpdates } from '../src/training/federated-update.ts';
-import { createTrainer } from '../src/training/in-process-trainer.ts';
 import { ledgerCharges } from '../src/training/ledger-charges.ts';
+import { pooledHead } from '../src/training/received-model.ts';
 import type { ChargePort } from '../src/training/session-input.ts';
 import type { TokenizedUnit } from '../src/training/trainer.ts';
 import type { Aggregator } from './federation-aggregator.ts';
@@ -50,11 +49,11 @@ export interface FederatedResult extends FederatedCell, Scores {
   readonly seconds: number;
 }
 
-/** The coordinator's task for these notes, as `npm run federation` completes it. */
-export async function taskOf(set: FederationSet, epsilon: number | null, units: number): Promise<CompleteTask> {
+/** The coordinator's task for these notes, as `npm run federation` completes it. `change`: of its draft. */
+export async function taskOf(set: FederationSet, epsilon: number | null, units: number, change: Readonly<Record<string, unknown>> = {}): Promise<CompleteTask> {
   const draft = {
     name: set.name, coordinator: 'bench', labels: set.labels, labelSentences: set.sentences, unit: 'row', rounds: defaultRounds, delta, clipNorm, units,
-    ...(epsilon === null ? { noiseMultiplier: noNoise } : { epsilon }),
+    ...(epsilon === null ? { noiseMultiplier: noNoise } : { epsilon }), ...change,
   };
   return completeTask(utf8ToBytes(JSON.stringify(draft)), { rounds: null, epsilon: null, skew: null, centralNoise: null, releaseKey: null });
 }
@@ -62,7 +61,7 @@ export async function taskOf(set: FederationSet, epsilon: number | null, units: 
 /** One participant: a trainer over its own rows, a ledger of its own with the task's epsilon as its limit, real noise under a fresh key a round. */
 async function openClient(set: FederationSet, task: Task, training: readonly TokenizedUnit[], epsilon: number | null): Promise<FederatedUpdates> {
   return new FederatedUpdates({
-    task, training, unit: 'row', baseModel: task.baseModel, runId: 'bench', chargedRounds: [], trainers: [createTrainer(set.engine)],
+    task, training, unit: 'row', baseModel: task.baseModel, runId: 'bench', chargedRounds: [], trainers: [set.openTrainer()],
     charges: epsilon === null ? countsForNobody : await ledgerOf(training.length, epsilon),
     freshKeys: () => Promise.resolve(createNodeKeyStream()), clock: () => performance.now(), yields: () => Promise.resolve(), onProgress: () => undefined,
   });
@@ -80,11 +79,11 @@ async function ledgerOf(units: number, epsilon: number): Promise<ChargePort> {
 }
 
 /** All rounds of one federation through the code of the participants and of the server. */
-export async function federate(set: FederationSet, cell: FederatedCell, aggregator: Aggregator): Promise<FederatedResult> {
+export async function federate(set: FederationSet, cell: FederatedCell, aggregator: Aggregator, change: Readonly<Record<string, unknown>> = {}): Promise<FederatedResult> {
   const started = performance.now();
   const shares = splitUnits(set.training, cell.clients, cell.split, cell.seed);
   const units = Math.max(1, Math.round(set.training.length / shares.length));
-  const { task, initial } = await taskOf(set, cell.epsilon, units);
+  const { task, initial } = await taskOf(set, cell.epsilon, units, change);
   if (task.head === undefined || initial === null) throw new Error('Expected a task with a head and a first model.');
   const serverRate = federatedServerRate(task, shares.length);
   const clients = await Promise.all(shares.map((share) => openClient(set, task, share, cell.epsilon)));
@@ -103,7 +102,7 @@ export async function federate(set: FederationSet, cell: FederatedCell, aggregat
     dropped += ended.dropped;
   }
   const { head } = task;
-  const scoreOf = (weights: Float32Array) => set.score({ features: federatedFeatures(head), mean: Float32Array.from(head.publicMean), biasInput: head.biasInput, weights });
+  const scoreOf = (weights: Float32Array) => set.score(pooledHead(task, head, weights));
   return {
     ...cell, ...(await scoreOf(model)), sentences: await scoreOf(initial), participants: shares.length, units, fewestUnits: Math.min(...shares.map(({ length }) => length)),
     rounds: task.rounds, serverRate, server, dropped, seconds: (performance.now() - started) / 1000,

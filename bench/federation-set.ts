@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { defaultModelFolder, openNodeModel } from '../src/cli/node-engine.ts';
-import type { Engine } from '../src/engine/engine.ts';
+import { defaultModelFolder, openHeadProducts, openNodeModel, type NodeModel } from '../src/cli/node-engine.ts';
 import { encodeRows } from '../src/training/encode-rows.ts';
 import { classificationOf } from '../src/training/evaluate.ts';
 import { centreRows, headLogits } from '../src/training/features.ts';
+import { createTrainer } from '../src/training/in-process-trainer.ts';
 import { rememberPooled } from '../src/training/remembered-engine.ts';
 import type { TrainedHead } from '../src/training/trained-model.ts';
-import type { TokenizedUnit } from '../src/training/trainer.ts';
+import type { TokenizedUnit, Trainer } from '../src/training/trainer.ts';
 import { groupUnits, tokenizeNotes } from '../src/training/units.ts';
 import { PooledFile } from './pooled-file.ts';
 import { publicSets, type SetName } from './public-sets.ts';
@@ -23,10 +23,11 @@ export interface FederationSet {
   readonly sentences: readonly string[];
   readonly sentenceIds: readonly Int32Array[];
   readonly maximumLength: number;
-  /** With its outputs remembered. */
-  readonly engine: Engine;
+  readonly shape: NodeModel['engine']['shape'];
   readonly training: readonly TokenizedUnit[];
   readonly testRows: number;
+  /** Over remembered outputs, and one set of products for all: a participant has no more memory than its rows. */
+  openTrainer(): Trainer;
   /** On the common test part. */
   score(head: Pick<TrainedHead, 'features' | 'mean' | 'biasInput' | 'weights'>): Promise<Scores>;
 }
@@ -44,8 +45,10 @@ export async function openFederationSet(name: SetName): Promise<FederationSet> {
   const settings = { layers: [engine.shape.layers, Math.floor(engine.shape.layers / 2)], weights: [0.5, 0.5], isUnitLength: true };
   await encodeRows(remembering, [...training.flatMap(({ rows }) => rows), ...test].map(({ ids }) => ids), settings, null, () => true);
   memory.save();
+  const products = await openHeadProducts();
   return {
-    name, labels: data.labels, sentences, maximumLength: data.maximumLength, engine: remembering, training, testRows: test.length,
+    name, labels: data.labels, sentences, maximumLength: data.maximumLength, shape: engine.shape, training, testRows: test.length,
+    openTrainer: () => createTrainer(remembering, { openHeadProducts: () => Promise.resolve(products) }),
     sentenceIds: sentences.map((sentence) => tokenizer.encode(sentence, data.maximumLength).ids),
     async score({ features, mean, biasInput, weights }) {
       const inputs = await encodeRows(remembering, test.map(({ ids }) => ids), features, null, () => true);

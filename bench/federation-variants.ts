@@ -8,7 +8,6 @@ import { gaussianMu } from '../src/privacy/gaussian.ts';
 import { gaussianIntegers } from '../src/privacy/noise.ts';
 import { federatedServerRate, honestNormBound } from '../src/training/federated-rate.ts';
 import { federatedFeatures } from '../src/training/federated-task.ts';
-import { createTrainer } from '../src/training/in-process-trainer.ts';
 import { streamTensors } from '../src/training/stream-tensors.ts';
 import type { Trainer } from '../src/training/trainer.ts';
 import { delta, taskOf } from './federation-run.ts';
@@ -62,7 +61,7 @@ export async function runVariant(set: FederationSet, { rounds, localSteps, rate,
   const step = rate * federatedServerRate(task, shares.length);
   const clients: Client[] = [];
   for (const share of shares) {
-    const trainer = createTrainer(set.engine);
+    const trainer = set.openTrainer();
     await trainer.assign(share, 'row');
     await trainer.assignHeldOut([]);
     await trainer.prepareFeatures(federatedFeatures(head), () => undefined);

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- federation [--set mts|banking] [--seeds 3] [--epsilon 3] [--part pooled|alone|central] [--print | --variants]`: whether pooling helps. 10, 50 and 200 clients over public data, dealt out evenly or by
+ * `npm run bench -- federation [--set mts|banking] [--seeds 3] [--epsilon 3] [--part pooled|alone|central] [--print | --variants | --projection]`: whether pooling helps. 10, 50 and 200 clients over public data, dealt out evenly or by
  * Dirichlet(0.3) shares of each label, at epsilon 3, 8 and without noise: the pooled model after all rounds, through the participants' code (noise and ledger
  * included) and the server's (`federation_aggregator.py`; SafeFedAvg where flwr is installed or BEDSIDE_FLWR_BIN names it), beside clients that train alone with
  * the whole epsilon, one trainer with all rows, and the label sentences. Resumable: what is in the result file is not run again.
@@ -11,6 +11,7 @@ import { chosenAlone, trainAlone } from './federation-alone.ts';
 import { federate, type FederatedCell, type FederatedResult } from './federation-run.ts';
 import { openFederationSet, type FederationSet, type Scores } from './federation-set.ts';
 import { splitUnits } from './federation-split.ts';
+import { runProjections } from './federation-projection.ts';
 import { printFederationTable, printVariants } from './federation-table.ts';
 import { runVariant, variants } from './federation-variants.ts';
 import { machineInWords } from './machine.ts';
@@ -96,6 +97,10 @@ export async function run(args: readonly string[]): Promise<void> {
   if (args.includes('--variants')) {
     await runVariants(results, keep, Number(option('--seeds') ?? 3));
     printVariants(results);
+    return;
+  }
+  if (args.includes('--projection')) {
+    await runProjections(results, { set: option('--set'), part: option('--part'), seeds: Number(option('--seeds') ?? 1), isPrintOnly: args.includes('--print') });
     return;
   }
   const aggregator = args.includes('--print') ? null : Aggregator.start();

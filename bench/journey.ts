@@ -2,13 +2,14 @@
  * `npm run bench -- journey [--only sample|mts-dialog]`: the whole journey in Chromium on this machine, for the built-in sample and for mts-dialog:
  * seconds to the first accuracy, total seconds, peak memory, longest main-thread task by thread CPU time from a trace, first-load JavaScript gzipped.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { chromium, type CDPSession, type Page } from 'playwright';
 import { build, preview } from 'vite';
 import { chromiumArguments, chromiumPath } from '../scripts/chromium.mjs';
 import { machineInWords } from './machine.ts';
+import { residentBytesOfTree } from './process-tree.ts';
 
 const root = join(import.meta.dirname, '..');
 const sharedData = process.env['BEDSIDE_DATA'] ?? join(root, '..', 'shared', 'data');
@@ -29,23 +30,6 @@ interface JourneyResult {
   readonly peakMemoryMiB: number;
   readonly longestMainThreadTaskMs: number;
   readonly accuracyText: string;
-}
-
-/** Resident memory of Chromium's processes that belong to this browser, in MiB. */
-function residentMiB(browserPid: number): number {
-  const pages = new Map<number, { parent: number; rssKiB: number }>();
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      const status = readFileSync(`/proc/${name}/status`, 'utf8');
-      pages.set(Number(name), { parent: Number(/PPid:\s+(\d+)/.exec(status)?.[1]), rssKiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) });
-    } catch {
-      // The process ended between the two reads.
-    }
-  }
-  const belongs = (pid: number): boolean => pid === browserPid || (pages.has(pid) && pages.get(pid)!.parent > 1 && belongs(pages.get(pid)!.parent));
-  let sum = 0;
-  for (const [pid, { rssKiB }] of pages) if (belongs(pid)) sum += rssKiB;
-  return sum / 1024;
 }
 
 async function startTrace(session: CDPSession): Promise<() => Promise<TraceEvent[]>> {
@@ -92,7 +76,7 @@ async function journey(dataset: string, address: string): Promise<JourneyResult>
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   const stopTrace = await startTrace(await page.context().newCDPSession(page));
   let peakMemoryMiB = 0;
-  const watch = setInterval(() => (peakMemoryMiB = Math.max(peakMemoryMiB, residentMiB(server.process().pid!))), 500);
+  const watch = setInterval(() => (peakMemoryMiB = Math.max(peakMemoryMiB, residentBytesOfTree(server.process().pid!) / 2 ** 20)), 500);
   try {
     await page.goto(`${address}?backend=wasm`);
     await page.getByRole('heading', { level: 1 }).waitFor();

@@ -1,11 +1,11 @@
 /**
- * `npm run bench -- lab [--only sample|mts]`: the attack lab's table for the built-in sample and for mts-dialog: the private head at epsilon 8, 3 and 1 beside its
- * twin that is not private (epsilon infinity). One audit an epsilon, of the size that the app takes. Kept in `bench/results/lab.json`, set by set.
+ * `npm run bench -- lab [--only sample|mts] [--print]`: the attack lab's table for the built-in sample and for mts-dialog: the private head at epsilon 8, 3 and 1 beside its
+ * twin that is not private (epsilon infinity); with `--plan dp-sgd|lora` adapters, see `lab-adapters.ts`. One audit an epsilon, of the size that the app takes. Kept in `bench/results/lab.json`, set by set; `--print` prints the table of what is kept.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createNodeKeyStream } from '../src/cli/key-stream.ts';
-import { defaultModelFolder, openNodeModel } from '../src/cli/node-engine.ts';
+import { defaultModelFolder, openHeadProducts, openNodeModel } from '../src/cli/node-engine.ts';
 import { guessColumns, guessedRoles } from '../src/data/columns.ts';
 import { buildDataset } from '../src/data/dataset.ts';
 import { sampleTable } from '../src/data/sample.ts';
@@ -19,6 +19,7 @@ import { sentencesOf } from '../src/training/label-words.ts';
 import { planOfKind, type PlanFacts } from '../src/training/propose.ts';
 import { rememberPooled } from '../src/training/remembered-engine.ts';
 import { groupUnits, tokenizeNotes } from '../src/training/units.ts';
+import { printLab } from './lab-table.ts';
 import { machineInWords } from './machine.ts';
 import { PooledFile } from './pooled-file.ts';
 import { publicSets } from './public-sets.ts';
@@ -34,7 +35,7 @@ interface LabSet {
 }
 
 /** The sample as the app takes it, all of its notes; the training part of mts-dialog. */
-const sets: Readonly<Record<'sample' | 'mts', () => Promise<LabSet>>> = {
+export const labSets: Readonly<Record<'sample' | 'mts', () => Promise<LabSet>>> = {
   async sample() {
     const table = sampleTable();
     const { notes, labels } = buildDataset(table, guessedRoles(guessColumns(table)));
@@ -50,8 +51,8 @@ const attackRow = ({ area, areaInterval, atOnePercent: { found, low, high, false
 const rowOf = (epsilon: number | null, { loss, calibrated, canary }: ModelAudit) => ({ epsilon, loss: attackRow(loss), calibrated: attackRow(calibrated), canary });
 type Row = ReturnType<typeof rowOf>;
 
-async function measure(name: keyof typeof sets): Promise<object> {
-  const { notes, labels, sentences, unit } = await sets[name]();
+async function measure(name: keyof typeof labSets): Promise<object> {
+  const { notes, labels, sentences, unit } = await labSets[name]();
   const { engine, tokenizer } = await openNodeModel(defaultModelFolder);
   const { units } = groupUnits(await tokenizeNotes(notes, tokenizer, 128), labels, unit);
   const memory = PooledFile.open(join(root, '.cache', `pooled-${name}.bin`), engine.shape.width);
@@ -63,7 +64,7 @@ async function measure(name: keyof typeof sets): Promise<object> {
       plan: { ...planOfKind('full-batch-head', facts), epsilon }, twin: planOfKind('plain-head', facts), labels, units,
       labelSentences: sentencesOf(labels, sentences).map((sentence) => tokenizer.encode(sentence, 128).ids),
       trainers: [createTrainer(rememberPooled(engine, memory))],
-      world: { createKeys: createNodeKeyStream, yields: () => Promise.resolve(), clock: () => performance.now() },
+      world: { createKeys: createNodeKeyStream, yields: () => Promise.resolve(), clock: () => performance.now(), openHeadProducts },
       random: mulberry32(Math.floor(Math.random() * 2 ** 32)),
       onProgress: ({ phase, done, total }) => (phase === 'attacking' && console.error(`${name}, epsilon ${epsilon}: ${done} of ${total}`)),
     });
@@ -76,14 +77,21 @@ async function measure(name: keyof typeof sets): Promise<object> {
   return { ...shape, machine: machineInWords(), models: rows };
 }
 
+/** Adds one result to those that are kept. */
+export function keepLabResult(name: string, result: object): void {
+  const known: unknown = existsSync(resultFile) ? JSON.parse(readFileSync(resultFile, 'utf8')) : {};
+  writeFileSync(resultFile, `${JSON.stringify({ ...(known as object), [name]: result }, null, 2)}\n`);
+}
+
 export async function run(args: readonly string[]): Promise<void> {
+  if (args.includes('--print')) return printLab(resultFile);
+  if (args.includes('--plan')) return (await import('./lab-adapters.ts')).runAdapters(args);
   const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
   mkdirSync(join(root, 'bench', 'results'), { recursive: true });
   for (const name of ['sample', 'mts'] as const) {
     if (only !== undefined && only !== name) continue;
     const result = await measure(name);
-    const known: unknown = existsSync(resultFile) ? JSON.parse(readFileSync(resultFile, 'utf8')) : {};
-    writeFileSync(resultFile, `${JSON.stringify({ ...(known as object), [name]: result }, null, 2)}\n`);
+    keepLabResult(name, result);
     console.log(name, JSON.stringify(result, null, 2));
   }
 }

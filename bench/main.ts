@@ -3,6 +3,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(args: readonly string
   accuracy: () => import('./accuracy.ts'),
   engine: () => import('./engine/run.ts'),
   federation: () => import('./federation.ts'),
+  'federation-browsers': () => import('./federation-browsers.ts'),
   'federation-nodes': () => import('./federation-nodes.ts'),
   journey: () => import('./journey.ts'),
   lab: () => import('./lab.ts'),
@@ -10,6 +11,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(args: readonly string
   'private-accuracy': () => import('./private-accuracy.ts'),
   privacy: () => import('./privacy.ts'),
   noise: () => import('./privacy-noise.ts'),
+  report: () => import('./report.ts'),
 };
 
 const [name, ...args] = process.argv.slice(2);

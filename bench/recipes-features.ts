@@ -22,8 +22,8 @@ export function windowsOf(ids: Int32Array, length: number, count: number): Int32
   return windows;
 }
 
-/** Writes FOLDER/<set>.json and the float32 files that it names, for `recipes_head.py`. Test rows follow training rows. */
-export async function writeRecipeFeatures(folder: string, name: SetName, prepared: Prepared, wanted: { readonly names: readonly string[] | null; readonly epsilons: readonly number[] }): Promise<void> {
+/** Writes FOLDER/<set>.json and the float32 files that it names, for `recipes_head.py`. Test rows follow training rows. Resolves with the names of all variants that this set has. */
+export async function writeRecipeFeatures(folder: string, name: SetName, prepared: Prepared, wanted: { readonly names: readonly string[] | null; readonly epsilons: readonly number[] }): Promise<readonly string[]> {
   mkdirSync(folder, { recursive: true });
   const { data, training, test, sentences, headEngine, memory, encoderLayers } = prepared;
   const { width } = headEngine.shape;
@@ -66,9 +66,11 @@ export async function writeRecipeFeatures(folder: string, name: SetName, prepare
     views.push({ name: 'one window of 256', file: write(`${name}-long.bin`, await pooledOf(cut, plan.featureLayers)), layers: plan.featureLayers });
   }
   memory.save();
+  const variants = recipeVariants(plan, views.map((view) => view.name));
   const facts = {
     trainingRows, classes: data.labels.length, width, labels: rows.map(({ label }) => label), mu: Object.fromEntries(wanted.epsilons.map((epsilon) => [String(epsilon), gaussianMu(epsilon, delta)])),
-    sentences: write(`${name}-sentences.bin`, await pooledOf(sentences, [encoderLayers])), views, variants: recipeVariants(plan, views.map((view) => view.name)).filter(({ name: variant }) => wanted.names?.includes(variant) ?? true),
+    sentences: write(`${name}-sentences.bin`, await pooledOf(sentences, [encoderLayers])), views, variants: variants.filter((variant) => wanted.names?.includes(variant.name) ?? true),
   };
   writeFileSync(join(folder, `${name}.json`), JSON.stringify(facts));
+  return variants.map((variant) => variant.name);
 }

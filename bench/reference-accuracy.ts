@@ -25,7 +25,8 @@ function readRuns(set: SetName): readonly ReferenceRun[] {
 const average = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Mean of the reference runs of the same recipe (PyTorch and NumPy), or null where there is none. */
-export function referenceAccuracy(set: SetName, method: 'head' | 'lora', epsilon: number | null, plan: Plan): { readonly accuracy: number; readonly macroF1: number } | null {
+export function referenceAccuracy(set: SetName, method: 'head' | 'lora' | 'layers', epsilon: number | null, plan: Plan): { readonly accuracy: number; readonly macroF1: number } | null {
+  if (method === 'layers') return null;
   const isSame = (run: ReferenceRun): boolean => {
     if (epsilon === null) {
       if (method === 'lora') return run.method === 'lora' && run.base === 'int8';

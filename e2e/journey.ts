@@ -7,7 +7,7 @@ export async function openApp(page: Page, options: { backend: 'wasm' | 'webgpu';
 }
 
 /** Opens a page of the project by the bar, or by the tabs where the bar is folded. */
-export async function goTo(page: Page, name: 'Data' | 'Train' | 'Results' | 'Explain' | 'Runs'): Promise<void> {
+export async function goTo(page: Page, name: 'Data' | 'Train' | 'Results' | 'Try' | 'Runs'): Promise<void> {
   await page.getByRole('navigation').getByRole('link', { name: new RegExp(`^${name}`) }).locator('visible=true').first().click();
 }
 
@@ -59,4 +59,13 @@ export function foreignRequests(page: Page, origin: string): string[] {
     if (url.protocol.startsWith('http') && url.origin !== origin) foreign.push(url.origin);
   });
   return foreign;
+}
+
+/** A run of many steps, to be cut off in the middle. */
+export async function startLongRun(page: Page, steps: number): Promise<void> {
+  await openSample(page);
+  await page.getByRole('button', { name: 'Change' }).click();
+  await page.getByRole('spinbutton', { name: 'Steps' }).fill(String(steps));
+  await page.getByRole('spinbutton', { name: 'Steps' }).press('Tab');
+  await startTraining(page);
 }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chromium, expect, test, type Page } from '@playwright/test';
 import { chromiumArguments, chromiumPath } from '../scripts/chromium.mjs';
-import { goTo, heading, openApp, openSample, startTraining, untilStep } from './journey.ts';
+import { goTo, heading, openApp, startLongRun, untilStep } from './journey.ts';
 
 /** What the browser's databases hold, read behind the page's back. */
 interface Stored {
@@ -31,15 +31,6 @@ async function stored(page: Page): Promise<Stored> {
       saved: checkpoints[0]?.checkpoint.step ?? null,
     };
   });
-}
-
-/** A run of many steps, to be cut off in the middle. */
-async function startLongRun(page: Page, steps: number): Promise<void> {
-  await openSample(page);
-  await page.getByRole('button', { name: 'Change' }).click();
-  await page.getByRole('spinbutton', { name: 'Steps' }).fill(String(steps));
-  await page.getByRole('spinbutton', { name: 'Steps' }).press('Tab');
-  await startTraining(page);
 }
 
 /** After the `kills`-th time that the run was cut off: as much is charged as is saved and one step a kill more at most, and the run is offered again. */

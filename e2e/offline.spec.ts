@@ -15,7 +15,7 @@ test('the whole journey with the network cut after load', async ({ page, context
   await page.getByRole('button', { name: 'Save the model' }).click();
   const [saved] = await Promise.all([page.waitForEvent('download'), page.getByRole('dialog').getByRole('button', { name: 'Save to a file' }).click()]);
   expect(saved.suggestedFilename()).toMatch(/\.zip$/);
-  await goTo(page, 'Explain');
+  await goTo(page, 'Try');
   await page.getByRole('textbox', { name: 'Note' }).fill('Wheeze and productive cough for two weeks, peak flow reduced.');
   await page.getByRole('button', { name: 'Classify' }).click();
   await expect(heading(page, /^Run 1 says: /)).toBeVisible({ timeout: 60_000 });

@@ -25,7 +25,7 @@ for (const backend of ['wasm', 'webgpu'] as const) {
     await expect(heading(page, /held-out notes/)).toBeVisible();
     await expect(page.getByRole('heading', { name: 'Is it fair?' })).toBeVisible();
 
-    await goTo(page, 'Explain');
+    await goTo(page, 'Try');
     await page.getByRole('textbox', { name: 'Note' }).fill(note);
     await page.getByRole('button', { name: 'Classify' }).click();
     await expect(heading(page, /^Run 1 says: /)).toBeVisible({ timeout: 60_000 });

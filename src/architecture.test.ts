@@ -16,7 +16,8 @@ function sourceFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.(ts|svelte)$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.includes('/assembly/'));
+    // AssemblyScript, which asc compiles.
+    .filter((path) => !path.includes('/assembly/') && !/\/operations\/[^/]+\/wasm\.ts$/.test(path));
 }
 
 /** The script parts of a file; a component's markup imports nothing. */

@@ -12,10 +12,15 @@ import { machineInWords } from '../machine.ts';
 import { servePage } from './build-page.ts';
 import { installPeers } from './install-peers.ts';
 import { breakdown } from './rows/breakdown.ts';
+import { cold } from './rows/cold-start.ts';
+import { energy } from './rows/energy.ts';
 import { wasmForward, webgpuForward } from './rows/forward.ts';
+import { halves } from './rows/halves.ts';
 import type { Group, GroupResult } from './rows/row.ts';
 import { ragged, topLayers } from './rows/savings.ts';
-import { bertBase, bundle, cold, head } from './rows/sizes.ts';
+import { bertBase, bundle, head, memory } from './rows/sizes.ts';
+import { submissions } from './rows/submissions.ts';
+import { variants } from './rows/variants.ts';
 import { clipping, wasmStep, workers } from './rows/wasm-step.ts';
 import { webgpuStep } from './rows/webgpu-step.ts';
 
@@ -30,12 +35,17 @@ const groups: Readonly<Record<string, Group>> = {
   'top-layers': topLayers,
   ragged,
   head,
+  memory,
   bundle,
   cold,
   breakdown,
+  variants,
+  energy,
   'webgpu-step': webgpuStep,
   'webgpu-forward': webgpuForward,
   'bert-base': bertBase,
+  submissions,
+  halves,
 };
 
 interface Settings {

@@ -1,12 +1,17 @@
 /** A node that lies. It joins, and answers every instruction with one kind of badness, made from the wire format alone. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { emptyMetricsId } from '../../federation-server/coordinator/checked-reply.ts';
 import { toNpy } from '../../src/federation/arrays.ts';
+import { encode } from '../../src/federation/codec/encode.ts';
+import { message } from '../../src/federation/codec/messages.ts';
+import { valueRecord, type RecordValue } from '../../src/federation/codec/record-messages.ts';
 import { endpoints } from '../../src/federation/endpoints.ts';
 import { FleetClient, isPassing } from '../../src/federation/fleet-client.ts';
-import { buildObject, type BuiltObject } from '../../src/federation/object-store.ts';
+import { buildObject, contentsOf, treeOf, type BuiltObject } from '../../src/federation/object-store.ts';
 import { buildReply, type Reply, type ReplyBody } from '../../src/federation/reply.ts';
 import { publicKeyPem } from '../../src/federation/signing.ts';
-import { fetchTransport } from '../../src/federation/transport.ts';
+import { fetchTransport, type Fetch } from '../../src/federation/transport.ts';
+import type { SigningKey } from '../../src/federation/signing.ts';
 import { utf8ToBytes } from '../../src/ground/bytes.ts';
 import { makeKey, sha256 } from './participant.ts';
 
@@ -39,16 +44,39 @@ export const badness = {
   },
 } as const;
 
-export type Badness = keyof typeof badness | 'silence' | 'announces and sends nothing' | 'an error' | 'a second reply';
+const metric = (key: string, value: RecordValue): Spoiled => ({ metrics: encode(valueRecord, { items: [{ key, value }] }) });
 
-async function records(kind: keyof typeof badness, coordinates: number): Promise<BuiltObject> {
-  const { name = 'delta', values = new Float32Array(coordinates).fill(1), chunk, arrayBody, recordBody, metrics = new Uint8Array(0), also } = badness[kind](coordinates);
+/** Lies beside an update like any: what is lied about counts for nothing, and the update for one vote. */
+export const harmless = {
+  'a weight of 1e12': () => metric('num-examples', { signed: 10n ** 12n }),
+  'NaN for a number beside it': () => metric('loss', { double: Number.NaN }),
+  'another sender and instruction inside': (): Spoiled => ({}),
+} as const;
+
+/** None of these is an update at all. */
+const others = ['silence', 'announces and sends nothing', 'goes away with its instruction', 'an error', 'a second reply', 'stores for others what all updates share'] as const;
+
+export type Badness = keyof typeof badness | keyof typeof harmless | (typeof others)[number];
+
+export const allBadness: readonly Badness[] = [...(Object.keys(badness) as (keyof typeof badness)[]), ...(Object.keys(harmless) as (keyof typeof harmless)[]), ...others];
+
+const isSpoiled = (kind: Badness): kind is keyof typeof badness | keyof typeof harmless => !(others as readonly string[]).includes(kind);
+
+async function records(kind: keyof typeof badness | keyof typeof harmless, coordinates: number): Promise<BuiltObject> {
+  const { name = 'delta', values = new Float32Array(coordinates).fill(1), chunk, arrayBody, recordBody, metrics = new Uint8Array(0), also }: Spoiled = { ...badness, ...harmless }[kind](coordinates);
   const piece = await buildObject(sha256, 'ArrayChunk', [], chunk ?? toNpy(values, [values.length]));
   const array = await buildObject(sha256, 'Array', [piece], utf8ToBytes(arrayBody ?? JSON.stringify({ dtype: 'float32', shape: [values.length], stype: 'numpy.ndarray', arraychunk_ids: [0] })));
   const named = { [name]: array.id, ...(also === undefined ? {} : { [also]: array.id }) };
   const arrays = await buildObject(sha256, 'ArrayRecord', [array], utf8ToBytes(recordBody ?? JSON.stringify(named)));
   const numbers = await buildObject(sha256, 'MetricRecord', [], metrics);
   return buildObject(sha256, 'RecordDict', [arrays, numbers], utf8ToBytes(JSON.stringify({ arrays: arrays.id, metrics: numbers.id })));
+}
+
+/** A reply whose Message object says that it is another node's, to another instruction; what is said outside of it is true, or the SuperLink would refuse it. */
+async function forged({ metadata }: Reply, content: BuiltObject, sourceNodeId: bigint): Promise<Reply> {
+  const root = await buildObject(sha256, 'Message', [content], encode(message, { metadata: { ...metadata, messageId: '', sourceNodeId, replyToMessageId: 'ab'.repeat(32) } }));
+  const named = { ...metadata, messageId: root.id };
+  return { metadata: named, tree: treeOf(root), contents: contentsOf(root), message: { metadata: named, content: {} } };
 }
 
 /** A SuperLink with a database fails when many write at once; a liar tries again like everybody. */
@@ -66,40 +94,65 @@ async function patiently<Result>(call: () => Promise<Result>): Promise<Result> {
 
 export interface Hostile {
   readonly nodeId: bigint;
+  /** The .npy files of updates that should count. */
+  readonly sentArrays: readonly Uint8Array[];
   /** Whether the server took a second reply to one instruction. */
   wasSecondTaken: boolean;
   stop(): Promise<void>;
 }
 
-export async function joinHostile(origin: string, kind: Badness, coordinates: number): Promise<Hostile> {
-  const key = await makeKey();
-  const fleet = new FleetClient({ transport: fetchTransport(origin), key, clock: { nowMs: () => Date.now() }, sha256, onExchange: () => undefined });
+/** `key`: one that holds a seat, where the server wants that. `victim`: whom a forged sender names. */
+export async function joinHostile(origin: string, kind: Badness, coordinates: number, { key: given, send, victim = () => 1n }: { readonly key?: SigningKey; readonly send?: Fetch; readonly victim?: () => bigint } = {}): Promise<Hostile> {
+  const key = given ?? (await makeKey());
+  const fleet = new FleetClient({ transport: fetchTransport(origin, send), key, clock: { nowMs: () => Date.now() }, sha256, onExchange: () => undefined });
   const publicKey = publicKeyPem(key.publicKeySpki);
   const { nodeId } = await fleet.call(endpoints.register, { publicKey });
   // Long, so that it counts as online to the end without a heartbeat.
   await patiently(() => fleet.call(endpoints.activate, { publicKey, heartbeatIntervalSeconds: 1800 }));
   let isStopped = false;
-  const hostile: Hostile = { nodeId, wasSecondTaken: false, stop: async () => { isStopped = true; await running; } };
+  const sentArrays: Uint8Array[] = [];
+  const hostile: Hostile = { nodeId, sentArrays, wasSecondTaken: false, stop: async () => { isStopped = true; await running; } };
 
   const push = async (reply: Reply): Promise<boolean> => {
     const { objectsToPush, sessionId } = await patiently(() => fleet.call(endpoints.pushMessages, { node: { nodeId }, messages: [reply.message], trees: [reply.tree], runtimesSeconds: [0] }));
     if (kind === 'announces and sends nothing') return true;
-    for (const objectId of objectsToPush) await patiently(() => fleet.call(endpoints.pushObject, { node: { nodeId }, runId: reply.metadata.runId, objectId, content: reply.contents.get(objectId)!, sessionId }));
+    // A database that is locked is told like an object that is turned away: those are tried again, after all others.
+    for (let left = objectsToPush, tries = 0; left.length > 0 && tries < 10; tries++) {
+      if (tries > 0) await sleep(1000);
+      const again: string[] = [];
+      for (const objectId of left) if (!(await patiently(() => fleet.call(endpoints.pushObject, { node: { nodeId }, runId: reply.metadata.runId, objectId, content: reply.contents.get(objectId)!, sessionId }))).isStored) again.push(objectId);
+      left = again;
+    }
     return objectsToPush.length > 0;
   };
   const running = (async () => {
     while (!isStopped) {
-      const { messages: [message] } = await patiently(() => fleet.call(endpoints.pullMessages, { node: { nodeId } }));
-      const metadata = message?.metadata;
+      const { messages: [instruction] } = await patiently(() => fleet.call(endpoints.pullMessages, { node: { nodeId } }));
+      const metadata = instruction?.metadata;
       if (metadata === undefined) {
         await sleep(1000);
         continue;
       }
       if (kind === 'silence') continue;
-      const isError = kind === 'an error';
-      const spoiled = kind === 'announces and sends nothing' || kind === 'a second reply' ? 'norm 1e30' : kind;
-      const body: ReplyBody = isError || spoiled === 'an error' ? { kind: 'error', code: 2n, reason: 'x'.repeat(5000) } : { kind: 'records', records: await records(spoiled, coordinates) };
-      await push(await buildReply(sha256, metadata, nodeId, Date.now() / 1000, body));
+      if (kind === 'goes away with its instruction') {
+        await patiently(() => fleet.call(endpoints.deactivate, { nodeId }));
+        break;
+      }
+      if (kind === 'stores for others what all updates share') {
+        const content = utf8ToBytes('MetricRecord  0\0');
+        // Of no session: the SuperLink then looks for whoever waits for it. Often while all announce their replies; later its database has others to serve.
+        const store = () => patiently(() => fleet.call(endpoints.pushObject, { node: { nodeId }, runId: metadata.runId, objectId: emptyMetricsId, content, sessionId: '' }));
+        // Refused once the run has ended.
+        for (let tries = 0; !isStopped && (await store().then(() => true, () => false)); tries++) await sleep(tries < 50 ? 200 : 2000);
+        break;
+      }
+      // The gate takes no answer of who has not fetched the instruction.
+      while (send !== undefined && !isStopped && !(await patiently(() => fleet.call(endpoints.pullObject, { node: { nodeId }, runId: metadata.runId, objectId: metadata.messageId }))).isAvailable) await sleep(500);
+      const content = await records(isSpoiled(kind) ? kind : 'norm 1e30', coordinates);
+      const body: ReplyBody = kind === 'an error' ? { kind: 'error', code: 2n, reason: 'x'.repeat(5000) } : { kind: 'records', records: content };
+      const reply = await buildReply(sha256, metadata, nodeId, Date.now() / 1000, body);
+      if (kind in harmless) sentArrays.push(toNpy(new Float32Array(coordinates).fill(1), [coordinates]));
+      await push(kind === 'another sender and instruction inside' ? await forged(reply, content, victim()) : reply);
       if (kind === 'a second reply') hostile.wasSecondTaken ||= await push(await buildReply(sha256, metadata, nodeId, Date.now() / 1000, { kind: 'records', records: await records('another name', coordinates) }));
     }
   })().catch((error: unknown) => { console.error(`hostile node (${kind}):`, error instanceof Error ? error.message : error); });

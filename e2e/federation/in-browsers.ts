@@ -2,7 +2,6 @@
  * The app itself in three browsers of one machine, against the coordinator's command: the notes of a seat, one update drawn, consent, three rounds, the
  * model that comes back. One browser dies in the middle of a round, one is reloaded and goes on.
  */
-import { readFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { chromium, type BrowserContext, type Page } from '@playwright/test';
 import { chromiumArguments, chromiumPath } from '../../scripts/chromium.mjs';
@@ -11,15 +10,16 @@ import { fromNpy } from '../../src/federation/arrays.ts';
 import { decode } from '../../src/federation/codec/decode.ts';
 import { endpoints } from '../../src/federation/endpoints.ts';
 import { parseObject, typeOf } from '../../src/federation/object-store.ts';
-import type { FederationStatus } from '../../src/federation/status.ts';
-import { startCommand, type Command } from './command.ts';
+import { startCommand, until, type Command } from './command.ts';
+import { readHistory } from './history.ts';
+import { releasedFile } from './receive.ts';
 import type { Scene } from './scene.ts';
 
 const rounds = 3;
 const serverRate = 20;
-const patienceMs = 180_000;
+const usualPatienceMs = 180_000;
 
-interface Participant {
+export interface Participant {
   readonly context: BrowserContext;
   readonly page: Page;
   /** Bodies that went out, as they went: address and bytes. */
@@ -27,8 +27,9 @@ interface Participant {
   readonly faults: string[];
 }
 
-async function openParticipant(newContext: () => Promise<BrowserContext>, address: string): Promise<Participant> {
+export async function openParticipant(newContext: () => Promise<BrowserContext>, address: string): Promise<Participant> {
   const context = await newContext();
+  context.setDefaultTimeout(usualPatienceMs);
   const page = await context.newPage();
   const sent: Participant['sent'] = [];
   const faults: string[] = [];
@@ -41,23 +42,21 @@ async function openParticipant(newContext: () => Promise<BrowserContext>, addres
   return { context, page, sent, faults };
 }
 
-/** From the invitation to a member: everything that a person does. */
-async function join({ page }: Participant): Promise<void> {
+/** From the invitation to a member: everything that a person does. `epsilonLimit`: written into the field, where it is given. `patienceMs`: for each step. */
+export async function join({ context, page }: Participant, epsilonLimit?: string, patienceMs = usualPatienceMs): Promise<void> {
+  context.setDefaultTimeout(patienceMs);
   await page.getByRole('button', { name: 'Take the notes of my seat' }).click();
   await page.getByText(/^They fit:/).waitFor({ timeout: patienceMs });
   // Reads the notes, so that no round has to wait for three browsers that read theirs on the cores of one machine.
   await page.getByRole('button', { name: 'Draw one of my notes' }).click();
   await page.getByText(/The first \d+ bytes as they would go out/).first().waitFor({ timeout: patienceMs });
   for (const box of await page.getByRole('checkbox').all()) await box.check();
+  if (epsilonLimit !== undefined) {
+    await page.getByRole('spinbutton', { name: 'Stop at ε' }).fill(epsilonLimit);
+    await page.keyboard.press('Tab');
+  }
   await page.getByRole('button', { name: 'Join', exact: true }).click();
   await page.getByRole('button', { name: 'Leave', exact: true }).waitFor({ timeout: patienceMs });
-}
-
-async function until(command: Command, holds: (status: FederationStatus) => boolean): Promise<FederationStatus> {
-  for (const deadline = Date.now() + 2 * patienceMs; ; await new Promise((resolve) => setTimeout(resolve, 300))) {
-    const status = await command.status();
-    if (holds(status) || status.state === 'failed' || Date.now() > deadline) return status;
-  }
 }
 
 /** The updates that a browser uploaded, in order. */
@@ -67,11 +66,6 @@ function updatesOf({ sent }: Participant, coordinates: number): Float32Array[] {
     const { content } = decode(endpoints.pushObject.request, new Uint8Array(body), 10_000_000);
     return typeOf(content) === 'ArrayChunk' ? [fromNpy(parseObject(content, 'ArrayChunk').body, [coordinates])] : [];
   });
-}
-
-/** A release as the ServerApp keeps it. */
-function modelOf({ folder }: Command, version: number, coordinates: number): Float32Array {
-  return fromNpy(new Uint8Array(readFileSync(joinPath(folder, 'out', `release-${version}.npy`))), [coordinates]);
 }
 
 export async function inBrowsers(scene: Scene): Promise<void> {
@@ -86,8 +80,8 @@ export async function inBrowsers(scene: Scene): Promise<void> {
 }
 
 async function takePart(scene: Scene, command: Command, newContext: () => Promise<BrowserContext>): Promise<void> {
-  const file = new Uint8Array(await (await command.send(`${command.origin}/federation/task`, { method: 'GET' })).arrayBuffer());
-  const { coordinates, sample } = JSON.parse(new TextDecoder().decode(file)) as { coordinates: number; sample: Parameters<typeof dealtTable>[0] };
+  const { coordinates, sample } = command.task;
+  if (sample === undefined) throw new Error('The built-in task deals out no notes.');
   await until(command, ({ model }) => model !== null);
   const address = `${command.origin}/?backend=wasm#/federation/room-${command.token('room')}`;
   const participants: Participant[] = [];
@@ -98,13 +92,15 @@ async function takePart(scene: Scene, command: Command, newContext: () => Promis
   }
   const [first, second, third] = participants as [Participant, Participant, Participant];
   const afterOne = await until(command, (status) => status.rounds.length >= 1);
-  scene.check(afterOne.rounds[0]?.accepted === 3, `three browsers answer the first round, found ${JSON.stringify(afterOne.rounds)}`);
+  const [one] = afterOne.rounds;
+  // By chance one of three may be left out: they are mostly noise.
+  scene.check(one !== undefined && one.accepted + one.dropped === 3 && one.accepted >= 2, `three browsers answer the first round, found ${JSON.stringify(afterOne.rounds)}`);
   // In the middle of its second round the third browser dies: trained and charged, nothing uploaded.
   let isHeld = false;
   await third.page.route('**/v1/fleet/push-messages', async () => {
     isHeld = true;
   });
-  for (const deadline = Date.now() + patienceMs; !isHeld && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const deadline = Date.now() + usualPatienceMs; !isHeld && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 50));
   scene.check(isHeld || updatesOf(third, coordinates).length > 1, 'the third browser was caught in a round');
   await third.context.close();
   // The second is reloaded while rounds go on: it says who it is and goes on.
@@ -115,9 +111,11 @@ async function takePart(scene: Scene, command: Command, newContext: () => Promis
   scene.check(end.state === 'finished' && end.rounds.length === rounds, `all rounds are done, found ${JSON.stringify(end.rounds)}`);
 
   // The second release is the first plus the mean of what went out of the three browsers, times the rate.
-  const updates = participants.map((participant) => updatesOf(participant, coordinates)[0]);
+  const norms = Object.values(readHistory(joinPath(command.folder, 'out')).rounds[0]?.accepted ?? {});
+  const updates = participants.map((participant) => updatesOf(participant, coordinates)[0]).filter((update) => update === undefined || norms.some((norm) => Math.abs(norm / Math.hypot(...update) - 1) < 1e-6));
+  scene.check(updates.length === one?.accepted, `each update that counted was seen on its way, found ${updates.length}`);
   if (afterOne.rounds[0]?.isKept) {
-    const [before, after] = [modelOf(command, 0, coordinates), modelOf(command, 1, coordinates)];
+    const [before, after] = [0, 1].map((version) => fromNpy(releasedFile(command.folder, version), [coordinates])) as [Float32Array, Float32Array];
     // float32 of a float64 sum in another order of nodes: a unit in the last place.
     const furthest = Math.max(...after.map((value, i) => Math.abs(value - before[i]! - serverRate * updates.reduce((sum, update) => sum + (update?.[i] ?? NaN) / updates.length, 0)) / Math.max(1, Math.abs(value))));
     scene.check(furthest < 2 ** -22, `the release is what the browsers sent, found ${furthest}`);
@@ -125,11 +123,11 @@ async function takePart(scene: Scene, command: Command, newContext: () => Promis
     scene.check(updates.every((update) => update !== undefined), 'every browser uploaded an update that was then rolled back');
   }
   await first.page.getByRole('button', { name: 'Fetch and check the newest model' }).click();
-  await first.page.getByText(/after round \d/).first().waitFor({ timeout: patienceMs });
+  await first.page.getByText(/after round \d/).first().waitFor({ timeout: usualPatienceMs });
 
   await first.page.getByRole('button', { name: 'Leave', exact: true }).click();
   await first.page.getByRole('button', { name: 'Leave now', exact: true }).click();
-  await first.page.getByRole('heading', { level: 1, name: 'You have left' }).waitFor({ timeout: patienceMs });
+  await first.page.getByRole('heading', { level: 1, name: 'You have left' }).waitFor({ timeout: usualPatienceMs });
   scene.check((await until(command, ({ participants: { left } }) => left === 1)).participants.left === 1, 'the server knows who left');
 
   // Nothing of the notes, of persons, or of the labels that a seat has.

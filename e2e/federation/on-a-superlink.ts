@@ -1,27 +1,28 @@
 /** The ServerApp on a real SuperLink, with real nodes and lying ones, and no gate in between. */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startSuperLink, type SuperLink } from '../../federation-server/coordinator/superlink.ts';
 import type { Task } from '../../src/federation/task.ts';
 import { readHistory } from './history.ts';
-import { badness, joinHostile, type Badness } from './hostile.ts';
+import { allBadness, harmless, joinHostile, type Badness } from './hostile.ts';
 import { join, type Participant } from './participant.ts';
+import { equalsReference } from './reference.ts';
 import { COORDINATES, noisedUpdate, type Scene } from './scene.ts';
 
 const ROUNDS = 3;
 const LATE = 'no complete reply in time';
-const latecomers: readonly Badness[] = ['silence', 'announces and sends nothing'];
-/** A round's hard end. Honest nodes have long answered by then, on a slow machine too; the latecomers never do. */
-const TIMEOUT_SECONDS = 60;
+const latecomers: readonly Badness[] = ['silence', 'announces and sends nothing', 'goes away with its instruction', 'stores for others what all updates share'];
+/** A round's hard end, which the latecomers make everybody wait for: at least a minute, and as long again as three whole rounds took on this machine as busy as it is. */
+const LEAST_TIMEOUT_SECONDS = 60;
+/** Where all answer nothing waits for it. */
+const PATIENT_SECONDS = 300;
 
 /** Three honest nodes for three rounds; then two among as many liars as there are lies, all at once. */
 export async function onASuperLink(scene: Scene): Promise<void> {
   const superlink = await startSuperLink(scene.bin, joinPath(scene.folder, 'superlink'));
   try {
-    await threeNodes(scene, superlink);
-    await hostileNodes(scene, superlink, 'hostile', [...(Object.keys(badness) as (keyof typeof badness)[]), 'an error', 'a second reply', ...latecomers], TIMEOUT_SECONDS);
+    const seconds = await threeNodes(scene, superlink);
+    await hostileNodes(scene, superlink, 'hostile', allBadness, Math.max(LEAST_TIMEOUT_SECONDS, 2 * seconds));
   } finally {
     await superlink.stop();
   }
@@ -32,11 +33,6 @@ async function participants(superlink: SuperLink, task: Task, taskHash: string, 
     const updates = await Promise.all(Array.from({ length: task.rounds }, (_, index) => noisedUpdate(seat, index + 1)));
     return join(superlink.origin, task, taskHash, (round) => updates[round - 1]!);
   }));
-}
-
-function nodeIdOf({ node }: Participant): bigint {
-  const { membership } = node.record;
-  return membership.state === 'member' ? membership.nodeId : 0n;
 }
 
 /** Runs the ServerApp to its end, which must be a good one. */
@@ -53,22 +49,14 @@ async function untilIdle(nodes: readonly Participant[]): Promise<void> {
   for (let tries = 0; tries < 100 && nodes.some(({ node }) => node.record.work !== null); tries++) await sleep(100);
 }
 
-/** Writes what went over the wire beside what the server wrote, and has NumPy compare. */
-function equalsReference(scene: Scene, out: string, nodes: readonly Participant[], rounds: number): boolean {
-  mkdirSync(joinPath(out, 'sent'), { recursive: true });
-  for (const participant of nodes) for (const [index, file] of participant.sentArrays.entries()) writeFileSync(joinPath(out, 'sent', `${index + 1}-${nodeIdOf(participant)}.npy`), file);
-  const { status, stdout, stderr } = spawnSync(joinPath(scene.bin, 'python'), [joinPath(import.meta.dirname, 'reference.py'), out, String(rounds)], { encoding: 'utf8' });
-  console.log(`reference: ${(stdout + stderr).trim()}`);
-  return status === 0;
-}
-
-async function threeNodes(scene: Scene, superlink: SuperLink): Promise<void> {
+/** Resolves to how long it took, in seconds. */
+async function threeNodes(scene: Scene, superlink: SuperLink): Promise<number> {
   const { task, taskHash, path } = await scene.taskOf('three-nodes', ROUNDS);
   const nodes = await participants(superlink, task, taskHash, 3);
   await untilOnline(nodes);
   const out = joinPath(scene.folder, 'three-nodes');
   const startedMs = Date.now();
-  await completed(superlink, { task: path, out, 'min-nodes': 3, 'min-replies': 3, 'timeout-s': 60, 'poll-s': 0.5 });
+  await completed(superlink, { task: path, out, 'min-nodes': 3, 'min-replies': 3, 'timeout-s': PATIENT_SECONDS, 'poll-s': 0.5 });
   const seconds = (Date.now() - startedMs) / 1000;
   await untilIdle(nodes);
   const { rounds } = readHistory(out);
@@ -81,23 +69,28 @@ async function threeNodes(scene: Scene, superlink: SuperLink): Promise<void> {
   const told = await Promise.all(nodes.map(({ node }) => node.leave()));
   scene.check(told.every(Boolean), 'every node left and the server was told');
   scene.check((await Promise.all(nodes.map(({ driven }) => driven.ended))).every((error) => error === null), 'no node ended with an error');
+  return seconds;
 }
 
 /** Two honest nodes among hostile ones; `timeoutSeconds` is waited for only where somebody never answers. */
 async function hostileNodes(scene: Scene, superlink: SuperLink, name: string, kinds: readonly Badness[], timeoutSeconds: number): Promise<void> {
   const { task, taskHash, path } = await scene.taskOf(name, 1);
   const nodes = await participants(superlink, task, taskHash, 2);
-  const hostile = await Promise.all(kinds.map((kind) => joinHostile(superlink.origin, kind, COORDINATES)));
+  const hostile = await Promise.all(kinds.map((kind) => joinHostile(superlink.origin, kind, COORDINATES, { victim: () => nodes[0]!.nodeId })));
   await untilOnline(nodes);
   const out = joinPath(scene.folder, name);
   const startedMs = Date.now();
-  await completed(superlink, { task: path, out, 'min-nodes': nodes.length + hostile.length, 'min-replies': 2, 'timeout-s': timeoutSeconds, 'poll-s': 0.5 });
+  await completed(superlink, { task: path, out, 'min-nodes': nodes.length + hostile.length, 'min-replies': 2, trim: 0, 'timeout-s': timeoutSeconds, 'poll-s': 0.5 });
   const seconds = (Date.now() - startedMs) / 1000;
   await Promise.all(hostile.map((one) => one.stop()));
   const [round] = readHistory(out).rounds;
   scene.check(round?.isCounted === true, `${name}: the round counts`);
-  scene.check(Object.keys(round?.accepted ?? {}).sort().join() === nodes.map((one) => String(nodeIdOf(one))).sort().join(), `${name}: only the honest are accepted, found ${JSON.stringify(round?.accepted)}`);
+  const counted = [...nodes, ...hostile.filter((_, index) => kinds[index]! in harmless)];
+  scene.check(Object.keys(round?.accepted ?? {}).sort().join() === counted.map(({ nodeId }) => String(nodeId)).sort().join(), `${name}: the honest are accepted, and those whose lies count for nothing, each as itself, found ${JSON.stringify(round?.accepted)}`);
+  const outcomes = nodes.map(({ node }) => node.record.rounds.map(({ outcome }) => outcome).join());
+  scene.check(outcomes.every((outcome) => outcome === 'delivered'), `${name}: the honest nodes say so, found ${JSON.stringify(outcomes)}`);
   for (const [index, kind] of kinds.entries()) {
+    if (kind in harmless) continue;
     const why = round?.dropped[String(hostile[index]!.nodeId)];
     scene.check(why !== undefined && (why !== LATE || latecomers.includes(kind)), `${kind} is dropped for what it is, found ${why ?? 'accepted'}`);
     console.log(`  ${kind}: ${why ?? 'not dropped'}`);
@@ -105,7 +98,7 @@ async function hostileNodes(scene: Scene, superlink: SuperLink, name: string, ki
   scene.check(hostile.every(({ wasSecondTaken }) => !wasSecondTaken), `${name}: no second reply is taken`);
   // An announced upload would hold flwr's own grid for three minutes beyond any timeout; the rest is start and end of the ServerApp.
   scene.check(seconds < timeoutSeconds + 150, `${name}: the round ends at its timeout of ${timeoutSeconds} s, took ${seconds.toFixed(1)} s`);
-  scene.check(equalsReference(scene, out, nodes, 1), `${name}: the released model is the mean of the honest, bit for bit`);
+  scene.check(equalsReference(scene, out, counted, 1), `${name}: the released model is the mean of those, one vote each, bit for bit`);
   console.log(`${name}: two honest nodes and ${kinds.length} hostile ones, ${seconds.toFixed(1)} s`);
   await Promise.all(nodes.map(({ node }) => node.leave()));
 }

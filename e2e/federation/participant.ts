@@ -1,4 +1,4 @@
-/** A node as the app runs it, in Node: the same classes, with memory in place of IndexedDB and made-up noised updates in place of a guard. */
+/** A node as the app runs it, in Node: the same classes, with memory in place of IndexedDB; made-up noised updates may take the place of a guard. */
 import { createHash, webcrypto } from 'node:crypto';
 import { agreeTo } from '../../src/federation/agreement.ts';
 import { decode } from '../../src/federation/codec/decode.ts';
@@ -9,7 +9,7 @@ import type { NodeRecord, NodeStore } from '../../src/federation/node-record.ts'
 import type { Sha256, SigningKey } from '../../src/federation/signing.ts';
 import type { Task } from '../../src/federation/task.ts';
 import { fetchTransport, type Fetch } from '../../src/federation/transport.ts';
-import type { RoundRequest } from '../../src/federation/update-source.ts';
+import type { RoundRequest, UpdateSource } from '../../src/federation/update-source.ts';
 import { releasableBecause } from '../../src/privacy/doors.ts';
 import { driveNode, type Driven } from '../../src/shell/federation-driver.ts';
 import { webCryptoKey } from '../../src/shell/federation-store.ts';
@@ -33,22 +33,32 @@ class MemoryStore implements NodeStore {
 export interface Participant {
   readonly node: FederationNode;
   readonly driven: Driven;
+  /** Once it is a member, also after it has left; 0 before. */
+  readonly nodeId: bigint;
   /** The .npy files that went over the wire, as they went. */
   readonly sentArrays: readonly Uint8Array[];
   /** What the server asked for, round by round. */
   readonly requests: readonly RoundRequest[];
   readonly traffic: { sentBytes: number; receivedBytes: number; calls: number };
+  /** What went wrong and was tried again: how often, by the error's sentence. */
+  readonly failures: ReadonlyMap<string, number>;
 }
 
 export async function makeKey(): Promise<SigningKey> {
   return webCryptoKey(await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign', 'verify']));
 }
 
-/** `key`: one that holds a seat, where the server wants that. */
-export async function join(origin: string, task: Task, taskHash: string, update: (round: number) => Float32Array, { key: given, send = fetch, settings = { heartbeatIntervalSeconds: 30, pollMs: 500 } }: { readonly key?: SigningKey; readonly send?: Fetch; readonly settings?: NodeSettings } = {}): Promise<Participant> {
+/** In place of a guard: a made-up update for each round. */
+function madeUp(update: (round: number) => Float32Array): UpdateSource {
+  return { train: ({ terms }) => Promise.resolve(releasableBecause('charged', { delta: update(terms.round), metrics: {} })), cancel: () => undefined };
+}
+
+/** `updates`: a guard, or made-up ones. `key`: one that holds a seat, where the server wants that. */
+export async function join(origin: string, task: Task, taskHash: string, updates: UpdateSource | ((round: number) => Float32Array), { key: given, send = fetch, settings = { heartbeatIntervalSeconds: 30, pollMs: 500 } }: { readonly key?: SigningKey; readonly send?: Fetch; readonly settings?: NodeSettings } = {}): Promise<Participant> {
   const key = given ?? (await makeKey());
   const sentArrays: Uint8Array[] = [];
   const requests: RoundRequest[] = [];
+  const guard = typeof updates === 'function' ? madeUp(updates) : updates;
   const traffic = { sentBytes: 0, receivedBytes: 0, calls: 0 };
   /** Takes the update off the wire, behind everything that could change it. */
   const listening: Fetch = (url, init) => {
@@ -77,13 +87,20 @@ export async function join(origin: string, task: Task, taskHash: string, update:
     source: {
       train: (request) => {
         requests.push(request);
-        return Promise.resolve(releasableBecause('charged', { delta: update(request.terms.round), metrics: {} }));
+        return guard.train(request);
       },
-      cancel: () => undefined,
+      cancel: () => guard.cancel(),
     },
     sha256,
     random: Math.random,
     settings,
   });
-  return { node, driven: driveNode(node, () => undefined), sentArrays, requests, traffic };
+  let nodeId = 0n;
+  const failures = new Map<string, number>();
+  const driven = driveNode(node, (step) => {
+    const { membership } = node.record;
+    if (membership.state === 'member') ({ nodeId } = membership);
+    if (step.kind === 'wait' && step.error) failures.set(step.error.message, (failures.get(step.error.message) ?? 0) + 1);
+  });
+  return { node, driven, get nodeId() { return nodeId; }, sentArrays, requests, traffic, failures };
 }

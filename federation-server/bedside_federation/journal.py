@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from .releases import Releases, Sign
 MODEL = "model.npy"
 HISTORY = "history.json"
 STATUS = "status.json"
+#: Since when an instruction must have been made to be answered, in Unix seconds; empty between rounds. The gate holds answers to it.
+ANSWERABLE = "answerable.txt"
 RUN = "run.txt"
 #: In which a version differs: 64 bits that nobody foresees.
 VERSION_NUMBERS = 64
@@ -36,6 +39,7 @@ class Journal:
         self._folder, self._task_hash, self._run, self._central = folder, task_hash, run, central
         self._model_hash = ""
         self._replace(RUN, run.encode())
+        self._replace(ANSWERABLE, b"")
         self.releases = Releases(folder, task_hash, sign, self._replace)
         #: Score of the first model, where there are notes to score on.
         self.initial_accuracy: dict[str, int] | None = None
@@ -65,6 +69,8 @@ class Journal:
         """`state`: waiting (for nodes), training (in `server_round`, asked of `nodes`) or finished."""
         if (self._folder / RUN).read_text() != self._run:
             raise Superseded(f"Another run goes on in {self._folder}.")
+        # Before the model is let out, from which the ids of the next round's objects follow; the round's instructions are made after this.
+        self._replace(ANSWERABLE, b"" if server_round is None else repr(time.time()).encode())
         file = io.BytesIO()
         np.save(file, model, allow_pickle=False)
         content = file.getvalue()

@@ -14,18 +14,25 @@ from flwr.supercore import log
 from .aggregate import in_order, trimmed_mean
 from .central_noise import CentralNoise
 from .evaluation import Gate
+from .exclusion import without_the_worst
 from .expected_reply import ExpectedReply
 from .journal import another_version
 from .safe_grid import SafeGrid
 
 MODEL = "model"
+#: Updates from which one is trimmed at each end where nothing else is asked for and no gate finds out who lies.
+FEWEST_TO_TRIM = 5
+#: Why an update that was taken does not count.
+LEFT_OUT = "left out: the model is worse with it on the public notes"
 
 
 class SafeFedAvg(FedAvg):
     """Sends the model to every node that is online, counts what ExpectedReply lets through, each with weight 1.
 
-    A round with fewer than `min_replies` updates after trimming is skipped, and one whose model `gate` finds worse is rolled back: the model
-    stays, as another version. With `central` noise at most its cohort is asked. Nodes are not asked to evaluate.
+    `trim` values are dropped at each end of every coordinate; None: one from FEWEST_TO_TRIM updates on, where there is neither a gate nor central noise.
+    A round with fewer than `min_replies` updates, beside those that a given `trim` drops, is skipped. With a `gate`, updates that spoil the model are left
+    out (`without_the_worst`; not under central noise), and a model that is worse all the same is rolled back: the model stays, as another version. With
+    `central` noise at most its cohort is asked. Nodes are not asked to evaluate.
     """
 
     def __init__(
@@ -34,7 +41,7 @@ class SafeFedAvg(FedAvg):
         *,
         min_nodes: int,
         min_replies: int,
-        trim: int = 0,
+        trim: int | None = None,
         server_rate: float = 1.0,
         round_timeout_s: float,
         poll_s: float = 1.0,
@@ -43,10 +50,10 @@ class SafeFedAvg(FedAvg):
     ) -> None:
         if min_replies < 2:
             raise ValueError(f"At least 2 replies must count, found {min_replies}: a mean of one is that node's own update.")
-        if trim < 0:
+        if trim is not None and trim < 0:
             raise ValueError(f"trim must be 0 or more, found {trim}.")
-        if central is not None and (trim > 0 or min_replies > central.cohort):
-            raise ValueError(f"With central noise trim must be 0 and min_replies at most the cohort of {central.cohort}, found {trim} and {min_replies}.")
+        if central is not None and ((trim or 0) > 0 or min_replies > central.cohort):
+            raise ValueError(f"With central noise trim must be 0 and min_replies at most the cohort of {central.cohort}, found {trim or 0} and {min_replies}.")
         super().__init__(fraction_train=1.0, fraction_evaluate=0.0, min_train_nodes=min_nodes, min_evaluate_nodes=0, min_available_nodes=min_nodes)
         self.expected, self.min_replies, self.trim, self.server_rate = expected, min_replies, trim, server_rate
         self.round_timeout_s, self.poll_s, self.central, self.gate = round_timeout_s, poll_s, central, gate
@@ -76,9 +83,10 @@ class SafeFedAvg(FedAvg):
         # Nobody can name an object of this round beforehand: under other children, announced by a node, it could not be sent.
         config["nonce"] = secrets.token_hex(16)
         record = RecordDict({self.arrayrecord_key: arrays, self.configrecord_key: config})
-        messages = self._construct_messages(record, self._online(), MessageType.TRAIN)
-        self.on_change(server_round, len(messages))
-        return messages
+        asked = self._asked(self._online())
+        # Before they are made: an older instruction is not answered from now on.
+        self.on_change(server_round, len(asked))
+        return self._construct_messages(record, asked, MessageType.TRAIN)
 
     def _online(self) -> list[int]:
         """Waits for as many nodes as a round needs. Counted and asked by one answer of the SuperLink: flwr's own way counts, asks again, and waits for
@@ -90,21 +98,29 @@ class SafeFedAvg(FedAvg):
 
     def _construct_messages(self, record: RecordDict, node_ids: list[int], message_type: str) -> list[Message]:
         """One instruction, hence at most one reply, a node. After the ttl the SuperLink neither delivers it nor takes the reply."""
+        return [Message(record, dst_node_id=node, message_type=message_type, ttl=self.round_timeout_s) for node in self._asked(node_ids)]
+
+    def _asked(self, node_ids: list[int]) -> list[int]:
         nodes = sorted(set(node_ids))
         if self.central is not None and len(nodes) > self.central.cohort:
             nodes = sorted(random.SystemRandom().sample(nodes, self.central.cohort))
-        return [Message(record, dst_node_id=node, message_type=message_type, ttl=self.round_timeout_s) for node in nodes]
+        return nodes
 
     def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> tuple[ArrayRecord | None, MetricRecord | None]:
         assert self._safe_grid is not None
         accepted, dropped, seconds = self._safe_grid.accepted, self._safe_grid.dropped, self._safe_grid.seconds
         server_round += self._rounds_before
-        is_counted = len(accepted) - 2 * self.trim >= self.min_replies
+        is_counted = len(accepted) >= self._fewest()
         candidate, accuracy, is_kept = self.model, None, is_counted
         if is_counted:
-            updates = in_order({node: update.values for node, update in accepted.items()})
-            mean = trimmed_mean(updates, self.trim) if self.central is None else self.central.noisy_mean(updates)
-            candidate = (self.model.astype(np.float64) + self.server_rate * mean).astype(np.float32)
+            values = {node: update.values for node, update in accepted.items()}
+            candidate = self._moved(values)
+            if self.gate is not None and self.central is None:
+                candidate, out = without_the_worst(values, self._moved, self.gate, self._fewest(), None if self.trim else self._moved_by)
+                if out:
+                    dropped = dropped | dict.fromkeys(out, LEFT_OUT)
+                    accepted = {node: update for node, update in accepted.items() if node not in out}
+                    log(WARNING, "Round %s counts without %s updates that would have made the model worse", server_round, len(out))
             is_kept = bool(np.isfinite(candidate).all())
             if is_kept and self.gate is not None:
                 accuracy, is_kept = self.gate.judge(candidate)
@@ -121,10 +137,27 @@ class SafeFedAvg(FedAvg):
         })
         log(INFO, "Round %s: %s accepted, %s dropped", server_round, len(accepted), len(dropped))
         if not is_counted:
-            log(WARNING, "Round %s is skipped: %s updates, %s needed after trimming %s at each end", server_round, len(accepted), self.min_replies, self.trim)
+            log(WARNING, "Round %s is skipped: %s updates, %s needed", server_round, len(accepted), self._fewest())
         elif not is_kept:
             log(WARNING, "Round %s is rolled back: its model is worse on the public notes (%s)", server_round, accuracy)
         self.model = candidate if is_kept else another_version(self.model)
         self.on_change(None, 0)
         metrics = {metric.name: float(np.mean([update.metrics[metric.name] for update in accepted.values()])) for metric in self.expected.metrics if accepted}
         return ArrayRecord({MODEL: Array(self.model)}), MetricRecord(metrics)
+
+    def _fewest(self) -> int:
+        """Updates that a round needs."""
+        return self.min_replies + 2 * (self.trim or 0)
+
+    def _moved(self, updates: dict[int, np.ndarray]) -> np.ndarray:
+        """The model after these updates."""
+        ordered = in_order(updates)
+        if self.central is not None:
+            mean = self.central.noisy_mean(ordered)
+        else:
+            usual = 1 if self.gate is None and len(ordered) >= FEWEST_TO_TRIM else 0
+            mean = trimmed_mean(ordered, usual if self.trim is None else self.trim)
+        return self._moved_by(mean)
+
+    def _moved_by(self, mean: np.ndarray) -> np.ndarray:
+        return (self.model.astype(np.float64) + self.server_rate * mean).astype(np.float32)

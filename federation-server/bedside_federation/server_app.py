@@ -78,7 +78,7 @@ def main(grid: Grid, context: Context) -> None:
         ExpectedReply(task.coordinates, task.update_norm_bound),
         min_nodes=int(config["min-nodes"]),
         min_replies=int(config["min-replies"]),
-        trim=int(config["trim"]),
+        trim=None if int(config["trim"]) < 0 else int(config["trim"]),
         server_rate=float(config["server-rate"]),
         round_timeout_s=float(config["timeout-s"]),
         poll_s=float(config["poll-s"]),

@@ -13,11 +13,12 @@ class TaskError(ValueError):
 
 @dataclass(frozen=True)
 class Head:
-    """A linear head [classes, D + 1] over features that are centred by a public mean [D]."""
+    """A linear head [classes, inputs + 1] over features [D] that are centred by a public mean; a projection makes `inputs` numbers of them, else they are D."""
 
     classes: int
     public_mean: tuple[float, ...]
     bias_input: float
+    inputs: int
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,22 @@ def read_task(path: Path) -> Task:
         clip_norm=number("clipNorm", 1e9),
         noise_multiplier=number("noiseMultiplier", 1e9),
         update_norm_bound=number("updateNormBound", 1e9),
-        head=None if head is None else Head(classes_of(head, coordinates), tuple(head["publicMean"]), number("biasInput", 10, head)),
+        head=None if head is None else head_of(head, coordinates, number("biasInput", 10, head)),
         central=None if central is None else CentralTerms(number("noiseMultiplier", 1e5, central), whole("cohort", 10_000, central), number("delta", 1)),
     )
 
 
-def classes_of(head: dict, coordinates: int) -> int:
+def head_of(head: dict, coordinates: int, bias_input: float) -> Head:
     mean = head.get("publicMean")
-    if not isinstance(mean, list) or not mean or not all(type(value) in (int, float) and math.isfinite(value) for value in mean) or coordinates % (len(mean) + 1):
-        raise TaskError("head.publicMean must be finite numbers, and coordinates a multiple of their number and one.")
-    return coordinates // (len(mean) + 1)
+    if not isinstance(mean, list) or not mean or not all(type(value) in (int, float) and math.isfinite(value) for value in mean):
+        raise TaskError("head.publicMean must be finite numbers.")
+    projection = head.get("projection")
+    inputs = len(mean) if projection is None else projection.get("dimension") if isinstance(projection, dict) else None
+    if type(inputs) is not int or not 1 <= inputs <= len(mean):
+        raise TaskError(f"head.projection must have a dimension of 1 to {len(mean)}.")
+    if coordinates % (inputs + 1):
+        raise TaskError("coordinates must be a multiple of the numbers that a head takes of a note and one.")
+    return Head(coordinates // (inputs + 1), tuple(mean), bias_input, inputs)
 
 
 def honest_norm_bound(clip_norm: float, noise_deviation: float, coordinates: int) -> float:

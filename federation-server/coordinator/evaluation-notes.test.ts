@@ -1,10 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fromNpy } from '../../src/federation/arrays.ts';
 import { utf8ToBytes } from '../../src/ground/bytes.ts';
+import { mapRows } from '../../src/ground/orthonormal-map.ts';
 import { centreRows, headLogits } from '../../src/training/features.ts';
+import { projectionMap } from '../../src/training/federated-projection.ts';
 import { encodeEvaluation, evaluationNotes } from './evaluation-notes.ts';
 import { completeTask, type TaskChanges } from './task-draft.ts';
 import { taskFile } from './testing/scene.ts';
@@ -51,6 +53,20 @@ describe('public notes', () => {
     expect(statSync(join(path, 'evaluation-features.npy')).mtimeMs).toBe(writtenMs);
     await encodeEvaluation({ ...notes, texts: [...notes.texts.slice(1), 'another'] }, task, folder);
     expect(statSync(join(path, 'evaluation-features.npy')).mtimeMs).toBeGreaterThan(writtenMs);
+  });
+
+  it('come with the map of a task that has one, and without it again for one that has none', async () => {
+    const { task, initial } = await completeTask(draft, { ...unchanged, project: 8 });
+    const notes = (await evaluationNotes(file(rows), task))!;
+    const path = await encodeEvaluation(notes, task, folder);
+    const map = fromNpy(readFileSync(join(path, 'evaluation-map.npy')), [8, 384]);
+    expect(map).toEqual(projectionMap(task.head!));
+    const features = fromNpy(readFileSync(join(path, 'evaluation-features.npy')), [20, 384]);
+    centreRows(features, Float32Array.from(task.head!.publicMean));
+    const logits = headLogits(mapRows(features, map, 384), 20, initial!, 2, task.head!.biasInput);
+    expect(notes.labels.filter((label, row) => Number(logits[2 * row + 1]! > logits[2 * row]!) === label).length).toBeGreaterThanOrEqual(15);
+    await encodeEvaluation(notes, (await completeTask(draft, unchanged)).task, folder);
+    expect(existsSync(join(path, 'evaluation-map.npy'))).toBe(false);
   });
 
   it('that do not fit are refused, by the row where it is one', async () => {

@@ -1,6 +1,6 @@
 /** Public notes for the ServerApp to score models on: encoded here, because the base model is not there. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultModelFolder, openNodeModel, readModelManifest } from '../../src/cli/node-engine.ts';
 import { checkColumn, fileError, readTable } from '../../src/cli/node-files.ts';
@@ -9,6 +9,7 @@ import type { RawTable } from '../../src/data/table.ts';
 import { toNpy } from '../../src/federation/arrays.ts';
 import type { Task } from '../../src/federation/task.ts';
 import { encodeRows } from '../../src/training/encode-rows.ts';
+import { headInputs, projectionMap } from '../../src/training/federated-projection.ts';
 
 /** Fewer say next to nothing: two standard errors of ten notes are a third of them. */
 const FEWEST_NOTES = 20;
@@ -38,7 +39,7 @@ function notesOf({ fileName, header, rows }: RawTable, textColumn: string, label
 }
 
 /**
- * Writes features [n, D] and labels [n] as the ServerApp reads them, and resolves to their folder. What an earlier start has encoded is taken again.
+ * Writes features [n, D], labels [n] and, where the task has one, its map [k, D] as the ServerApp reads them, and resolves to their folder. What an earlier start has encoded is taken again.
  * @throws where the task has no head or another base model than the app's.
  */
 export async function encodeEvaluation({ texts, labels }: EvaluationNotes, { head, baseModel, labels: names }: Task, folder: string): Promise<string> {
@@ -46,7 +47,7 @@ export async function encodeEvaluation({ texts, labels }: EvaluationNotes, { hea
     throw fileError('evaluation-model', 'Notes cannot be encoded for this task: it has no head, or another base model than the app.', 'Leave --evaluate out.');
   }
   const settings = { layers: head.featureLayers, weights: head.featureWeights, isUnitLength: true };
-  const stamp = createHash('sha256').update(JSON.stringify([baseModel, head.maximumLength, settings, names, texts, labels])).digest('hex');
+  const stamp = createHash('sha256').update(JSON.stringify([baseModel, head.maximumLength, settings, names, texts, labels, ...(head.projection ? [head.projection.sha256] : [])])).digest('hex');
   const path = join(folder, 'evaluation');
   const stampFile = join(path, 'encoded');
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return path;
@@ -54,6 +55,9 @@ export async function encodeEvaluation({ texts, labels }: EvaluationNotes, { hea
   const { engine, tokenizer } = await openNodeModel(defaultModelFolder);
   const features = await encodeRows(engine, texts.map((text) => tokenizer.encode(text, head.maximumLength).ids), settings, null, () => true);
   writeFileSync(join(path, 'evaluation-features.npy'), toNpy(features, [texts.length, head.publicMean.length]));
+  const map = projectionMap(head);
+  if (map) writeFileSync(join(path, 'evaluation-map.npy'), toNpy(map, [headInputs(head), head.publicMean.length]));
+  else rmSync(join(path, 'evaluation-map.npy'), { force: true });
   writeFileSync(join(path, 'evaluation-labels.npy'), toNpy(Float32Array.from(labels), [labels.length]));
   writeFileSync(stampFile, stamp);
   return path;

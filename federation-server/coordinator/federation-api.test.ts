@@ -1,10 +1,12 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CoordinatorClient } from '../../src/federation/coordinator-client.ts';
 import { readReleases, readStatus, type Release } from '../../src/federation/status.ts';
+import { fetchTransport } from '../../src/federation/transport.ts';
 import { gaussianEpsilon } from '../../src/privacy/gaussian.ts';
-import { makeKey, Scene, taskFile } from './testing/scene.ts';
+import { makeKey, Scene, taskFile, taskHash } from './testing/scene.ts';
 
 let scene: Scene;
 beforeEach(async () => { scene = await Scene.start(); });
@@ -48,13 +50,13 @@ describe('POST /federation/enrol', () => {
     expect(await scene.enrol(makeKey(), 'A'.repeat(22))).toMatchObject({ status: 403, reason: 'unknown-invitation' });
     expect(await scene.enrol(makeKey(), scene.links.roomToken())).toMatchObject({ status: 403, reason: 'unknown-invitation' });
     expect(await scene.post('enrol', { invitation: scene.seats.invitation(1) })).toMatchObject({ status: 401, reason: 'not-signed' });
-    expect(await scene.post('enrol', { invitation: scene.seats.invitation(1) }, { ...key.headers(scene.nowMs), 'flwr-public-key': Buffer.from(makeKey().pem).toString('base64') })).toMatchObject({ status: 401 });
+    expect(await scene.post('enrol', { invitation: scene.seats.invitation(1) }, { ...key.callHeaders(scene.nowMs, 'POST /federation/enrol', JSON.stringify({ invitation: scene.seats.invitation(1) })), 'flwr-public-key': Buffer.from(makeKey().pem).toString('base64') })).toMatchObject({ status: 401 });
     expect(scene.seats.counts()).toEqual({ seats: 3, enrolled: 1, left: 0 });
   });
 
   it('refuses garbage, also of curves that the SuperLink does not take', async () => {
     for (const body of ['', 'null', '[]', '{', '{"invitation":1}', JSON.stringify({ invitation: 'x'.repeat(300) })])
-      expect(await scene.call('POST', '/federation/enrol', { 'content-type': 'application/json', ...makeKey().headers(scene.nowMs) }, body)).toMatchObject({ status: 400, reason: 'malformed' });
+      expect(await scene.call('POST', '/federation/enrol', { 'content-type': 'application/json', ...makeKey().callHeaders(scene.nowMs, 'POST /federation/enrol', body) }, body)).toMatchObject({ status: 400, reason: 'malformed' });
     expect(await scene.call('POST', '/federation/enrol', { 'content-type': 'application/json' }, ' '.repeat(4097))).toMatchObject({ status: 413 });
     expect(await scene.call('POST', '/federation/enrol', { 'content-type': 'text/plain' }, '{}')).toMatchObject({ status: 415 });
     expect(await scene.call('GET', '/federation/enrol')).toMatchObject({ status: 405 });
@@ -68,16 +70,57 @@ describe('POST /federation/enrol', () => {
   });
 });
 
+describe('a signature', () => {
+  it('is of one address, one federation, one body and one key; of any other it is refused and nothing happens', async () => {
+    const [key, other] = [await scene.member(), await scene.member()];
+    const [invitation, body] = [scene.seats.invitation(2), '{"seat":"1"}'];
+    const [leave, enrol] = ['POST /federation/leave', 'POST /federation/enrol'];
+    const as = (headers: Readonly<Record<string, string>>, name: string, sent: string) => scene.call('POST', `/federation/${name}`, { 'content-type': 'application/json', ...headers }, sent);
+    const wrong: readonly (readonly [string, Readonly<Record<string, string>>, string, string])[] = [
+      ['a Fleet call\'s', key.headers(scene.nowMs), 'leave', body],
+      ['another address\'s', key.callHeaders(scene.nowMs, enrol, body), 'leave', body],
+      ['another method\'s', key.callHeaders(scene.nowMs, 'GET /federation/leave', body), 'leave', body],
+      ['another federation\'s', key.callHeaders(scene.nowMs, leave, body, 'ab'.repeat(32)), 'leave', body],
+      ['another seat\'s', key.callHeaders(scene.nowMs, leave, '{"seat":"2"}'), 'leave', body],
+      ['another body\'s', key.callHeaders(scene.nowMs, leave, '{"seat": "1"}'), 'leave', body],
+      ['another key\'s', { ...key.callHeaders(scene.nowMs, leave, body), 'flwr-signature': other.callHeaders(scene.nowMs, leave, body)['flwr-signature']! }, 'leave', body],
+      ['a leaving one\'s', key.callHeaders(scene.nowMs, leave, body), 'enrol', body],
+      ['another invitation\'s', makeKey().callHeaders(scene.nowMs, enrol, JSON.stringify({ invitation: 'x' })), 'enrol', JSON.stringify({ invitation })],
+    ];
+    for (const [whose, headers, name, sent] of wrong) expect(await as(headers, name, sent), whose).toMatchObject({ status: 401, reason: 'not-signed' });
+    expect(await scene.fleet('pull-messages', key, undefined, key.callHeaders(scene.nowMs, leave, body))).toMatchObject({ status: 401, reason: 'not-signed' });
+    expect(await scene.call('GET', '/federation/model', key.callHeaders(scene.nowMs, leave, body))).toMatchObject({ status: 401, reason: 'not-signed' });
+    expect(scene.seats.counts()).toEqual({ seats: 3, enrolled: 2, left: 0 });
+    expect(scene.asked).toHaveLength(0);
+    expect((await as(key.callHeaders(scene.nowMs, leave, body), 'leave', body)).status).toBe(200);
+  });
+
+  it('is the one that the app makes', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const key = { publicKeySpki: publicKey.export({ type: 'spki', format: 'der' }), sign: (message: Uint8Array) => Promise.resolve(sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' })) };
+    const courier = fetchTransport(`http://127.0.0.1:${scene.port}`);
+    const sha256 = (bytes: Uint8Array) => Promise.resolve(createHash('sha256').update(bytes).digest());
+    const client = new CoordinatorClient({ courier, clock: { nowMs: () => scene.nowMs }, sha256, onExchange: () => undefined });
+    const signer = { key, taskHash };
+    expect(await client.enrol(signer, scene.seats.invitation(1))).toEqual({ seat: 2, seats: 3 });
+    scene.nowMs += 1000;
+    await expect(client.leave(signer, { seat: 1 })).rejects.toMatchObject({ code: 'federation/turned-away', values: { reason: 'second-invitation' } });
+    scene.nowMs += 1000;
+    await client.leave(signer, { invitation: scene.seats.invitation(1) });
+    expect(scene.seats.counts()).toEqual({ seats: 3, enrolled: 0, left: 1 });
+  });
+});
+
 describe('POST /federation/deal', () => {
-  it('deals each seat once, and one that nobody took again after a quarter of an hour', async () => {
+  it('deals each seat once, then those that nobody took, and none where all are taken', async () => {
     const room = scene.links.roomToken();
     const dealt: unknown[] = [];
     for (let call = 0; call < 3; call++) dealt.push(json((await scene.post('deal', { room })).body));
     expect(dealt).toEqual([0, 1, 2].map((seat) => ({ seat: seat + 1, invitation: scene.seats.invitation(seat) })));
-    expect(await scene.post('deal', { room })).toMatchObject({ status: 409, reason: 'no-seat-left' });
     await scene.enrol(makeKey(), scene.seats.invitation(0));
-    scene.nowMs += 15 * 60_000;
-    expect(json((await scene.post('deal', { room })).body)).toMatchObject({ seat: 2 });
+    for (const seat of [2, 3, 2]) expect(json((await scene.post('deal', { room })).body)).toMatchObject({ seat });
+    for (const seat of [1, 2]) await scene.enrol(makeKey(), scene.seats.invitation(seat));
+    expect(await scene.post('deal', { room })).toMatchObject({ status: 409, reason: 'no-seat-left' });
   });
 
   it('deals nothing to who does not know the room, nor where seats are not dealt', async () => {
@@ -120,6 +163,41 @@ describe('POST /federation/deal of an invitation', () => {
   });
 });
 
+describe('thirty people behind one router', () => {
+  it('are in within the same second, also while somebody beside them guesses without end', async () => {
+    const room = await Scene.start({ seats: 30 });
+    try {
+      const token = room.links.roomToken();
+      for (let call = 0; call < 60; call++) await room.post('deal', { room: 'guess' });
+      expect(await room.post('deal', { room: 'guess' })).toMatchObject({ status: 429 });
+      const seats = await Promise.all(Array.from({ length: 30 }, async () => {
+        const statuses = [(await room.call('GET', '/federation/task')).status, (await room.call('GET', '/federation/status')).status];
+        const { body, status } = await room.post('deal', { room: token });
+        const { seat, invitation } = json(body) as { readonly seat: number; readonly invitation: string };
+        // A reload looks once more; the answer to the first try is lost.
+        const key = makeKey();
+        const answers = [await room.post('deal', { invitation }), await room.enrol(key, invitation), await room.enrol(key, invitation), await room.fleet('register-node', key)];
+        expect([...statuses, status, ...answers.map((answer) => answer.status)]).toEqual(new Array<number>(7).fill(200));
+        return seat;
+      }));
+      expect(new Set(seats).size).toBe(30);
+      expect(await room.post('deal', { room: token })).toMatchObject({ status: 409, reason: 'no-seat-left' });
+      // A guess is one too many still.
+      expect(await room.signed(makeKey(), 'enrol', { invitation: 'guess' })).toMatchObject({ status: 429, reason: 'too-fast' });
+    } finally {
+      await room.stop();
+    }
+  });
+
+  it('cannot use up the calls of one invitation beyond its own', async () => {
+    const [key, other] = [makeKey(), makeKey()];
+    const statuses: number[] = [];
+    for (let call = 0; call < 11; call++) statuses.push((await scene.enrol(key, scene.seats.invitation(0))).status);
+    expect(statuses).toEqual([...new Array<number>(10).fill(200), 429]);
+    expect((await scene.enrol(other, scene.seats.invitation(1))).status).toBe(200);
+  });
+});
+
 describe('open GETs', () => {
   it('let thirty pages and a wall look for as long as they like from one address', async () => {
     const refused: number[] = [];
@@ -132,17 +210,57 @@ describe('open GETs', () => {
     expect(refused).toEqual([]);
   });
 
-  it('are three hundred at once and then 25 a second, of all three together; POSTs are counted for themselves', async () => {
-    const names = ['status', 'releases', 'model'];
-    const statuses: number[] = [];
-    for (let call = 0; call < 301; call++) statuses.push((await scene.call('GET', `/federation/${names[call % 3]!}`)).status);
-    expect(statuses.indexOf(429)).toBe(300);
-    for (const name of names) expect(await scene.call('GET', `/federation/${name}`)).toMatchObject({ status: 429, reason: 'too-fast' });
-    expect((await scene.post('deal', { room: scene.links.roomToken() })).status).toBe(200);
+  const round = async () => (json((await scene.call('GET', '/federation/status')).body) as { round: number | null }).round;
+  const begin = (at: number) => writeFileSync(join(scene.outFolder, 'status.json'), JSON.stringify({ state: 'training', round: at, nodes: 2, rounds: [], initialAccuracy: null, centralEpsilon: null }));
+
+  it('are answered anew three hundred times at once and then 25 times a second, and above that by what was said within a second: nobody is refused for another', async () => {
+    begin(1);
+    for (let call = 0; call < 300; call++) expect(await round()).toBe(1);
+    begin(2);
+    const names = ['task', 'status', 'releases'] as const;
+    for (const name of names) expect((await scene.call('GET', `/federation/${name}`)).status).toBe(200);
+    // Said anew at most once a second: still the round before.
+    expect(await round()).toBe(1);
     scene.nowMs += 1000;
-    const next: number[] = [];
-    for (let call = 0; call < 26; call++) next.push((await scene.call('GET', '/federation/status')).status);
-    expect(next).toEqual([...new Array<number>(25).fill(200), 429]);
+    for (let call = 0; call < 25; call++) expect(await round()).toBe(2);
+    begin(3);
+    expect(await round()).toBe(2);
+    scene.nowMs += 30;
+    expect(await round()).toBe(2);
+    scene.nowMs += 1000;
+    expect(await round()).toBe(3);
+  });
+
+  it('count what no member signed; POSTs are counted for themselves', async () => {
+    for (let call = 0; call < 300; call++) expect((await scene.call('GET', '/federation/model')).status).toBe(401);
+    expect(await scene.call('GET', '/federation/model')).toMatchObject({ status: 429, reason: 'too-fast' });
+    expect((await scene.call('GET', '/federation/releases')).status).toBe(200);
+    expect((await scene.post('deal', { room: scene.links.roomToken() })).status).toBe(200);
+  });
+});
+
+describe('what a member signs', () => {
+  it('is counted for its key: others behind the same router cannot keep it from leaving or from its model', async () => {
+    const [key, other] = [await scene.member(), await scene.member()];
+    for (let call = 0; call < 300; call++) await scene.call('GET', '/federation/status');
+    for (let call = 0; call < 60; call++) await scene.post('deal', { room: 'guess' });
+    const model = (signer = key) => scene.call('GET', '/federation/model', signer.callHeaders(scene.nowMs, 'GET /federation/model'));
+    expect(await scene.call('GET', '/federation/model')).toMatchObject({ status: 429 });
+    expect(await scene.post('deal', { room: 'guess' })).toMatchObject({ status: 429 });
+    // A key's name alone is nobody's calls: without its signature the address is counted.
+    for (let call = 0; call < 12; call++) {
+      expect(await scene.call('GET', '/federation/model', { ...key.callHeaders(scene.nowMs, 'GET /federation/model', 'x') })).toMatchObject({ status: 429, reason: 'too-fast' });
+      expect(await scene.signed(key, 'leave', { seat: '1' }, { 'flwr-signature': 'AAAA' })).toMatchObject({ status: 429, reason: 'too-fast' });
+    }
+    const statuses: number[] = [];
+    // Signatures of one moment differ by chance.
+    for (let call = 0; call < 11; call++) statuses.push((await model()).status);
+    expect(statuses).toEqual([...new Array<number>(10).fill(404), 429]);
+    expect((await model(other)).status).toBe(404);
+    expect((await scene.signed(other, 'leave', { seat: '2' })).status).toBe(200);
+    expect(await scene.signed(key, 'leave', { seat: '1' })).toMatchObject({ status: 429, reason: 'too-fast' });
+    scene.nowMs += 1000;
+    expect((await scene.signed(key, 'leave', { seat: '1' })).status).toBe(200);
   });
 });
 
@@ -200,7 +318,7 @@ describe('GET /federation/model', () => {
     const key = await scene.member();
     const get = (signer = key) => {
       scene.nowMs += 1000;
-      return scene.call('GET', '/federation/model', signer.headers(scene.nowMs));
+      return scene.call('GET', '/federation/model', signer.callHeaders(scene.nowMs, 'GET /federation/model'));
     };
     expect(await get()).toMatchObject({ status: 404, reason: 'no-model' });
     const [first, second] = ['npy 0', 'npy 1'].map((text, version) => release(version, Buffer.from(text)));

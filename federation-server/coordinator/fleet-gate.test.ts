@@ -1,8 +1,11 @@
 import { createPublicKey } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encode } from '../../src/federation/codec/encode.ts';
 import { endpoints } from '../../src/federation/endpoints.ts';
+import { confirmBody, give, objectBody, replyBody, replyMetadata, wanting } from './testing/fleet-bodies.ts';
 import { makeKey, Scene, type TestKey } from './testing/scene.ts';
 
 let scene: Scene;
@@ -18,11 +21,19 @@ const OBJECT_CAP = 128 + 400 + 4096;
 
 describe('what goes on to the SuperLink', () => {
   it('is each of the ten calls, with its body and five headers, and nothing that the caller or the SuperLink adds', async () => {
+    await give(scene, key, replyMetadata.replyToMessageId);
+    const bodies: Readonly<Record<string, Uint8Array>> = {
+      'push-messages': replyBody(),
+      'pull-object': encode(endpoints.pullObject.request, { node: { nodeId: 9n }, runId: 1n, objectId: 'ab'.repeat(32) }),
+      'confirm-message-received': confirmBody(replyMetadata.replyToMessageId),
+      'push-object': objectBody('ab'.repeat(32), 'a session'),
+    };
     // Last, because nobody is let in after it.
     const names = Object.values(endpoints).map(({ name }) => name).sort((a, b) => Number(a === 'unregister-node') - Number(b === 'unregister-node'));
     for (const name of names) {
       scene.nowMs += 1000;
-      const body = name === 'push-messages' ? replyBody() : Buffer.from('body');
+      const body = bodies[name] ?? Buffer.from('body');
+      scene.upstreamBody = name === 'push-messages' ? wanting() : Buffer.of(8, 1);
       const answer = await scene.fleet(name, key, body, { cookie: 'secret=1', authorization: 'Bearer x', 'x-forwarded-for': '10.0.0.7', 'user-agent': 'someone' });
       expect(answer.status).toBe(200);
       const { path, headers, body: passed } = scene.asked.at(-1)!;
@@ -59,6 +70,40 @@ describe('what goes on to the SuperLink', () => {
   });
 });
 
+describe('the way to the SuperLink', () => {
+  it('is taken by four calls at a time, whoever makes them; the others wait and are answered', async () => {
+    const room = await Scene.start({ seats: 6 });
+    let release = (): void => undefined;
+    try {
+      const keys = await Promise.all(Array.from({ length: 6 }, (_, seat) => seatOf(room, seat)));
+      room.upstreamHold = new Promise((resolve) => { release = resolve; });
+      const calls = keys.map((one) => room.fleet('pull-messages', one));
+      await until(() => room.asked.length === 4);
+      // Long enough for a fifth, which comes in the same moment, to come through where it may.
+      await sleep(200);
+      expect(room.asked).toHaveLength(4);
+      release();
+      expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(new Array<number>(6).fill(200));
+    } finally {
+      release();
+      await room.stop();
+    }
+  });
+
+  it('is not held up by one who takes answers slowly', async () => {
+    const other = await scene.member();
+    // More than the buffers of two sockets take.
+    scene.upstreamBody = new Uint8Array(24_000_000);
+    const slow = Array.from({ length: 4 }, () => httpRequest({ host: '127.0.0.1', port: scene.port, method: 'POST', path: '/v1/fleet/send-node-heartbeat', agent: false, headers: { 'content-length': 1, 'content-type': 'application/protobuf', ...key.headers(scene.nowMs) } }));
+    const begun = slow.map((request) => new Promise((resolve, reject) => request.on('response', resolve).on('error', reject)));
+    for (const request of slow) request.end('x');
+    await Promise.all(begun);
+    scene.upstreamBody = Buffer.of(8, 1);
+    expect((await scene.fleet('send-node-heartbeat', other)).status).toBe(200);
+    for (const request of slow) request.destroy();
+  });
+});
+
 describe('what is refused before its body is read', () => {
   it('other methods and content types', async () => {
     const headers = { 'content-type': 'application/protobuf', ...key.headers(scene.nowMs) };
@@ -73,10 +118,13 @@ describe('what is refused before its body is read', () => {
     for (const [name, cap] of [['pull-messages', 4096], ['push-messages', 65_536], ['push-object', OBJECT_CAP]] as const) {
       scene.nowMs += 1000;
       expect(await scene.fleet(name, key, new Uint8Array(cap + 1))).toMatchObject({ status: 413, reason: 'too-large' });
-      // What is pushed as a message is read, and this is none.
-      expect(await scene.fleet(name, key, new Uint8Array(cap))).toMatchObject(name === 'push-messages' ? { status: 400, reason: 'malformed' } : { status: 200 });
+      // What is pushed is read, and this is none.
+      expect(await scene.fleet(name, key, new Uint8Array(cap))).toMatchObject(name === 'pull-messages' ? { status: 200 } : { status: 400, reason: 'malformed' });
     }
-    expect(scene.asked.map(({ body }) => body.length)).toEqual([4096, OBJECT_CAP]);
+    expect(scene.asked.map(({ body }) => body.length)).toEqual([4096]);
+    scene.nowMs += 1000;
+    const largest = objectBody('ab'.repeat(32), 'a session', new Uint8Array(OBJECT_CAP - objectBody('ab'.repeat(32), 'a session', new Uint8Array(1000)).length + 1000));
+    expect([largest.length, (await scene.fleet('push-object', key, largest)).status]).toEqual([OBJECT_CAP, 200]);
   });
 
   it('a body of some megabytes: the answer arrives although it was never read', async () => {
@@ -104,6 +152,19 @@ describe('who is let in', () => {
     expect(await scene.fleet('register-node', key)).toMatchObject({ status: 403, reason: 'has-left' });
     expect(scene.asked.map(({ path }) => path)).toEqual(['/v1/fleet/unregister-node']);
     expect(scene.saved.at(-1)?.seats[0]).toEqual({ keyHash: key.keyHash, hasLeft: true });
+  });
+
+  it('nobody who leaves while the body is on its way', async () => {
+    const body = Buffer.of(10, 0);
+    const request = httpRequest({ host: '127.0.0.1', port: scene.port, method: 'POST', path: '/v1/fleet/activate-node', agent: false, headers: { 'content-length': body.length, 'content-type': 'application/protobuf', ...key.headers(scene.nowMs) } });
+    const status = new Promise((resolve, reject) => request.on('error', reject).on('response', (response) => resolve(response.resume().statusCode)));
+    request.write(body.subarray(0, 1));
+    // Long enough for the head to be let in; where it is not, the seat is left before, which is the test above.
+    await sleep(200);
+    scene.seats.leave(key.keyHash);
+    request.end(body.subarray(1));
+    expect(await status).toBe(403);
+    expect(scene.asked).toHaveLength(0);
   });
 
   it('a seat is kept where the SuperLink refused to unregister it', async () => {
@@ -195,6 +256,26 @@ describe('how fast', () => {
     scene.nowMs += 1000;
     expect((await scene.fleet('pull-messages', key)).status).toBe(200);
   });
+
+  it('who goes away while the SuperLink is thinking leaves no call behind', async () => {
+    let release = (): void => undefined;
+    scene.upstreamHold = new Promise((resolve) => { release = resolve; });
+    const calls = Array.from({ length: 4 }, () => {
+      const request = httpRequest({ host: '127.0.0.1', port: scene.port, method: 'POST', path: '/v1/fleet/pull-messages', agent: false, headers: { 'content-length': 2, 'content-type': 'application/protobuf', ...key.headers(scene.nowMs) } });
+      request.on('error', () => undefined).end(Buffer.of(10, 0));
+      return request;
+    });
+    await until(() => scene.asked.length === 4);
+    const gone = Promise.all(calls.map((request) => new Promise((resolve) => request.on('close', resolve))));
+    for (const request of calls) request.destroy();
+    await gone;
+    // Until the server has seen it, too.
+    await sleep(200);
+    release();
+    await sleep(200);
+    scene.nowMs += 1000;
+    expect(await Promise.all(Array.from({ length: 4 }, async () => (await scene.fleet('pull-messages', key)).status))).toEqual([200, 200, 200, 200]);
+  });
 });
 
 describe('the log', () => {
@@ -213,11 +294,14 @@ describe('the log', () => {
   });
 });
 
-/** An error as a node answers with it. */
-function replyBody(): Uint8Array {
-  const messageId = 'ab'.repeat(32);
-  const metadata = { runId: 1n, messageId, sourceNodeId: 9n, destinationNodeId: 1n, replyToMessageId: 'cd'.repeat(32), groupId: '', ttlSeconds: 1, messageType: 'train', createdAtSeconds: 1 };
-  return encode(endpoints.pushMessages.request, { node: { nodeId: 9n }, messages: [{ metadata, error: { code: 0n, reason: 'none' } }], trees: [{ objectId: messageId, children: [] }], runtimesSeconds: [] });
+async function seatOf(room: Scene, seat: number): Promise<TestKey> {
+  const member = makeKey();
+  await room.enrol(member, room.seats.invitation(seat));
+  return member;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(10);
 }
 
 /** Order of the curve P-384 (SEC 2, 2.5.1). */

@@ -24,23 +24,23 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
 }
 
 /** A JSON object of texts. @throws Refusal `malformed`. */
-export async function readTexts<Name extends string>(request: IncomingMessage, names: readonly Name[]): Promise<Readonly<Record<Name, string>>> {
-  const fields = await readFields(request);
+export function textsIn<Name extends string>(body: Buffer, names: readonly Name[]): Readonly<Record<Name, string>> {
+  const fields = fieldsIn(body);
   return Object.fromEntries(names.map((name) => [name, textOf(fields.get(name))])) as Record<Name, string>;
 }
 
-/** A JSON object with a text under one of two names, and nothing under the other. @throws Refusal `malformed`. */
-export async function readEither<Name extends string>(request: IncomingMessage, names: readonly [Name, Name]): Promise<readonly [name: Name, text: string]> {
-  const fields = await readFields(request);
+/** A JSON object with a text under one of these names, and nothing under the others. @throws Refusal `malformed`. */
+export function oneIn<Name extends string>(body: Buffer, names: readonly Name[]): readonly [name: Name, text: string] {
+  const fields = fieldsIn(body);
   const given = names.filter((name) => fields.has(name));
   if (given.length !== 1) throw new Refusal('malformed');
   return [given[0]!, textOf(fields.get(given[0]!))];
 }
 
-async function readFields(request: IncomingMessage): Promise<ReadonlyMap<string, unknown>> {
+function fieldsIn(body: Buffer): ReadonlyMap<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse((await readBody(request)).toString('utf8'));
+    value = JSON.parse(body.toString('utf8'));
   } catch {
     throw new Refusal('malformed');
   }
@@ -54,7 +54,10 @@ function textOf(value: unknown): string {
 }
 
 export function sendJson(response: ServerResponse, value: unknown): void {
-  const body = Buffer.from(JSON.stringify(value));
+  sendJsonBytes(response, Buffer.from(JSON.stringify(value)));
+}
+
+export function sendJsonBytes(response: ServerResponse, body: Buffer): void {
   response.writeHead(200, { ...commonHeaders, 'content-type': 'application/json', 'content-length': body.length, 'cache-control': 'no-store' });
   response.end(body);
 }

@@ -1,5 +1,5 @@
 /** `npm run federation`: one machine that hands out invitations, serves the app, and adds up noised updates with Flower. */
-import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { join, resolve } from 'node:path';
 import { runCommand, usageError } from '../../src/cli/run-command.ts';
@@ -19,6 +19,7 @@ import { releaseKey } from './release-key.ts';
 import { serverLimits } from './request-handler.ts';
 import type { Supervised } from './run-status.ts';
 import { Seats } from './seats.ts';
+import { ServerLog } from './server-log.ts';
 import { startSuperLink, type SuperLink } from './superlink.ts';
 import { completeTask, costSentence, type CompleteTask } from './task-draft.ts';
 
@@ -57,7 +58,7 @@ function stateOf({ stateFolder }: Options): string {
 /** A task file may bring its own central noise. */
 function checkCohort({ task: { centralNoise } }: CompleteTask, { minReplies, trim }: Options): void {
   if (centralNoise === undefined) return;
-  if (trim > 0 || minReplies > centralNoise.cohort) throw usageError(`With central noise --trim must be 0 and --min-replies at most the cohort of ${centralNoise.cohort}; found ${trim} and ${minReplies}.`, usage);
+  if ((trim ?? 0) > 0 || minReplies > centralNoise.cohort) throw usageError(`With central noise --trim must be 0 and --min-replies at most the cohort of ${centralNoise.cohort}; found ${trim ?? 0} and ${minReplies}.`, usage);
 }
 
 function say(line: string): void {
@@ -86,19 +87,20 @@ async function serve(options: Options, { complete, own, bin, notes, releaseKeyFi
   const certificate = own ?? selfSigned(state, bin, names.all, Date.now());
   const kept = folder.readSeats();
   folder.saveSeats(kept);
-  const seats = new Seats(kept, options.seats, (next) => folder.saveSeats(next), Date.now);
-  const links = new InvitationLinks(originOf(names.shown, options.port), seats);
-  const log = new PolicyLog((line) => appendFileSync(folder.log, `coordinator: ${line}\n`));
+  const seats = new Seats(kept, options.seats, (next) => folder.saveSeats(next));
+  const links = new InvitationLinks(options.publicAddress ?? originOf(names.shown, options.port), seats);
+  const serverLog = new ServerLog(folder.log);
+  const log = new PolicyLog((line) => serverLog.line(`coordinator: ${line}`));
   const taskPath = folder.write('task.json', complete.file);
   const initial = complete.initial === null ? '' : folder.write('initial.npy', toNpy(complete.initial, [complete.initial.length]));
   if (notes !== null) say(`Reading ${notes.texts.length} public notes that models are scored on.`);
   const evaluation = notes === null ? '' : await encodeEvaluation(notes, complete.task, folder.path);
   // Of an earlier start, whose run may have been cut off; the ServerApp writes it anew.
-  rmSync(join(folder.out, 'status.json'), { force: true });
+  for (const name of ['status.json', 'answerable.txt']) rmSync(join(folder.out, name), { force: true });
 
   let supervised: Supervised = 'running';
   say('Starting the SuperLink.');
-  const superlink = await startSuperLink(bin, folder.path, (text) => appendFileSync(folder.log, text)).catch((error: unknown) => {
+  const superlink = await startSuperLink(bin, folder.path, (text) => serverLog.output(text)).catch((error: unknown) => {
     folder.release();
     throw error;
   });
@@ -132,7 +134,7 @@ async function serve(options: Options, { complete, own, bin, notes, releaseKeyFi
     say(`The SuperLink ended by itself. What it said is in ${folder.log}. Stop with Ctrl+C and start again: it goes on from the last model.`);
   });
   const status = await runToTheEnd(superlink, stop, {
-    task: taskPath, out: folder.out, initial, evaluation, 'release-key': releaseKeyFile, resume: true, 'min-nodes': options.minClients, 'min-replies': options.minReplies, trim: options.trim,
+    task: taskPath, out: folder.out, initial, evaluation, 'release-key': releaseKeyFile, resume: true, 'min-nodes': options.minClients, 'min-replies': options.minReplies, trim: options.trim ?? -1,
     'server-rate': options.serverRate ?? complete.serverRate, 'timeout-s': options.timeoutSeconds,
   });
   if (stop.isStopping()) return;

@@ -5,14 +5,26 @@ import { readOptions } from './options.ts';
 describe('the command line', () => {
   it('needs nothing', () => {
     expect(readOptions([])).toEqual({
-      taskFile: null, rounds: null, epsilon: null, coordinator: null, skew: null, evaluationFile: null, centralNoise: null, seats: 30, isByHand: false, minClients: 3, minReplies: 2, trim: 0, serverRate: null, timeoutSeconds: 600, host: null, port: 8443, certificate: null, stateFolder: null, isBuilding: true,
+      taskFile: null, rounds: null, epsilon: null, unit: null, project: null, coordinator: null, skew: null, evaluationFile: null, centralNoise: null, seats: 30, isByHand: false, minClients: 3, minReplies: 2, trim: null, serverRate: null, timeoutSeconds: 600, host: null, port: 8443, publicAddress: null, certificate: null, stateFolder: null, isBuilding: true,
     });
+  });
+
+  it('knows three units, and a number to map to', () => {
+    expect(['row', 'person', 'participant'].map((unit) => readOptions(['--unit', unit, '--project', '32']).unit)).toEqual(['row', 'person', 'participant']);
+    expect(readOptions(['--project', '32']).project).toBe(32);
+    for (const wrong of [['--unit', 'patient'], ['--unit', ''], ['--project', '1'], ['--project', '2.5']]) expect(() => readOptions(wrong)).toThrow(expect.objectContaining({ code: 'cli/usage', message: expect.stringContaining(wrong[0]!) as string }));
   });
 
   it('takes what it is given', () => {
     expect(readOptions(['--task', 't.json', '--rounds', '7', '--seats=12', '--by-hand', '--min-clients', '9', '--trim', '1', '--port', '443', '--host', 'pool.example.org', '--cert', 'c', '--key', 'k', '--no-build', '--skew', '0.3', '--evaluate', 'n.csv', '--coordinator', 'St Example'])).toMatchObject({
       taskFile: 't.json', rounds: 7, seats: 12, isByHand: true, minClients: 9, minReplies: 6, trim: 1, port: 443, host: 'pool.example.org', certificate: { cert: 'c', key: 'k' }, isBuilding: false, skew: 0.3, evaluationFile: 'n.csv', coordinator: 'St Example',
     });
+  });
+
+  it('puts the address of a proxy into links, as an origin', () => {
+    expect(['https://pool.example.org', 'https://Pool.example.org:443/', 'https://[::1]:8443'].map((address) => readOptions(['--public-address', address]).publicAddress)).toEqual(['https://pool.example.org', 'https://pool.example.org', 'https://[::1]:8443']);
+    for (const wrong of ['http://pool.example.org', 'pool.example.org', 'https://pool.example.org/bedside', 'https://a:b@pool.example.org', 'https://pool.example.org/?x', 'https://pool.example.org/#x', ''])
+      expect(() => readOptions(['--public-address', wrong]), wrong).toThrow(expect.objectContaining({ code: 'cli/usage', message: expect.stringContaining('--public-address') as string }));
   });
 
   it.each([

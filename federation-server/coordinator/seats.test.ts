@@ -3,7 +3,7 @@ import { Seats, type KeptSeats } from './seats.ts';
 import { TokenBuckets } from './token-bucket.ts';
 
 const empty: KeptSeats = { version: 1, secret: '11'.repeat(32), seats: [] };
-const seatsOf = (kept: KeptSeats, count: number, save: (kept: KeptSeats) => void = () => undefined) => new Seats(kept, count, save, () => 0);
+const seatsOf = (kept: KeptSeats, count: number, save: (kept: KeptSeats) => void = () => undefined) => new Seats(kept, count, save);
 
 describe('seats', () => {
   it('outlast a restart with the same invitations, and more of them where more are asked for', () => {
@@ -29,19 +29,30 @@ describe('seats', () => {
     for (const text of texts) expect(text).toMatch(/^[\w-]{22}$/);
   });
 
-  it('that were never dealt are dealt before one that nobody took, and one that is looked at is not dealt meanwhile', () => {
-    let now = 0;
-    const minutes = (count: number) => { now += count * 60_000; };
-    const seats = new Seats(empty, 3, () => undefined, () => now);
-    expect(seats.deal().seat).toBe(0);
-    minutes(20);
-    expect([seats.deal().seat, seats.deal().seat]).toEqual([1, 2]);
-    minutes(20);
+  it('that were never dealt are dealt first, then the one of longest ago that nobody took; one that is looked at is the last', () => {
+    const seats = seatsOf(empty, 3);
+    const dealt = (count: number) => Array.from({ length: count }, () => seats.deal().seat);
+    expect(dealt(1)).toEqual([0]);
+    expect(seats.look(seats.invitation(1))).toBe(1);
+    expect(dealt(4)).toEqual([2, 0, 1, 2]);
     expect(seats.look(seats.invitation(0))).toBe(0);
-    expect([seats.deal().seat, seats.deal().seat]).toEqual([1, 2]);
+    seats.enrol(seats.invitation(1), 'key-a');
+    expect(dealt(3)).toEqual([2, 0, 2]);
+    for (const seat of [0, 2]) seats.enrol(seats.invitation(seat), `key-${seat}`);
     expect(() => seats.deal()).toThrow(expect.objectContaining({ reason: 'no-seat-left' }));
-    minutes(15);
-    expect(seats.deal().seat).toBe(0);
+  });
+
+  it('cannot be kept from others by dealing: who enrols has one, however often somebody else is dealt it', () => {
+    const seats = seatsOf(empty, 5);
+    const deal = (times: number) => { for (let time = 0; time < times; time++) seats.deal(); };
+    const taken = Array.from({ length: 5 }, (_, person) => {
+      deal(100);
+      const { seat, invitation } = seats.deal();
+      deal(100);
+      seats.enrol(invitation, `key-${person}`);
+      return seat;
+    });
+    expect([...taken].sort()).toEqual([0, 1, 2, 3, 4]);
   });
 
   it('are not given where that could not be written down', () => {

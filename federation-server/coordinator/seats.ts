@@ -21,8 +21,6 @@ export interface SeatCounts {
   readonly left: number;
 }
 
-/** A seat that was dealt out and not taken is dealt again after this. */
-const DEAL_MS = 15 * 60_000;
 /** 22 characters of base64url: 132 bits. */
 const TOKEN_LENGTH = 22;
 
@@ -31,10 +29,11 @@ export class Seats {
   readonly #kept: { readonly secret: string; readonly seats: KeptSeat[] };
   readonly #seatOf = new Map<string, number>();
   readonly #byKey = new Map<string, number>();
-  readonly #dealtAtMs = new Map<number, number>();
+  /** Seats that were dealt or looked at, the one of longest ago first. */
+  readonly #dealt = new Set<number>();
 
   /** `save` must have written durably when it returns: a seat that was told to be taken must stay so. */
-  constructor(kept: KeptSeats, count: number, private readonly save: (kept: KeptSeats) => void, private readonly nowMs: () => number) {
+  constructor(kept: KeptSeats, count: number, private readonly save: (kept: KeptSeats) => void) {
     const free: KeptSeat = { keyHash: null, hasLeft: false };
     this.#kept = { secret: kept.secret, seats: Array.from({ length: Math.max(count, kept.seats.length) }, (_, seat) => kept.seats[seat] ?? free) };
     for (const [seat, { keyHash }] of this.#kept.seats.entries()) {
@@ -72,21 +71,27 @@ export class Seats {
     return seat;
   }
 
-  /** An invitation for whoever asks first: of a seat that was never dealt, else of the one that was dealt longest ago. @throws Refusal `no-seat-left`. */
+  /**
+   * An invitation for whoever asks: of a seat that was never dealt, else of the one that was dealt longest ago and that nobody has taken. Whoever enrols first has it:
+   * were a dealt seat kept for its holder, one person with the room's link could keep all of them, and nobody else would get in.
+   * @throws Refusal `no-seat-left` where every seat is taken.
+   */
   deal(): { readonly seat: number; readonly invitation: string } {
-    const now = this.nowMs();
-    let [seat, dealtAtMs] = [-1, Infinity];
-    for (const [at, { keyHash }] of this.#kept.seats.entries()) {
-      const atMs = this.#dealtAtMs.get(at) ?? -Infinity;
-      if (keyHash === null && atMs + DEAL_MS <= now && atMs < dealtAtMs) [seat, dealtAtMs] = [at, atMs];
-    }
-    if (seat < 0) throw new Refusal('no-seat-left');
-    this.#dealtAtMs.set(seat, now);
+    const isFree = (seat: number): boolean => this.#kept.seats[seat]!.keyHash === null;
+    const never = this.#kept.seats.findIndex((_, seat) => isFree(seat) && !this.#dealt.has(seat));
+    const seat = never >= 0 ? never : [...this.#dealt].find(isFree);
+    if (seat === undefined) throw new Refusal('no-seat-left');
+    this.#noteDealt(seat);
     return { seat, invitation: this.invitation(seat) };
   }
 
+  /** Whether this is an invitation of this federation, used or not. */
+  isInvitation(text: string): boolean {
+    return this.#seatOf.has(text);
+  }
+
   /**
-   * Which seat an invitation is for: takes none. The room's link does not deal it for a while from now.
+   * Which seat an invitation is for: takes none. The room's link deals all others before it.
    * @throws Refusal `unknown-invitation`, `used-invitation` or `has-left`.
    */
   look(invitation: string): number {
@@ -94,27 +99,46 @@ export class Seats {
     const { keyHash, hasLeft } = this.#kept.seats[seat]!;
     if (hasLeft) throw new Refusal('has-left');
     if (keyHash !== null) throw new Refusal('used-invitation');
-    this.#dealtAtMs.set(seat, this.nowMs());
+    this.#noteDealt(seat);
+    return seat;
+  }
+
+  /** The seat that a key took, also where it has left. @throws Refusal `not-enrolled`. */
+  seatOf(keyHash: string): number {
+    const seat = this.#byKey.get(keyHash);
+    if (seat === undefined) throw new Refusal('not-enrolled');
     return seat;
   }
 
   /** @throws Refusal `not-enrolled` or `has-left`. */
   checkMember(keyHash: string): void {
-    const seat = this.#byKey.get(keyHash);
-    if (seat === undefined) throw new Refusal('not-enrolled');
+    const seat = this.seatOf(keyHash);
     if (this.#kept.seats[seat]!.hasLeft) throw new Refusal('has-left');
   }
 
-  /** Closes the seat for ever: its invitation is used, its key refused. */
-  leave(keyHash: string): void {
+  /** Closes the seat for ever: its invitation is used, its key refused. Whether it was open. @throws Refusal `not-enrolled`. */
+  leave(keyHash: string): boolean {
+    const seat = this.seatOf(keyHash);
+    if (this.#kept.seats[seat]!.hasLeft) return false;
+    this.#change(seat, { keyHash, hasLeft: true });
+    return true;
+  }
+
+  hasLeft(keyHash: string): boolean {
     const seat = this.#byKey.get(keyHash);
-    if (seat !== undefined) this.#change(seat, { keyHash, hasLeft: true });
+    return seat !== undefined && this.#kept.seats[seat]!.hasLeft;
   }
 
   counts(): SeatCounts {
     const taken = this.#kept.seats.filter(({ keyHash }) => keyHash !== null);
     const left = taken.filter(({ hasLeft }) => hasLeft).length;
     return { seats: this.#kept.seats.length, enrolled: taken.length - left, left };
+  }
+
+  #noteDealt(seat: number): void {
+    // Deleted first, so that it is the last.
+    this.#dealt.delete(seat);
+    this.#dealt.add(seat);
   }
 
   #known(invitation: string): number {

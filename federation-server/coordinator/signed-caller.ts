@@ -34,9 +34,17 @@ function canonicalKey(pem: string): string {
   throw new Refusal('not-signed');
 }
 
+/** A call of the coordinator's own addresses, as the key must have signed it. */
+export interface OwnCall {
+  /** Method and path, as they were asked for. */
+  readonly call: string;
+  readonly taskHash: string;
+  readonly body: Buffer;
+}
+
 /**
- * Checks signatures over timestamps as the SuperLink does, before a body is read, and takes each once.
- * The SuperLink itself takes a signature again for five minutes, with any body.
+ * Checks signatures, and takes each once. Of Fleet calls they are over the time alone, as the SuperLink checks them, before a body is read; the SuperLink itself
+ * takes one again for five minutes, with any body. Of the coordinator's own addresses they are over the whole call (`signed-call.ts` of the app).
  */
 export class SignatureCheck {
   /** When each signature that was seen may be forgotten, oldest first. */
@@ -44,13 +52,23 @@ export class SignatureCheck {
 
   constructor(private readonly nowMs: () => number) {}
 
-  /** @throws Refusal `not-signed` or `replayed`. */
-  check({ pem, keyHash }: NamedKey, headers: IncomingHttpHeaders): void {
+  /** Of a Fleet call. @throws Refusal `not-signed` or `replayed`. */
+  check(key: NamedKey, headers: IncomingHttpHeaders): void {
+    this.#check(key, headers, (timestamp) => timestamp);
+  }
+
+  /** Of one of the coordinator's own addresses. @throws Refusal `not-signed` or `replayed`. */
+  checkOwnCall(key: NamedKey, headers: IncomingHttpHeaders, { call, taskHash, body }: OwnCall): void {
+    const bodyHash = createHash('sha256').update(body).digest('hex');
+    this.#check(key, headers, (timestamp) => `bedside federation call 1\n${call}\n${taskHash}\n${key.keyHash}\n${bodyHash}\n${timestamp}\n`);
+  }
+
+  #check({ pem, keyHash }: NamedKey, headers: IncomingHttpHeaders, message: (timestamp: string) => string): void {
     const timestamp = header(headers, 'flwr-timestamp');
     const signature = Buffer.from(header(headers, 'flwr-signature'), 'base64');
     const ageSeconds = (this.nowMs() - Date.parse(timestamp)) / 1000;
     if (!timestampForm.test(timestamp) || !(ageSeconds > YOUNGEST_SECONDS && ageSeconds < OLDEST_SECONDS)) throw new Refusal('not-signed');
-    if (!verify('sha256', Buffer.from(timestamp, 'latin1'), { key: pem, dsaEncoding: 'der' }, signature)) throw new Refusal('not-signed');
+    if (!verify('sha256', Buffer.from(message(timestamp), 'latin1'), { key: pem, dsaEncoding: 'der' }, signature)) throw new Refusal('not-signed');
     this.#takeOnce(`${keyHash} ${timestamp} ${firstInteger(signature)}`);
   }
 

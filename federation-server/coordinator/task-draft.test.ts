@@ -44,6 +44,38 @@ describe('a task of the coordinator', () => {
     for (let i = 0; i < 384; i++) expect(first[i]! + second[i]!).toBeCloseTo(0, 4);
   });
 
+  it('maps features to few numbers: the start of the first model stays whole, an update and its bound shrink', async () => {
+    const [whole, { task, initial, file }] = [await completeTask(draft({}), unchanged), await completeTask(draft({}), { ...unchanged, project: 16 })];
+    const { head } = task;
+    expect([head?.projection?.dimension, head?.projection?.seed, head?.projection?.directions.length]).toEqual([16, 1, 2 * 384]);
+    expect([task.coordinates, initial!.length, head!.publicMean.length]).toEqual([2 * 17, 2 * 17, 384]);
+    // What the directions lose by being whole numbers of 8 bits: half of 1/127 in each number at most.
+    expect(Math.hypot(...initial!.subarray(0, 16))).toBeGreaterThan(12 * (1 - 1e-3));
+    expect(task.updateNormBound).toBeLessThan(0.5 * whole.task.updateNormBound);
+    expect(task.noiseMultiplier).toBe(whole.task.noiseMultiplier);
+    // The file says it all: read again it is the same task.
+    expect((await completeTask(new Uint8Array(file), unchanged)).taskHash).toBe(createHash('sha256').update(file).digest('hex'));
+    const random = await completeTask(draft({ project: { dimension: 16, seed: 5, isFromSentences: false } }), unchanged);
+    expect([random.task.head?.projection?.directions.length, random.task.head?.projection?.seed]).toEqual([0, 5]);
+    expect(Math.hypot(...random.initial!.subarray(0, 16))).toBeLessThan(6);
+  });
+
+  it('is refused where it would map to too few numbers, to more than there are, or what it does not shape', async () => {
+    for (const project of [1, 385, 2.5, -1]) await expect(completeTask(draft({ project }), unchanged), String(project)).rejects.toMatchObject({ code: 'federation/task', values: { field: 'project' } });
+    for (const change of [{ coordinates: 100 }, { baseModel: 'ab'.repeat(32) }]) await expect(completeTask(draft(change), { ...unchanged, project: 16 })).rejects.toMatchObject({ code: 'federation/task', values: { field: 'project' } });
+  });
+
+  it('may have all notes of a participant for its unit: the bound is that of one, whatever units are typical', async () => {
+    const { task } = await completeTask(draft({ units: 20 }), { ...unchanged, unit: 'participant' });
+    expect(task.unit).toBe('participant');
+    const sigma = 2 * 0.5 * task.noiseMultiplier;
+    expect(task.updateNormBound).toBeCloseTo(Math.sqrt(0.25 + task.coordinates * sigma ** 2) + 6 * sigma, 8);
+    expect(costSentence(task)).toContain('for all notes of a participant together');
+    // The same epsilon by the same noise multiplier, of twice the clip norm.
+    expect(task.noiseMultiplier).toBe((await completeTask(draft({}), unchanged)).task.noiseMultiplier);
+    await expect(completeTask(draft({ unit: 'patient' }), unchanged)).rejects.toMatchObject({ code: 'federation/task', values: { field: 'unit' } });
+  });
+
   it('bounds updates by what honest ones keep, whose sum is divided by the number of units', async () => {
     const bound = async (units?: number) => (await completeTask(draft({ coordinates: 100, baseModel: 'ab'.repeat(32), ...(units === undefined ? {} : { units }) }), unchanged)).task;
     const task = await bound(1);

@@ -4,7 +4,7 @@ import pytest
 from bedside_federation.evaluation import Gate, is_worse, prepare, score
 from bedside_federation.task import Head
 
-HEAD = Head(classes=2, public_mean=(1.0, 0.0), bias_input=0.5)
+HEAD = Head(classes=2, public_mean=(1.0, 0.0), bias_input=0.5, inputs=2)
 
 
 def test_notes_are_prepared_and_scored_as_a_node_does_it():
@@ -16,6 +16,20 @@ def test_notes_are_prepared_and_scored_as_a_node_does_it():
     # Bias the other way; equal logits are the first label's.
     assert notes.hits(np.array([2, 0, 4, 0, 0, 2], np.float32)).tolist() == [True, False, False]
     assert notes.hits(np.zeros(6, np.float32)).tolist() == [True, False, False]
+
+
+def test_a_map_comes_after_the_centring_and_before_the_bias():
+    head = Head(classes=2, public_mean=(1.0, 0.0), bias_input=0.5, inputs=1)
+    features, labels = np.array([[3, 0], [1, -3]], np.float32), np.array([0, 1], np.float32)
+    notes = prepare(features, labels, head, np.array([[0.6, 0.8]], np.float32))
+    # Of (1, 0) and (0, -1), in float32's digits.
+    assert np.allclose(notes.inputs, [[0.6, 0.5], [-0.8, 0.5]], atol=1e-7, rtol=0)
+    assert notes.hits(np.array([1, 0, -1, 0], np.float32)).tolist() == [True, True]
+    for projection in (None, np.eye(2, dtype=np.float32), np.ones((1, 3), np.float32)):
+        with pytest.raises(ValueError, match="map must be"):
+            prepare(features, labels, head, projection)
+    with pytest.raises(ValueError, match="map must be"):
+        prepare(features, labels, HEAD, np.array([[0.6, 0.8]], np.float32))
 
 
 @pytest.mark.parametrize("features, labels", [(np.zeros((2, 3)), np.zeros(2)), (np.zeros((2, 2)), np.zeros(3)), (np.zeros((0, 2)), np.zeros(0)), (np.full((1, 2), np.nan), np.zeros(1)), (np.zeros((1, 2)), np.full(1, 2.0)), (np.zeros((1, 2)), np.full(1, 0.5))])

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import time
 
 import numpy as np
 import pytest
@@ -30,6 +31,28 @@ def test_a_round_that_was_cut_off_is_skipped_and_its_model_is_another_version(tm
     assert kept.dtype == np.float32 and (kept > model).all() and (kept <= np.nextafter(np.nextafter(model, np.float32(9)), np.float32(9))).all()
     # Read twice, skipped once.
     assert len(Journal(tmp_path, TASK, "1").read()[1]) == 2
+
+
+def test_nothing_is_answerable_between_rounds_and_nothing_old_in_one(tmp_path):
+    answerable = tmp_path / "answerable.txt"
+    model = np.zeros(4, np.float32)
+    answerable.write_text("1.5")
+    journal = Journal(tmp_path, TASK, "1")
+    assert answerable.read_text() == ""
+    before = time.time()
+    journal.write("training", model, [], 1, 3)
+    assert before <= float(answerable.read_text()) <= time.time()
+    # By the time a model is let out no answer is taken: what the next round sends follows from it.
+    let_out = journal.releases.add
+    seen = []
+
+    def add(*of_release):
+        seen.append(answerable.read_text())
+        let_out(*of_release)
+
+    journal.releases.add = add
+    journal.write("waiting", np.ones(4, np.float32), [FIRST])
+    assert seen == [""] and answerable.read_text() == ""
 
 
 def test_another_version_of_a_model_cannot_be_foretold_and_never_comes_again():

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import time
 
 import numpy as np
 import pytest
@@ -132,6 +133,12 @@ class FakeGate:
     def __init__(self, *verdicts):
         self.verdicts, self.judged = list(verdicts), []
 
+    def hits(self, model):
+        return np.ones(2, bool)
+
+    def passes(self, hits):
+        return bool(self.verdicts[0])
+
     def judge(self, model):
         self.judged.append(model)
         return {"correct": 1, "total": 2}, self.verdicts.pop(0)
@@ -227,7 +234,7 @@ def test_a_task_is_read(tmp_path):
 
 def test_a_task_may_have_a_head_and_central_noise(tmp_path):
     task = read_task(task_file(tmp_path, delta=1e-5, head={"publicMean": [0.1, 0, -0.2], "biasInput": 0.3}, centralNoise={"noiseMultiplier": 2, "cohort": 50}))
-    assert task.head == Head(2, (0.1, 0, -0.2), 0.3)
+    assert task.head == Head(2, (0.1, 0, -0.2), 0.3, 3)
     assert task.central == CentralTerms(2.0, 50, 1e-5)
     assert read_task(task_file(tmp_path)).central is None
 
@@ -243,9 +250,11 @@ def test_a_task_that_cannot_be_is_refused(tmp_path, change):
 
 def test_a_run_that_goes_on_counts_its_rounds_from_there_and_tells_of_each(monkeypatch):
     before = [{"round": 3, "isCounted": True, "isKept": True, "accepted": {}, "dropped": {}}]
-    asked = []
+    asked, begun_at = [], []
 
     def answer(node, instruction):
+        # An answer is held to when its round began: were an instruction older, it could not be answered.
+        assert grid.sent[instruction].metadata.created_at >= begun_at[-1]
         # flwr writes the next round's number into the same record, so it is read when it is sent.
         asked.append(grid.sent[instruction].content["config"]["server-round"])
         return reply(np.ones(DIMENSION), metrics={"loss": 1.0})
@@ -253,7 +262,12 @@ def test_a_run_that_goes_on_counts_its_rounds_from_there_and_tells_of_each(monke
     grid = FakeGrid(answer, (11, 12, 13))
     subject, told = strategy(), []
     monkeypatch.setattr(safe_fedavg, "SafeGrid", lambda inner, expected, poll_s: SafeGrid(inner, expected, poll_s, grid.clock, grid.sleep))
-    subject.on_change = lambda server_round, nodes: told.append((server_round, nodes, len(subject.history), float(subject.model[0])))
+
+    def tell(server_round, nodes):
+        told.append((server_round, nodes, len(subject.history), float(subject.model[0])))
+        begun_at.append(time.time())
+
+    subject.on_change = tell
     subject.begin(grid, np.zeros(DIMENSION, np.float32), 2, instructions(FakeTask), before)
     assert [entry["round"] for entry in subject.history] == [3, 4, 5]
     assert set(asked) == {4, 5} and asked[0] == 4

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { bytesToUtf8, utf8ToBytes } from '../ground/bytes.ts';
+import { createEngine } from '../engine/bert.ts';
+import { goldenTensors, goldenTexts, makeGoldenBatch } from '../engine/golden-batch.ts';
 import { parseJsonObject } from '../engine/model/json.ts';
 import { bertTensors, loadBert } from '../engine/model/load.ts';
-import { manifestFile, type ModelManifest } from '../engine/model/manifest.ts';
+import { goldenFile, manifestFile, readManifest, type ModelManifest } from '../engine/model/manifest.ts';
 import { missingFileError, modelError } from '../engine/model/model-error.ts';
-import { type ModelFiles, openModel } from '../engine/model/open-model.ts';
-import { readSafetensors, writeSafetensors } from '../engine/model/safetensors.ts';
-import type { Tensors } from '../engine/model/tensor.ts';
+import { type ModelFiles, type OpenModel, openModel } from '../engine/model/open-model.ts';
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/model/safetensors.ts';
 import type { BertWeights } from '../engine/model/weights.ts';
+import { createReferenceOperations } from '../engine/reference/reference-operations.ts';
 
 export interface ModelOrigin {
   readonly name: string;
@@ -39,10 +41,8 @@ function parameterCount(weights: BertWeights): number {
   return count;
 }
 
-function checkFloat(tensors: Tensors): void {
-  for (const { values } of tensors.values()) {
-    if (values instanceof Int8Array) throw modelError('already-quantized', 'model.safetensors should hold float32 or float16 weights, found int8.', 'Give the folder of the original model.');
-  }
+function checkFloat({ hasInt8 }: SafetensorsFile): void {
+  if (hasInt8) throw modelError('already-quantized', 'model.safetensors should hold float32 or float16 weights, found int8.', 'Give the folder of the original model.');
 }
 
 function card(manifest: ModelManifest, quantized: ModelManifest['files'][string]): string {
@@ -69,10 +69,31 @@ scale = max|w| / 127 (1 where the row is 0), q = round-half-to-even(w / scale) c
 Vectors (biases, layer norms) stay float32. The pooler and any head are left out. \`config.json\`, \`tokenizer.json\` and
 \`tokenizer_config.json\` are the source's own. Made by \`npm run model -- add\`; \`${manifestFile}\` lists the hash of every file.
 
+\`${goldenFile}\` has what this model makes of ${goldenTexts.length} short texts: outputs of every layer, losses and gradients of a small adapter, by plain
+arithmetic without any kernel. Each device is held to it before it trains.
+
 ## Limits
 
 A general encoder: it knows what its own training texts taught it, with their gaps and biases. See the origin's model card.
 `;
+}
+
+/** What the model makes of a few texts, by the definitions of the operations. */
+async function goldenFileOf({ weights, tokenizer }: OpenModel): Promise<Uint8Array> {
+  const engine = createEngine(createReferenceOperations(), weights);
+  const rows = goldenTexts.map((text) => tokenizer.encode(text, weights.shape.maximumPositions).ids);
+  return writeSafetensors(goldenTensors(await makeGoldenBatch(engine, rows)));
+}
+
+const described = (bytes: Uint8Array) => ({ sizeBytes: bytes.length, sha256: sha256(bytes) });
+
+/** The files with a card that describes them and a manifest that lists them. */
+function withManifest(content: ReadonlyMap<string, Uint8Array>, about: Omit<ModelManifest, 'format' | 'files'>): Map<string, Uint8Array> {
+  const files = new Map([...content].filter(([name]) => name !== 'README.md' && name !== manifestFile));
+  const manifest = (): ModelManifest => ({ format: 1, ...about, files: Object.fromEntries([...files].map(([file, bytes]) => [file, described(bytes)])) });
+  files.set('README.md', utf8ToBytes(card(manifest(), described(required(files, 'model.safetensors')))));
+  files.set(manifestFile, utf8ToBytes(`${JSON.stringify(manifest(), null, 2)}\n`));
+  return files;
 }
 
 /**
@@ -80,9 +101,9 @@ A general encoder: it knows what its own training texts taught it, with their ga
  * `apacheLicense` is the licence's text, for sources that declare Apache-2.0 and carry no LICENSE file.
  * Throws: errors of family `model`.
  */
-export function quantizedFolder(source: ModelFiles, { name, origin }: ModelOrigin, apacheLicense: Uint8Array): Map<string, Uint8Array> {
+export async function quantizedFolder(source: ModelFiles, { name, origin }: ModelOrigin, apacheLicense: Uint8Array): Promise<Map<string, Uint8Array>> {
   const sourceBytes = required(source, 'model.safetensors');
-  const tensors = readSafetensors(sourceBytes);
+  const tensors = openSafetensors(sourceBytes);
   checkFloat(tensors);
   const weights = loadBert({ config: parseJsonObject(required(source, 'config.json'), 'config.json'), tensors });
   const license = declaredLicense(source);
@@ -90,17 +111,16 @@ export function quantizedFolder(source: ModelFiles, { name, origin }: ModelOrigi
   const files = new Map<string, Uint8Array>();
   for (const copied of ['config.json', 'tokenizer.json', 'tokenizer_config.json']) files.set(copied, required(source, copied));
   files.set('model.safetensors', writeSafetensors(bertTensors(weights), { format: 'pt', quantization: 'int8, symmetric, one scale per row' }));
+  files.set(goldenFile, await goldenFileOf(openModel(files)));
   const licenseText = source.get('LICENSE') ?? (license === 'apache-2.0' ? apacheLicense : undefined);
   if (licenseText) files.set('LICENSE', licenseText);
-  openModel(files);
+  return withManifest(files, { name, license, origin, sourceSha256: sha256(sourceBytes), layers: weights.shape.layers, width: weights.shape.width, parameters: parameterCount(weights) });
+}
 
-  const described = (bytes: Uint8Array) => ({ sizeBytes: bytes.length, sha256: sha256(bytes) });
-  const manifest = (): ModelManifest => ({
-    format: 1, name, license, origin, sourceSha256: sha256(sourceBytes),
-    layers: weights.shape.layers, width: weights.shape.width, parameters: parameterCount(weights),
-    files: Object.fromEntries([...files].map(([file, bytes]) => [file, described(bytes)])),
-  });
-  files.set('README.md', utf8ToBytes(card(manifest(), described(files.get('model.safetensors')!))));
-  files.set(manifestFile, utf8ToBytes(`${JSON.stringify(manifest(), null, 2)}\n`));
-  return files;
+/** A model folder of an older version with its golden batch, or with one that is made anew; card and manifest follow. */
+export async function folderWithGolden(files: ModelFiles): Promise<Map<string, Uint8Array>> {
+  const { format: _, files: __, ...about } = readManifest(parseJsonObject(required(files, manifestFile), manifestFile));
+  const golden = await goldenFileOf(openModel(files));
+  const content = [...files].filter(([name]) => name !== goldenFile).flatMap(([name, bytes]): [string, Uint8Array][] => (name === 'model.safetensors' ? [[name, bytes], [goldenFile, golden]] : [[name, bytes]]));
+  return withManifest(new Map(content), about);
 }

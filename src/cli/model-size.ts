@@ -1,11 +1,12 @@
 import { parameterLayout } from '../engine/parameters.ts';
 import type { BertShape } from '../engine/model/weights.ts';
-import type { Plan } from '../training/plan.ts';
+import { adapterOf, type Plan } from '../training/plan.ts';
 import { defaultFeatureLayers } from '../training/propose.ts';
 
 /** Bytes that the weights of a plan's model take in their files, in float32: adapters and head, or head and feature mean. */
 export function weightBytes(plan: Plan, classes: number, shape: BertShape): number {
-  if (plan.kind === 'dp-sgd' || plan.kind === 'plain-lora') return 4 * parameterLayout(shape, { classes, lora: plan.lora }).length;
+  const adapter = adapterOf(plan, classes);
+  if (adapter) return 4 * parameterLayout(shape, adapter).length;
   const layers = plan.kind === 'full-batch-head' ? plan.featureLayers : defaultFeatureLayers(classes, shape.layers).featureLayers;
   return 4 * (classes * (layers.length * shape.width + 1) + layers.length * shape.width);
 }

@@ -2,18 +2,18 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { engineFiles } from '../engine/model/manifest.ts';
+import { engineFiles, goldenFile, manifestFile } from '../engine/model/manifest.ts';
 import { modelError } from '../engine/model/model-error.ts';
-import { quantizedFolder } from './model-folder.ts';
+import { folderWithGolden, quantizedFolder } from './model-folder.ts';
 import { runCommand, usageError } from './run-command.ts';
 
-const usage = 'npm run model -- add <folder> [--name NAME] [--origin TEXT] [--into FOLDER]';
+const usage = 'npm run model -- add <folder> [--name NAME] [--origin TEXT] [--into FOLDER], or npm run model -- golden <model folder>';
 const project = join(import.meta.dirname, '..', '..');
 
-async function readFolder(folder: string): Promise<Map<string, Uint8Array>> {
+async function readFolder(folder: string, more: readonly string[] = []): Promise<Map<string, Uint8Array>> {
   if (!existsSync(folder)) throw modelError('no-folder', `There is no folder ${folder}.`, 'Check the path.', { folder });
   const files = new Map<string, Uint8Array>();
-  for (const name of [...engineFiles, 'LICENSE', 'README.md']) {
+  for (const name of [...engineFiles, 'LICENSE', 'README.md', ...more]) {
     const path = join(folder, name);
     if (existsSync(path)) files.set(name, await readFile(path));
   }
@@ -34,10 +34,17 @@ async function add(folder: string, options: { name?: string | undefined; origin?
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw usageError('A model name has letters, digits, dots, dashes and underscores.', usage);
   const target = join(options.into ?? join(project, 'models'), name);
   if (existsSync(target)) throw modelError('exists', `${target} exists already.`, 'Remove it, or give another --name.', { target });
-  const files = quantizedFolder(await readFolder(folder), { name, origin: options.origin ?? name }, await readFile(join(project, 'LICENSE')));
+  const files = await quantizedFolder(await readFolder(folder), { name, origin: options.origin ?? name }, await readFile(join(project, 'LICENSE')));
   await writeFolder(target, files);
   const sizeBytes = [...files.values()].reduce((sum, bytes) => sum + bytes.length, 0);
   process.stdout.write(`${target}: ${files.size} files, ${(sizeBytes / 1e6).toFixed(1)} MB\n`);
+}
+
+/** Gives a folder that an older version made the answers that devices are held to. */
+async function addGolden(folder: string): Promise<void> {
+  const files = await folderWithGolden(await readFolder(folder, [manifestFile]));
+  for (const name of [goldenFile, 'README.md', manifestFile]) await writeFile(join(folder, name), files.get(name)!);
+  process.stdout.write(`${join(folder, goldenFile)}: ${((files.get(goldenFile)?.length ?? 0) / 1e3).toFixed(1)} kB\n`);
 }
 
 await runCommand(usage, async () => {
@@ -46,6 +53,7 @@ await runCommand(usage, async () => {
     options: { name: { type: 'string' }, origin: { type: 'string' }, into: { type: 'string' } },
   });
   const [verb, folder, ...rest] = positionals;
-  if (verb !== 'add' || folder === undefined || rest.length > 0) throw usageError('Expected the verb "add" and one folder.', usage);
-  await add(folder, values);
+  if ((verb !== 'add' && verb !== 'golden') || folder === undefined || rest.length > 0) throw usageError('Expected the verb "add" or "golden" and one folder.', usage);
+  if (verb === 'golden') await addGolden(folder);
+  else await add(folder, values);
 });

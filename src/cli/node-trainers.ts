@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Engine } from '../engine/engine.ts';
 import { createTrainer } from '../training/in-process-trainer.ts';
 import type { Trainer } from '../training/trainer.ts';
+import { openHeadProducts } from './node-engine.ts';
 import { connectWorkerTrainer } from './trainer-port.ts';
 import type { TrainerWorkerData } from './trainer.worker.ts';
 
@@ -21,7 +22,7 @@ export function workerCount(): number {
 export async function startNodeTrainers(modelFolder: string, engine: Engine, count = workerCount()): Promise<NodeTrainers> {
   const workers = Array.from({ length: count - 1 }, () => new Worker(new URL('./trainer-thread.mjs', import.meta.url), { workerData: { modelFolder } satisfies TrainerWorkerData }));
   // This thread's own last: it computes before it yields, and the others must have their calls by then.
-  const trainers = [...(await Promise.all(workers.map(connectWorkerTrainer))), createTrainer(engine)];
+  const trainers = [...(await Promise.all(workers.map(connectWorkerTrainer))), createTrainer(engine, { openHeadProducts })];
   return {
     trainers,
     async close() {

@@ -9,7 +9,7 @@ const train = (...args: readonly string[]) => runCommandLine(folder, 'train', ['
 const predict = (...args: readonly string[]) => runCommandLine(folder, 'predict', ['--base', at('base'), '--text', 'note', ...args]);
 
 beforeAll(async () => {
-  folder = makeNotesFolder();
+  folder = await makeNotesFolder();
   writeFileSync(at('FILE'), 'mine');
   const ran = await train('--epsilon', 'none', '--out', at('model'));
   expect(ran, ran.stderr).toMatchObject({ code: 0 });

@@ -8,7 +8,7 @@ import { defaultLedgerPath } from './node-ledger-store.ts';
 import { usageError } from './run-command.ts';
 
 export const trainUsage =
-  'npm run -s train -- --data notes.csv --text COLUMN --label COLUMN [--person COLUMN] [--group COLUMN]... [--test held-out.csv] [--method head|lora|sentences] [--balanced] [--epsilon 3|none] [--delta D] [--limit EPSILON] ' +
+  'npm run -s train -- --data notes.csv --text COLUMN --label COLUMN [--person COLUMN] [--group COLUMN]... [--test held-out.csv] [--method head|lora|layers|sentences] [--layers 2|all] [--balanced] [--epsilon 3|none] [--delta D] [--limit EPSILON] ' +
   '[--unit row|person] [--labels descriptions.json] [--max-length 128] [--seed 1] [--ledger FILE] [--model FOLDER] --out FOLDER [--json]';
 
 export interface TrainOptions {
@@ -18,7 +18,9 @@ export interface TrainOptions {
   readonly label: string;
   readonly person: string | null;
   readonly groups: readonly string[];
-  readonly method: 'head' | 'lora' | 'sentences';
+  readonly method: 'head' | 'lora' | 'layers' | 'sentences';
+  /** Layers from the top that `layers` trains; null: the plan's own number. 'all': embeddings too. */
+  readonly topLayers: number | 'all' | null;
   /** Rare labels are helped; of the private head alone. */
   readonly isBalanced: boolean;
   /** Null: not private. */
@@ -54,7 +56,7 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
     args: [...args],
     options: {
       data: { type: 'string' }, test: { type: 'string' }, text: { type: 'string' }, label: { type: 'string' }, person: { type: 'string' }, group: { type: 'string', multiple: true },
-      method: { type: 'string' }, epsilon: { type: 'string' }, delta: { type: 'string' }, limit: { type: 'string' }, unit: { type: 'string' }, labels: { type: 'string' }, 'max-length': { type: 'string' },
+      method: { type: 'string' }, layers: { type: 'string' }, epsilon: { type: 'string' }, delta: { type: 'string' }, limit: { type: 'string' }, unit: { type: 'string' }, labels: { type: 'string' }, 'max-length': { type: 'string' },
       seed: { type: 'string' }, ledger: { type: 'string' }, model: { type: 'string' }, out: { type: 'string' }, balanced: { type: 'boolean' }, json: { type: 'boolean' },
     },
   });
@@ -64,9 +66,11 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
     return value;
   };
   const method = values.method ?? 'head';
-  if (method !== 'head' && method !== 'lora' && method !== 'sentences') throw usageError(`--method must be head, lora or sentences, found ${JSON.stringify(method)}.`, trainUsage);
+  if (method !== 'head' && method !== 'lora' && method !== 'layers' && method !== 'sentences') throw usageError(`--method must be head, lora, layers or sentences, found ${JSON.stringify(method)}.`, trainUsage);
   const isBalanced = values.balanced ?? false;
   if (isBalanced && (method !== 'head' || values.epsilon === 'none')) throw usageError('--balanced is for private runs of --method head alone.', trainUsage);
+  if (method === 'layers' && values.epsilon !== 'none') throw usageError('--method layers trains whole layers, whose gradients are not made by example, so that none can be clipped: it cannot be private. Add --epsilon none, or take --method lora.', trainUsage);
+  if (values.layers !== undefined && method !== 'layers') throw usageError('--layers is for --method layers alone.', trainUsage);
   const unit = values.unit ?? (values.person === undefined ? 'row' : 'person');
   if (unit !== 'row' && unit !== 'person') throw usageError(`--unit must be row or person, found ${JSON.stringify(unit)}.`, trainUsage);
   if (unit === 'person' && values.person === undefined) throw usageError('--unit person needs --person with the column that tells persons apart.', trainUsage);
@@ -75,6 +79,7 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
   return {
     data: required('data'), text: required('text'), label: required('label'), out: required('out'),
     test: values.test ?? null, person: values.person ?? null, groups: values.group ?? [], method, isBalanced, unit, delta,
+    topLayers: values.layers === undefined ? null : values.layers === 'all' ? 'all' : whole('layers', values.layers, 1),
     epsilon: values.epsilon === 'none' ? null : positive('epsilon', values.epsilon ?? String(defaultEpsilon)),
     limit: values.limit === undefined ? null : positive('limit', values.limit),
     labels: values.labels ?? null,
@@ -94,7 +99,7 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
 export function checkDelta(delta: number, units: number, unit: PrivacyUnit): string | null {
   const many = `${units} ${unit === 'person' ? 'persons' : 'notes'}`;
   if (delta >= 1 / units) throw usageError(`--delta ${delta} is too large for ${many}: from 1/${units} on, publishing one of them whole would keep the promise. Nothing was charged.`, trainUsage);
-  if (delta > 1 / (10 * units)) return `--delta ${delta} is large for ${many}: below ${(1 / (10 * units)).toPrecision(2)} is advised, for delta is the chance that the promise fails.`;
+  if (delta > 1 / (10 * units)) return `--delta ${delta} is large for ${many}: below ${(1 / (10 * units)).toPrecision(2)} is advised, for delta is what the promise leaves open beyond epsilon.`;
   return null;
 }
 

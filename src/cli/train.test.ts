@@ -1,6 +1,8 @@
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nanoFloatFiles } from '../engine/model/nano.ts';
+import { quantizedFolder } from './model-folder.ts';
 import { makeNotesFolder, runCommandLine } from './testing/command-line.ts';
 
 let folder: string;
@@ -13,7 +15,7 @@ function json(text: string): Record<string, unknown> {
   return value;
 }
 
-beforeAll(() => { folder = makeNotesFolder(); });
+beforeAll(async () => { folder = await makeNotesFolder(); });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('npm run train', () => {
@@ -34,6 +36,21 @@ describe('npm run train', () => {
     expect(lines).toHaveLength(13);
     expect(lines[0]).toBe('note,kind,who,predicted_label,confidence');
     expect(lines[1]).toMatch(/,(cough|knee|rash),0\.\d{4}$/);
+  });
+
+  it('holds the kernels to the known answers of the model, and where they differ computes in plain arithmetic and says so in the model card', async () => {
+    const run = (model: string, out: string) => train('--model', at(model), '--data', at('notes.csv'), '--method', 'sentences', '--out', at(out), '--json');
+    // A kernel that gives other answers than the model's, and answers that are another model's, look the same.
+    cpSync(at('base'), at('other-answers'), { recursive: true });
+    const golden = await quantizedFolder(nanoFloatFiles(2), { name: 'nano', origin: 'made by code' }, new Uint8Array());
+    writeFileSync(at('other-answers/golden.safetensors'), golden.get('golden.safetensors')!);
+    const [right, wrong] = await Promise.all([run('base', 'checked'), run('other-answers', 'refused')]);
+    expect(json(right.stdout)['device']).toMatch(/^WebAssembly/);
+    expect(readFileSync(at('checked/README.md'), 'utf8')).toContain("Begun on WebAssembly, which agreed with plain arithmetic in 3 checks, the base model's golden batch among them.");
+    expect(wrong, wrong.stderr).toMatchObject({ code: 0 });
+    expect(wrong.stderr).toContain("do not give this model's known answers (goldenOutputs) on this machine, so plain arithmetic is used");
+    expect(json(wrong.stdout)['device']).toBe('TypeScript');
+    expect(readFileSync(at('refused/README.md'), 'utf8')).toContain('WebAssembly was refused: its outputs of the base model did not agree with plain arithmetic, from the embeddings on.');
   });
 
   it('adds up over runs of the same rows, and refuses beyond a limit before anything is charged', async () => {
@@ -151,7 +168,7 @@ describe('npm run train', () => {
       [/Unknown option '--wrong'/, ['--data', at('notes.csv'), '--wrong', '1', '--out', at('x')]],
       [/^Option '--epsilon' argument is ambiguous\. Usage: [^\n]+\n$/, ['--data', at('notes.csv'), '--epsilon', '-1', '--out', at('x')]],
       [/--epsilon must be a number above 0, found "zero"/, ['--data', at('notes.csv'), '--epsilon', 'zero', '--out', at('x')]],
-      [/--method must be head, lora or sentences/, ['--data', at('notes.csv'), '--method', 'magic', '--out', at('x')]],
+      [/--method must be head, lora, layers or sentences/, ['--data', at('notes.csv'), '--method', 'magic', '--out', at('x')]],
       [/There is no file/, ['--data', at('nothing.csv'), '--out', at('x')]],
       [/has no column "who2" \(--person\)/, ['--data', at('notes.csv'), '--person', 'who2', '--out', at('x')]],
       [/should give each label a sentence/, ['--data', at('notes.csv'), '--labels', at('labels.json'), '--out', at('x')]],

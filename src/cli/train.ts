@@ -1,11 +1,14 @@
 import { performance } from 'node:perf_hooks';
 import { estimateEnergyWh } from '../energy/estimate.ts';
 import { codeVersion } from '../ground/version.ts';
+import type { WholeConfig } from '../engine/parameters.ts';
 import { roundUp } from '../ground/rounding.ts';
 import { releasableBecause } from '../privacy/doors.ts';
 import { rememberCharges } from '../training/charged-parts.ts';
+import { checkedDevice } from '../training/checked-device.ts';
 import { evaluateHeldOut } from '../training/evaluate.ts';
 import { exportedFiles, releasableModel } from '../training/export-model.ts';
+import { tellsEnergy } from '../training/model-card.ts';
 import { sentencesOf } from '../training/label-words.ts';
 import { isPrivate, type Plan } from '../training/plan.ts';
 import { defaultBalance, defaultDelta, planOfKind, proposePlan, type PlanFacts } from '../training/propose.ts';
@@ -19,7 +22,7 @@ import { weightBytes } from './model-size.ts';
 import { openNodeModel } from './node-engine.ts';
 import { startNodeTrainers } from './node-trainers.ts';
 import { checkOutFolder, writeModelFolder } from './out-files.ts';
-import { runCommand } from './run-command.ts';
+import { runCommand, usageError } from './run-command.ts';
 import { readTrainData } from './train-data.ts';
 import { openTrainLedger, type TrainLedger } from './train-ledger.ts';
 import { checkDelta, parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
@@ -28,8 +31,17 @@ const say = (line: string) => process.stderr.write(`${line}\n`);
 
 function kindOf({ method, epsilon }: TrainOptions): Plan['kind'] {
   if (method === 'sentences') return 'label-sentences';
+  if (method === 'layers') return 'plain-layers';
   if (epsilon === null) return method === 'lora' ? 'plain-lora' : 'plain-head';
   return method === 'lora' ? 'dp-sgd' : 'full-batch-head';
+}
+
+/** What `--layers` says, held to the layers that there are. */
+function wholeOf({ topLayers }: TrainOptions, layers: number, usual: WholeConfig): WholeConfig {
+  if (topLayers === null) return usual;
+  if (topLayers === 'all') return { topLayers: layers, embeddings: true };
+  if (topLayers > layers) throw usageError(`--layers must be at most ${layers}, the layers of the model, found ${topLayers}.`, trainUsage);
+  return { topLayers, embeddings: false };
 }
 
 /** A line now and then; held-out scores are for whoever runs the command. */
@@ -49,7 +61,7 @@ async function train(options: TrainOptions): Promise<void> {
   await checkOutFolder(options.out, 0);
   const sentences = await readSentences(options.labels);
   const { split, labels, isSynthetic, isDisjoint } = await readTrainData(options);
-  const { engine, tokenizer, manifest } = await openNodeModel(options.model);
+  const { engine, tokenizer, manifest, checks } = await openNodeModel(options.model);
   const maximumLength = Math.min(options.maximumLength, engine.shape.maximumPositions);
 
   const tokenized = { training: await tokenizeNotes(split.training, tokenizer, maximumLength), heldOut: await tokenizeNotes(split.heldOut, tokenizer, maximumLength) };
@@ -62,10 +74,13 @@ async function train(options: TrainOptions): Promise<void> {
     epsilon: options.epsilon ?? 1, delta: options.delta ?? defaultDelta(countUnits([...split.training, ...split.heldOut], options.unit)),
   };
   const kind = planOfKind(kindOf(options), facts);
-  const proposed = options.isBalanced && kind.kind === 'full-batch-head' ? { ...kind, balance: defaultBalance } : kind;
+  const trained = kind.kind === 'plain-layers' ? { ...kind, whole: wholeOf(options, engine.shape.layers, kind.whole) } : kind;
+  const proposed = options.isBalanced && trained.kind === 'full-batch-head' ? { ...trained, balance: defaultBalance } : trained;
   // Beside training, a score of units that train would cost them more than the ledger's parallel parts say.
   const plan = isPrivate(proposed) && !isDisjoint ? { ...proposed, validationEpsilon: null } : proposed;
   say(`${split.training.length} notes train, ${split.heldOut.length} are held out; ${labels.length} labels; ${lengths.cutNotes} notes are cut at ${maximumLength} tokens; ${engine.device}.`);
+  const device = checkedDevice(engine.backend, checks);
+  for (const { operation } of device.refused) say(`The WebAssembly kernels do not give this model's known answers (${operation}) on this machine, so plain arithmetic is used: right, and many times slower.`);
   if (isPrivate(plan)) {
     const warning = checkDelta(plan.delta, training.units.length, options.unit);
     if (warning !== null) say(warning);
@@ -107,7 +122,7 @@ async function train(options: TrainOptions): Promise<void> {
       labels: releasableBecause('public', labels),
       counts: releasableBecause('public', { trainingRows: split.training.length, trainingUnits: training.units.length, heldOutUnits: heldOut.units.length }),
       plan: releasableBecause('public', plan), stepsDone: releasableBecause('public', outcome.stepsDone), statement: releasableBecause('public', statement),
-      accuracy: outcome.releasedAccuracy, energyWh: releasableBecause('public', energyWh),
+      accuracy: outcome.releasedAccuracy, energyWh: tellsEnergy(plan) ? releasableBecause('owner removed the mark', energyWh) : null, device: releasableBecause('public', device),
     };
     await writeModelFolder(options.out, exportedFiles(model, engine.shape, card));
 

@@ -46,6 +46,8 @@ function perform(trainer: Trainer, call: TrainerCall): Promise<unknown> {
       return trainer.plainHeadGradientSum(...call.args);
     case 'scoreHead':
       return trainer.scoreHead(...call.args);
+    case 'initialParameters':
+      return trainer.initialParameters(...call.args);
     case 'configure':
       return trainer.configure(...call.args);
     case 'loraGradientSum':
@@ -108,6 +110,7 @@ export async function connectWorkerTrainer(worker: Worker): Promise<Trainer> {
     headGradientSum: (...args) => ask({ method: 'headGradientSum', args }),
     plainHeadGradientSum: (...args) => ask({ method: 'plainHeadGradientSum', args }),
     scoreHead: (...args) => ask({ method: 'scoreHead', args }),
+    initialParameters: (...args) => ask({ method: 'initialParameters', args }),
     configure: (...args) => ask({ method: 'configure', args }),
     loraGradientSum: (...args) => ask({ method: 'loraGradientSum', args }),
     plainLoraGradientSum: (...args) => ask({ method: 'plainLoraGradientSum', args }),

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createTrainer } from '../training/in-process-trainer.ts';
 import type { Trainer } from '../training/trainer.ts';
-import { openNodeModel } from './node-engine.ts';
+import { openHeadProducts, openNodeModel } from './node-engine.ts';
 import { answerCall, type TrainerCall } from './trainer-port.ts';
 
 /** What the thread is started with. */
@@ -10,7 +10,7 @@ export interface TrainerWorkerData {
 }
 
 const { modelFolder }: TrainerWorkerData = workerData;
-const opening: Promise<Trainer> = openNodeModel(modelFolder).then(({ engine }) => createTrainer(engine));
+const opening: Promise<Trainer> = openNodeModel(modelFolder).then(({ engine }) => createTrainer(engine, { openHeadProducts }));
 // One call at a time, in order, as the trainer wants it.
 let last: Promise<void> = Promise.resolve();
 parentPort?.on('message', (call: TrainerCall) => {

@@ -1,11 +1,22 @@
-import type { Operations, Sequences } from './operations/operations.ts';
+import type { Sequences } from './operations/buffers/contract.ts';
+import type { Operations } from './operations/operations.ts';
+import type { OpenStep } from './step-planner.ts';
 
 /** Owns the device memory of one piece of work, so that none is left behind when the work ends, well or badly. */
 export class Arena<Buffer> {
   private readonly buffers = new Set<Buffer>();
   private readonly made: Sequences[] = [];
 
-  constructor(private readonly operations: Operations<Buffer>) {}
+  /** `step` is where the work's memory was planned. */
+  constructor(
+    private readonly operations: Operations<Buffer>,
+    private readonly step: OpenStep,
+  ) {}
+
+  /** The work has made its own buffers; what is made now may outlive it. */
+  seal(): void {
+    this.step.seal();
+  }
 
   own(buffer: Buffer): Buffer {
     this.buffers.add(buffer);
@@ -27,5 +38,6 @@ export class Arena<Buffer> {
   close(): void {
     this.free(...this.buffers);
     for (const sequences of this.made.splice(0)) this.operations.releaseSequences(sequences);
+    this.step.end();
   }
 }

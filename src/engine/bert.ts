@@ -1,118 +1,91 @@
 import { checkInteger, invariant } from '../ground/check.ts';
-import { Arena } from './arena.ts';
-import { EncoderLayers, type LayerAdapters, type LayerTape, type Work } from './encoder-layers.ts';
-import type { Engine, EngineInput, ExampleGradients } from './engine.ts';
+import { AdaptedEncoder, type Trained, trainedOn } from './adapted-encoder.ts';
+import type { Engine, EngineInput } from './engine.ts';
 import { checkInput } from './input-check.ts';
-import { type MicroBatch, microBatches } from './micro-batch.ts';
-import type { BertWeights } from './model/weights.ts';
+import { type MicroBatch, microBatches, wholeInput } from './micro-batch.ts';
+import { type MicroBatchGround, MicroBatchWork } from './micro-batch-work.ts';
+import type { BertShape, BertWeights } from './model/weights.ts';
+import type { Rehearsal } from './operations/buffers/planned-steps.ts';
+import { largestUnitCount } from './operations/clipped-sum/contract.ts';
 import type { Operations } from './operations/operations.ts';
-import { type AdapterConfig, firstTrainedLayer, type LayerPairs, loraPairs, type ParameterLayout, parameterEntry, parameterLayout } from './parameters.ts';
+import { type AdapterConfig, parameterLayout } from './parameters.ts';
+import { clippedSumPass, encodePass, gradientsPass, hiddenPass, logitsPass, summedGradientPass } from './passes.ts';
+import { rehearsedSteps, StepPlanner, unplannedSteps, type Pass, type StepLimits } from './step-planner.ts';
+import { wholeStart } from './whole-start.ts';
+import { unitBoundaries, unitsWithin } from './unit-rows.ts';
 
 export interface EngineOptions {
   /** Tokens computed at a time; the memory of activations follows it. */
   readonly maximumTokens?: number;
+  /** Rows computed at a time; the memory of per-example gradients follows it. */
+  readonly maximumRows?: number;
+  /** Whether `encode` may round its inputs to the frozen maps where the backend is faster so: some 5e-4 of the outputs. Passes that train parameters of the encoder, and what they start from, are never rounded. */
+  readonly roundsEncoding?: boolean;
+  /** Awaited before each micro-batch: the device rests for as long as it takes. Nothing of the results depends on it. */
+  readonly rest?: (() => Promise<void>) | undefined;
+  /** Whether activations for the backward pass of adapters are kept in binary16, where the backend can; by the model and what trains where absent. */
+  readonly keepsHalves?: boolean;
+  /** The most bytes that the engine may hold on its device; what the device gives where absent. */
+  readonly budgetBytes?: number;
 }
 
-/** What trains, and where it lies in theta [P] on the device. */
-interface Trained<Buffer> {
-  readonly adapter: AdapterConfig;
-  readonly layout: ParameterLayout;
-  readonly theta: Buffer;
-  /** By layer. */
-  readonly pairs: readonly LayerPairs[];
-  /** Everything below is a frozen prefix. */
-  readonly firstLayer: number;
-  readonly offsetWeight: number;
-  readonly offsetBias: number;
+/** Limits of an engine that names none. */
+export const defaultLimits: StepLimits = { maximumTokens: 512, maximumRows: 32, budgetBytes: Infinity };
+
+/** What an engine stands on beside its operations. */
+interface Ground extends MicroBatchGround {
+  readonly maximumTokens: number;
+  readonly roundsEncoding: boolean;
+  readonly keepsHalves: boolean | undefined;
+  readonly initialParameters: (adapter: AdapterConfig) => Float32Array;
+}
+
+/** Parameters of an engine that only notes what it would do. */
+const noParameters = () => new Float32Array(0);
+
+/** A pass of the engine as it is rehearsed, with `adapter` and one micro-batch as large as the whole input. */
+export function rehearsePass(shape: BertShape, adapter: AdapterConfig | null, { maximumTokens, roundsEncoding = false, keepsHalves }: Pick<EngineOptions, 'roundsEncoding' | 'keepsHalves'> & Pick<StepLimits, 'maximumTokens'>, pass: Pass, input: EngineInput): Rehearsal {
+  return async (operations, recorder) => {
+    const engine = engineOver(operations, shape, { maximumTokens, roundsEncoding, keepsHalves, cut: wholeInput, steps: rehearsedSteps(recorder), initialParameters: noParameters });
+    if (adapter) engine.configure(adapter);
+    await pass.again(engine, input);
+  };
 }
 
 /**
  * BERT (Devlin et al., arXiv 1810.04805), forward and backward, over the fused operations of any backend:
  * a frozen quantized encoder, LoRA pairs, and a linear head on the mean of the last layer's outputs.
+ * Throws: `device/step-too-large` from a call whose memory would not fit, before any of it is taken.
  */
-export function createEngine<Buffer>(operations: Operations<Buffer>, weights: BertWeights, { maximumTokens = 512 }: EngineOptions = {}): Engine {
-  const { layers: L, width: D } = weights.shape;
+export function createEngine<Buffer>(operations: Operations<Buffer>, weights: BertWeights, options: EngineOptions = {}): Engine {
+  const { shape } = weights;
+  const limits = { ...defaultLimits, ...options };
   operations.load(weights);
-  const encoder = new EncoderLayers(operations, weights.shape);
+  const { steps } = operations;
+  return engineOver(operations, shape, {
+    maximumTokens: limits.maximumTokens,
+    roundsEncoding: options.roundsEncoding ?? false,
+    keepsHalves: options.keepsHalves,
+    cut(input) {
+      checkInput(input, shape);
+      return microBatches(input, limits.maximumTokens, shape.width, limits.maximumRows);
+    },
+    steps: steps ? new StepPlanner(steps, shape, limits, (adapter, pass, input) => steps.rehearse(rehearsePass(shape, adapter, limits, pass, input))) : unplannedSteps,
+    initialParameters: (adapter) => wholeStart(weights, parameterLayout(shape, adapter)),
+    rest: options.rest,
+  });
+}
+
+function engineOver<Buffer>(operations: Operations<Buffer>, shape: BertShape, ground: Ground): Engine {
+  const { layers: L, width: D } = shape;
+  const { maximumTokens, roundsEncoding, keepsHalves, steps, initialParameters } = ground;
+  const encoder = new AdaptedEncoder(operations, shape, keepsHalves);
+  const microBatchWork = new MicroBatchWork(operations, D, ground);
   let current: Trained<Buffer> | null = null;
 
   function trained(): Trained<Buffer> {
     invariant(current !== null, 'the engine is configured before its head is used');
     return current;
-  }
-
-  function adaptersOf(layer: number, { pairs, theta }: Trained<Buffer>): LayerAdapters<Buffer> {
-    return { pairs: pairs[layer]!, theta };
-  }
-
-  /** Runs `compute` on one micro-batch after another; each leaves nothing on the device. */
-  async function eachMicroBatch(input: EngineInput, compute: (part: MicroBatch, work: Work<Buffer>) => Promise<void>): Promise<void> {
-    checkInput(input, weights.shape);
-    for (const part of microBatches(input, maximumTokens, D)) {
-      const arena = new Arena(operations);
-      try {
-        await compute(part, { arena, sequences: arena.sequences(part.input.offsets), tokens: part.tokens });
-      } finally {
-        arena.close();
-      }
-    }
-  }
-
-  /** Embeds the tokens, or takes the hidden states given; `layer` is the number of layers behind x [T, D]. */
-  function enter(input: EngineInput, { arena, sequences }: Work<Buffer>): { x: Buffer; layer: number } {
-    if ('ids' in input) return { x: arena.own(operations.embed(input.ids, sequences)), layer: 0 };
-    return { x: arena.own(operations.upload(input.hidden)), layer: input.layer };
-  }
-
-  /** Layers `from` to `to` for their output alone; frees x. */
-  function run(x: Buffer, from: number, to: number, adapted: Trained<Buffer> | null, work: Work<Buffer>): Buffer {
-    let output = x;
-    for (let layer = from; layer < to; layer++) {
-      const { y, tape } = encoder.forward(layer, output, adapted && adaptersOf(layer, adapted), work);
-      encoder.forget(tape, work);
-      work.arena.free(output);
-      output = y;
-    }
-    return output;
-  }
-
-  /** Mean of x [T, D] over each row's tokens, and the head's logits of it [B, C]. */
-  function head(x: Buffer, rows: number, { arena, sequences }: Work<Buffer>): { pooled: Buffer; logits: Buffer } {
-    const { theta, adapter, offsetWeight, offsetBias } = trained();
-    const pooled = arena.own(operations.meanPool(x, sequences));
-    const logits = arena.own(operations.headLogits(pooled, theta, offsetWeight, offsetBias, adapter.classes, rows));
-    return { pooled, logits };
-  }
-
-  /** Losses [B] and per-example gradients [B, P] of one micro-batch: forward, head, and back to the lowest adapter. */
-  async function gradientsOf({ input, rows }: MicroBatch, labels: Int32Array, work: Work<Buffer>): Promise<ExampleGradients> {
-    const { arena, sequences } = work;
-    const model = trained();
-    const { theta, adapter, firstLayer, offsetWeight, offsetBias } = model;
-    const parameters = model.layout.length;
-
-    const entered = enter(input, work);
-    let x = run(entered.x, entered.layer, firstLayer, null, work);
-    const tapes: LayerTape<Buffer>[] = [];
-    for (let layer = firstLayer; layer < L; layer++) {
-      const { y, tape } = encoder.forward(layer, x, adaptersOf(layer, model), work);
-      tapes.push(tape);
-      x = y;
-    }
-
-    const { pooled, logits } = head(x, rows, work);
-    const gradients = arena.own(operations.zeros(rows * parameters));
-    const { losses, dPooled } = operations.headBackward(pooled, logits, labels, theta, offsetWeight, offsetBias, adapter.classes, gradients, parameters, rows);
-    arena.own(losses);
-    arena.own(dPooled);
-
-    let dy = firstLayer < L ? arena.own(operations.meanPoolBackward(dPooled, sequences)) : null;
-    for (let layer = L - 1; dy !== null; layer--) {
-      const dx = encoder.backward(layer, dy, tapes.pop()!, adaptersOf(layer, model), { gradients, parameters }, layer === firstLayer, work);
-      arena.free(dy);
-      dy = dx;
-    }
-    return { losses: await operations.download(losses, rows), gradients: await operations.download(gradients, rows * parameters) };
   }
 
   /** Hidden states taken above an adapted layer would leave its adapter out. */
@@ -123,29 +96,23 @@ export function createEngine<Buffer>(operations: Operations<Buffer>, weights: Be
   return {
     backend: operations.backend,
     device: operations.device,
-    shape: weights.shape,
+    shape,
 
     configure(adapter) {
-      const layout = parameterLayout(weights.shape, adapter);
       const earlier = current;
-      current = {
-        adapter,
-        layout,
-        theta: operations.zeros(layout.length),
-        pairs: weights.layers.map((_, layer) => loraPairs(weights.shape, layout, adapter, layer)),
-        firstLayer: firstTrainedLayer(weights.shape, adapter),
-        offsetWeight: parameterEntry(layout, 'classifier.weight').offset,
-        offsetBias: parameterEntry(layout, 'classifier.bias').offset,
-      };
+      const next = trainedOn(operations, shape, adapter);
+      current = next;
       if (earlier) operations.release(earlier.theta);
-      return layout;
+      steps.configure(adapter);
+      return next.layout;
     },
+
+    initialParameters,
 
     setParameters(theta) {
       const model = trained();
       invariant(theta.length === model.layout.length, `theta has the ${model.layout.length} values of the layout`);
-      current = { ...model, theta: operations.upload(theta) };
-      operations.release(model.theta);
+      operations.write(model.theta, theta);
     },
 
     async encode(input, layers) {
@@ -153,27 +120,33 @@ export function createEngine<Buffer>(operations: Operations<Buffer>, weights: Be
       for (const layer of layers) checkInteger('encoded layer', layer, lowest, L);
       const ascending = [...new Set(layers)].sort((a, b) => a - b);
       const result = new Float32Array((input.offsets.length - 1) * layers.length * D);
-      await eachMicroBatch(input, async ({ input: part, firstRow, rows }, work) => {
-        let { x, layer } = enter(part, work);
-        for (const wanted of ascending) {
-          x = run(x, layer, wanted, null, work);
-          layer = wanted;
-          const pooled = await operations.download(work.arena.own(operations.meanPool(x, work.sequences)), rows * D);
-          for (const [place, asked] of layers.entries()) {
-            if (asked !== wanted) continue;
-            for (let row = 0; row < rows; row++) result.set(pooled.subarray(row * D, (row + 1) * D), ((firstRow + row) * layers.length + place) * D);
-          }
+      const last = ascending.at(-1);
+      if (last === undefined) return result;
+      operations.roundInputs?.(roundsEncoding);
+      const take = (wanted: number, { firstRow, rows }: MicroBatch, pooled: Float32Array) => {
+        for (const [place, asked] of layers.entries()) {
+          if (asked !== wanted) continue;
+          for (let row = 0; row < rows; row++) result.set(pooled.subarray(row * D, (row + 1) * D), ((firstRow + row) * layers.length + place) * D);
         }
-      });
+      };
+      await microBatchWork.eachRead(input, encodePass(ascending), async (part, work) => {
+        let { x, layer } = encoder.enter(part.input, work);
+        const pooledOf = (wanted: number) => {
+          x = encoder.run(x, layer, wanted, null, work);
+          layer = wanted;
+          return operations.download(work.arena.own(operations.meanPool(x, work.sequences)), part.rows * D);
+        };
+        for (const wanted of ascending.slice(0, -1)) take(wanted, part, await pooledOf(wanted));
+        return { reading: pooledOf(last) };
+      }, (part, pooled) => take(last, part, pooled)).finally(() => operations.roundInputs?.(false));
       return result;
     },
 
     async hidden(input, layer) {
       checkInteger('layer', layer, 0, L);
       const result = new Float32Array(input.ids.length * D);
-      await eachMicroBatch(input, async ({ input: part, firstToken, tokens }, work) => {
-        const entered = enter(part, work);
-        result.set(await operations.download(run(entered.x, entered.layer, layer, null, work), tokens * D), firstToken * D);
+      await microBatchWork.each(input, hiddenPass(layer), async ({ input: part, firstToken, tokens }, work) => {
+        result.set(await operations.download(encoder.through(part, layer, null, work), tokens * D), firstToken * D);
       });
       return result;
     },
@@ -183,28 +156,86 @@ export function createEngine<Buffer>(operations: Operations<Buffer>, weights: Be
       checkAdapted(input);
       const { classes } = model.adapter;
       const result = new Float32Array((input.offsets.length - 1) * classes);
-      await eachMicroBatch(input, async ({ input: part, firstRow, rows }, work) => {
-        const entered = enter(part, work);
-        const { logits } = head(run(entered.x, entered.layer, L, model, work), rows, work);
-        result.set(await operations.download(logits, rows * classes), firstRow * classes);
-      });
+      await microBatchWork.eachRead(
+        input, logitsPass,
+        async (part, work) => ({ reading: operations.download(encoder.logits(part, model, work), part.rows * classes) }),
+        ({ firstRow }, logits) => result.set(logits, firstRow * classes),
+      );
       return result;
     },
 
     async gradients(input, labels) {
-      const { adapter, layout } = trained();
+      const model = trained();
+      const { adapter, layout } = model;
       checkAdapted(input);
       const rows = input.offsets.length - 1;
       invariant(labels.length === rows, 'every row has a label');
       for (const label of labels) checkInteger('label', label, 0, adapter.classes - 1);
       const losses = new Float32Array(rows);
       const gradients = new Float32Array(rows * layout.length);
-      await eachMicroBatch(input, async (part, work) => {
-        const found = await gradientsOf(part, labels.subarray(part.firstRow, part.firstRow + part.rows), work);
-        losses.set(found.losses, part.firstRow);
-        gradients.set(found.gradients, part.firstRow * layout.length);
+      await microBatchWork.each(input, gradientsPass, async (part, work) => {
+        const found = encoder.gradients(part, labels.subarray(part.firstRow, part.firstRow + part.rows), model, work);
+        losses.set(await operations.download(found.losses, part.rows), part.firstRow);
+        gradients.set(await operations.download(found.gradients, part.rows * layout.length), part.firstRow * layout.length);
       });
       return { losses, gradients };
+    },
+
+    async summedGradient(input, labels) {
+      const model = trained();
+      const { adapter, layout, theta, whole } = model;
+      invariant(whole !== null, 'whole layers are configured');
+      checkAdapted(input);
+      const rows = input.offsets.length - 1;
+      invariant(labels.length === rows, 'every row has a label');
+      for (const label of labels) checkInteger('label', label, 0, adapter.classes - 1);
+      const losses = new Float32Array(rows);
+      const gradient = operations.zeros(layout.length);
+      try {
+        await microBatchWork.each(input, summedGradientPass, async (part, work) => {
+          const { firstRow, rows: count } = part;
+          const found = whole.addGradient(part, labels.subarray(firstRow, firstRow + count), theta, gradient, work, () => encoder.prefix(part.input, model, work));
+          losses.set(await operations.download(found, count), firstRow);
+        });
+        return { losses, gradient: await operations.download(gradient, layout.length) };
+      } finally {
+        operations.release(gradient);
+      }
+    },
+
+    async clippedSum(batches, grid) {
+      const model = trained();
+      const { adapter, layout } = model;
+      // A micro-batch ends as many units as it has rows, and those have a token each.
+      const rowsAtOnce = Math.max(largestUnitCount(grid), maximumTokens);
+      const sums = operations.clippedSums(layout.length, grid, rowsAtOnce);
+      const sum = new Float64Array(layout.length);
+      const losses: Float32Array[] = [];
+      let waiting = 0;
+      const read = async () => {
+        const found = await sums.read();
+        for (let i = 0; i < sum.length; i++) sum[i]! += found.sum[i]!;
+        losses.push(found.losses);
+        waiting = 0;
+      };
+      try {
+        for await (const batch of batches()) {
+          checkAdapted(batch.input);
+          const boundaries = unitBoundaries(batch, adapter.classes);
+          await microBatchWork.each(batch.input, clippedSumPass, async (part, work) => {
+            const { firstRow, rows } = part;
+            if (waiting + rows > largestUnitCount(grid)) await read();
+            waiting += rows;
+            const found = encoder.gradients(part, batch.labels.subarray(firstRow, firstRow + rows), model, work);
+            work.arena.seal();
+            await sums.add({ ...found, ...unitsWithin(boundaries, firstRow, rows) });
+          });
+        }
+        await read();
+      } finally {
+        sums.release();
+      }
+      return { sum, losses: Float32Array.from(losses.flatMap((part) => [...part])) };
     },
 
     dispose() {

@@ -28,6 +28,31 @@ export interface ExampleGradients {
   readonly gradients: Float32Array;
 }
 
+/** Result of one backward pass over a batch. Shapes: losses [B] (nats), gradient [P] of their sum. */
+export interface SummedGradient {
+  readonly losses: Float32Array;
+  readonly gradient: Float32Array;
+}
+
+/** Rows of whole units (a person's notes, or each row by itself), unit after unit. Shapes: labels [B], unitOffsets [U + 1] first rows of the units, from 0 to B. */
+export interface UnitBatch {
+  readonly input: EngineInput;
+  readonly labels: Int32Array;
+  readonly unitOffsets: Int32Array;
+}
+
+/** The grid of Rule G: a unit becomes integers over `gridScale` of norm at most `sensitivity`, which is 2^20 at most. */
+export interface UnitGrid {
+  readonly gridScale: number;
+  readonly sensitivity: number;
+}
+
+/** Sum of clipped units. Shapes: sum [P] integers, exact; losses [rows] in the order of the batches (nats). */
+export interface UnitSum {
+  readonly sum: Float64Array;
+  readonly losses: Float32Array;
+}
+
 /** Quantized BERT with trainable LoRA and head, on one device. Calls are made one after the other. */
 export interface Engine {
   readonly backend: BackendName;
@@ -37,6 +62,8 @@ export interface Engine {
 
   /** Declares the trainable parameters of `logits` and `gradients`; all zero until `setParameters`. */
   configure(adapter: AdapterConfig): ParameterLayout;
+  /** Theta [P] of `adapter` with which the model is the frozen one: zeros of adapters and head, whole layers as the frozen model has them. Needs no configuration. */
+  initialParameters(adapter: AdapterConfig): Float32Array;
   /** Installs theta [P] in layout order. */
   setParameters(theta: Float32Array): void;
 
@@ -51,6 +78,16 @@ export interface Engine {
   logits(input: EngineInput): Promise<Float32Array>;
   /** Cross-entropy losses and per-example gradients. Shapes: labels [B] in 0..C-1. */
   gradients(input: EngineInput, labels: Int32Array): Promise<ExampleGradients>;
+
+  /** Cross-entropy losses and the gradient of their sum, where whole layers are configured: none is made by example, so that this is for training that is not private. */
+  summedGradient(input: EngineInput, labels: Int32Array): Promise<SummedGradient>;
+
+  /**
+   * Sum over units of the clipped sum of their rows' gradients, by Rule G (`operations/clipped-sum`). On a GPU nothing else is read back, and that once
+   * for some two thousand units. Guarantee: leaving out a unit moves the sum by an integer vector of norm at most `sensitivity`; the sum depends neither
+   * on the order of units nor on the other units. `batches` may be asked for again, where a call is repeated on another device; each yields whole units.
+   */
+  clippedSum(batches: () => AsyncIterable<UnitBatch>, grid: UnitGrid): Promise<UnitSum>;
 
   dispose(): void;
 }

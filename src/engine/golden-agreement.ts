@@ -1,8 +1,8 @@
 import { invariant } from '../ground/check.ts';
 import type { Engine, ExampleGradients, TokenBatch } from './engine.ts';
+import { goldenAdapterOf, goldenParameters } from './golden-batch.ts';
 import { isJsonObject } from './model/json.ts';
 import type { Tensors } from './model/tensor.ts';
-import type { ParameterLayout } from './parameters.ts';
 
 /** Reference numbers of all-MiniLM-L6-v2 with int8 weights by PyTorch: `minilm.json` and its safetensors. */
 export interface MiniLmGolden {
@@ -51,17 +51,7 @@ export function readMiniLmGolden(json: unknown, tensors: Tensors): MiniLmGolden 
 }
 
 /** The adapter of the golden pass. */
-export const goldenAdapter = { classes: 4, lora: { rank: 8, alpha: 16, targets: ['query', 'value'], layers: [0, 1, 2, 3, 4, 5] } } as const;
-
-/** Tensor number s of the layout holds sin(0.7310585786 i + 1.618033988 s) times the scale of its kind. */
-export function goldenParameters(layout: ParameterLayout): Float32Array {
-  const theta = new Float32Array(layout.length);
-  for (const [s, { name, offset, length }] of layout.entries.entries()) {
-    const scale = name.endsWith('lora_A.weight') ? 0.05 : name.endsWith('lora_B.weight') ? 0.02 : 0.1;
-    for (let i = 0; i < length; i++) theta[offset + i] = Math.sin(i * 0.7310585786 + s * 1.618033988) * scale;
-  }
-  return theta;
-}
+export const goldenAdapter = goldenAdapterOf(6);
 
 function norm(values: ArrayLike<number>): number {
   let squares = 0;

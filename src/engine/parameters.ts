@@ -1,6 +1,7 @@
 import { checkInteger, checkPositive, invariant } from '../ground/check.ts';
 import type { BertShape } from './model/weights.ts';
-import type { LinearName, LoraPair } from './operations/operations.ts';
+import type { LinearName } from './operations/linear/contract.ts';
+import type { LoraPair, LoraPairs } from './operations/lora/contract.ts';
 
 /** Maps of an encoder layer that an adapter can sit beside, in layout order; `feed-forward` is both maps of that block. */
 export const loraTargets = ['query', 'key', 'value', 'attention-output', 'feed-forward'] as const;
@@ -15,10 +16,20 @@ export interface LoraConfig {
   readonly layers: readonly number[];
 }
 
-/** What is trained: a linear head of `classes` outputs, and LoRA where given. */
+/** Whole layers as they are, without adapters. */
+export interface WholeConfig {
+  /** Encoder layers from the top, 1 to L. */
+  readonly topLayers: number;
+  /** Embedding tables and their norm too; only where every layer trains. */
+  readonly embeddings: boolean;
+}
+
+/** What is trained: a linear head of `classes` outputs, and LoRA or whole layers where given. */
 export interface AdapterConfig {
   readonly classes: number;
   readonly lora: LoraConfig | null;
+  /** Gradients of the batch alone, none by example: only for training that is not private, and without LoRA. */
+  readonly whole?: WholeConfig;
 }
 
 export interface ParameterEntry {
@@ -72,7 +83,36 @@ function adaptableMaps({ width: D, feedForwardWidth: F }: BertShape): readonly A
 
 const adaptedMaps = (shape: BertShape, { targets }: LoraConfig) => adaptableMaps(shape).filter(({ target }) => targets.includes(target));
 
-/** Layout order: by layer, then by map in the order of `loraTargets`, then A before B; then classifier weight and bias. */
+/** A tensor's name, within its layer or whole, and its dimensions. */
+type NamedSizes = readonly [name: string, dimensions: readonly number[]];
+
+/** Frozen tensors of a layer that train where it trains whole, in layout order; query, key and value stand together, as they are multiplied. */
+function wholeTensors({ width: D, feedForwardWidth: F }: BertShape): readonly NamedSizes[] {
+  const projections = ['query', 'key', 'value'].map((part) => `attention.self.${part}`);
+  const map = (path: string, N: number, K: number): readonly NamedSizes[] => [[`${path}.weight`, [N, K]], [`${path}.bias`, [N]]];
+  const norm = (path: string): readonly NamedSizes[] => [[`${path}.weight`, [D]], [`${path}.bias`, [D]]];
+  return [
+    ...projections.map((path): NamedSizes => [`${path}.weight`, [D, D]]),
+    ...projections.map((path): NamedSizes => [`${path}.bias`, [D]]),
+    ...map('attention.output.dense', D, D), ...norm('attention.output.LayerNorm'),
+    ...map('intermediate.dense', F, D),
+    ...map('output.dense', D, F), ...norm('output.LayerNorm'),
+  ];
+}
+
+/** Tensors of the embeddings, in layout order. */
+function embeddingTensors({ width: D, vocabularySize, maximumPositions, tokenTypes }: BertShape): readonly NamedSizes[] {
+  const tokenTypeTable: readonly NamedSizes[] = tokenTypes > 0 ? [['embeddings.token_type_embeddings.weight', [tokenTypes, D]]] : [];
+  return [
+    ['embeddings.word_embeddings.weight', [vocabularySize, D]],
+    ['embeddings.position_embeddings.weight', [maximumPositions, D]],
+    ...tokenTypeTable,
+    ['embeddings.LayerNorm.weight', [D]],
+    ['embeddings.LayerNorm.bias', [D]],
+  ];
+}
+
+/** Layout order: embeddings; by layer, then by map in the order of `loraTargets`, then A before B, or the layer's own tensors; then classifier weight and bias. */
 export function parameterLayout(shape: BertShape, adapter: AdapterConfig): ParameterLayout {
   checkInteger('classes', adapter.classes, 2);
   const entries: ParameterEntry[] = [];
@@ -94,6 +134,16 @@ export function parameterLayout(shape: BertShape, adapter: AdapterConfig): Param
       }
     }
   }
+  if (adapter.whole) {
+    const { topLayers, embeddings } = adapter.whole;
+    invariant(adapter.lora === null, 'whole layers train without adapters');
+    checkInteger('layers that train', topLayers, 1, shape.layers);
+    invariant(!embeddings || topLayers === shape.layers, 'embeddings train where every layer does');
+    if (embeddings) for (const [name, dimensions] of embeddingTensors(shape)) add(name, dimensions);
+    for (let layer = shape.layers - topLayers; layer < shape.layers; layer++) {
+      for (const [name, dimensions] of wholeTensors(shape)) add(`encoder.layer.${layer}.${name}`, dimensions);
+    }
+  }
   add('classifier.weight', [adapter.classes, shape.width]);
   add('classifier.bias', [adapter.classes]);
   return { entries, length: offset };
@@ -101,6 +151,7 @@ export function parameterLayout(shape: BertShape, adapter: AdapterConfig): Param
 
 /** Lowest encoder layer that trains; everything below it is a frozen prefix. L where only the head trains. */
 export function firstTrainedLayer(shape: BertShape, adapter: AdapterConfig): number {
+  if (adapter.whole) return shape.layers - adapter.whole.topLayers;
   return adapter.lora && adapter.lora.targets.length > 0 ? Math.min(shape.layers, ...adapter.lora.layers) : shape.layers;
 }
 
@@ -112,15 +163,18 @@ export function parameterEntry(layout: ParameterLayout, name: string): Parameter
 }
 
 /** The LoRA pairs of one encoder layer beside each of its frozen maps. */
-export type LayerPairs = Readonly<Record<LinearName, readonly LoraPair[]>>;
+export type LayerPairs = Readonly<Partial<Record<LinearName, LoraPairs>>>;
 
-/** The LoRA pairs of one encoder layer, each map's in layout order; empty where it carries none. */
+/** The LoRA pairs of one encoder layer, each map's in layout order; only of maps that carry any. */
 export function loraPairs(shape: BertShape, layout: ParameterLayout, { lora }: AdapterConfig, layer: number): LayerPairs {
-  const pairs: Record<LinearName, LoraPair[]> = { queryKeyValue: [], attentionOutput: [], intermediate: [], output: [] };
+  const pairs: Partial<Record<LinearName, [LoraPair, ...LoraPair[]]>> = {};
   if (!lora?.layers.includes(layer)) return pairs;
   for (const { map, path, inputWidth, outputWidth, outputStride, outputColumn } of adaptedMaps(shape, lora)) {
     const offsetOf = (factor: 'A' | 'B') => parameterEntry(layout, `encoder.layer.${layer}.${path}.lora_${factor}.weight`).offset;
-    pairs[map].push({ inputWidth, outputWidth, outputStride, outputColumn, offsetA: offsetOf('A'), offsetB: offsetOf('B'), rank: lora.rank, scaling: lora.alpha / lora.rank });
+    const pair = { inputWidth, outputWidth, outputStride, outputColumn, offsetA: offsetOf('A'), offsetB: offsetOf('B'), rank: lora.rank, scaling: lora.alpha / lora.rank };
+    const known = pairs[map];
+    if (known) known.push(pair);
+    else pairs[map] = [pair];
   }
   return pairs;
 }

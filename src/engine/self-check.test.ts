@@ -3,7 +3,7 @@ import { operationCases } from './operations/cases.ts';
 import { caseShape } from './operations/operation-case.ts';
 import type { Operations } from './operations/operations.ts';
 import { createReferenceOperations } from './reference/reference-operations.ts';
-import { gradientCheck, selfCheck } from './self-check.ts';
+import { gradientCheck, roundedCheck, selfCheck } from './self-check.ts';
 
 type Reference = Operations<Float32Array>;
 
@@ -27,8 +27,9 @@ const scaled = (values: Float32Array, factor: number) => values.map((value) => v
 describe('self-check', () => {
   test('names every operation and the gradient, and passes the reference with error 0', async () => {
     const checks = await selfCheck(createReferenceOperations);
-    const uncomputed = new Set(['load', 'download', 'release', 'sequences', 'releaseSequences', 'dispose', 'backend', 'device']);
-    const operations = Object.keys(createReferenceOperations()).filter((name) => !uncomputed.has(name));
+    const uncomputed = new Set(['load', 'download', 'release', 'sequences', 'releaseSequences', 'write', 'steps', 'dense', 'dispose', 'backend', 'device']);
+    const reference = createReferenceOperations();
+    const operations = [...Object.keys(reference), ...Object.keys(reference.dense).map((name) => `dense.${name}`)].filter((name) => !uncomputed.has(name));
     expect(checks.map((check) => check.operation).sort()).toEqual([...operations, gradientCheck].sort());
     for (const check of checks) expect(check).toMatchObject({ backend: 'reference', passed: true });
     // Micro-batches of the gradient give the same numbers bit for bit, so even that error is 0.
@@ -46,8 +47,8 @@ describe('self-check', () => {
     // Attends across rows, as padding without a mask would.
     ['attention', (good) => ({ attention: (qkv, { offsets }) => good.attention(qkv, good.sequences(Int32Array.of(0, offsets.at(-1)!))) })],
     ['attentionBackward', (good) => ({ attentionBackward: (qkv, _context, dContext, sequences) => good.attentionBackward(qkv, dContext, dContext, sequences) })],
-    ['addLora', (good) => ({ addLora: (x, theta, pair, y, tokens) => good.addLora(x, theta, { ...pair, scaling: 1 }, y, tokens) })],
-    ['loraBackward', (good) => ({ loraBackward: (x, u, dy, theta, pair, gradients, parameters, sequences) => good.loraBackward(x, u, dy, theta, pair, gradients, parameters, sequences) })],
+    ['addLora', (good) => ({ addLora: (x, theta, [first, ...rest], y, tokens) => good.addLora(x, theta, [{ ...first, scaling: 1 }, ...rest], y, tokens) })],
+    ['loraBackward', (good) => ({ loraBackward: (x, u, dy, theta, pairs, gradients, parameters, sequences) => good.loraBackward(x, u, dy, theta, pairs, gradients, parameters, sequences) })],
     ['meanPool', (good) => ({ meanPool: (x, sequences) => scaled(good.meanPool(x, sequences), 2) })],
     ['meanPoolBackward', (good) => ({ meanPoolBackward: (dPooled, sequences) => scaled(good.meanPoolBackward(dPooled, sequences), 1.001) })],
     ['headLogits', (good) => ({ headLogits: (pooled, theta, weight, _bias, classes, rows) => good.headLogits(pooled, theta, weight, 0, classes, rows) })],
@@ -56,6 +57,7 @@ describe('self-check', () => {
         good.headBackward(pooled, logits, new Int32Array(rows), theta, weight, bias, classes, gradients, parameters, rows),
     })],
     ['embed', (good) => ({ embed: (ids) => good.embed(ids, good.sequences(Int32Array.of(0, ids.length))) })],
+    ['clippedSums', (good) => ({ clippedSums: (parameters, grid, rows) => good.clippedSums(parameters, { ...grid, sensitivity: 1.01 * grid.sensitivity }, rows) })],
     ['zeros', () => ({ zeros: (length) => new Float32Array(length).fill(1e-3) })],
   ])('catches a wrong %s', async (operation, plant) => {
     const found = await failed(planted(plant));
@@ -67,6 +69,20 @@ describe('self-check', () => {
   test('catches a kernel that leaves its output as it was', async () => {
     const { width } = caseShape('nano');
     expect(await failed(planted(() => ({ meanPool: (_x, { offsets }) => new Float32Array((offsets.length - 1) * width) })))).toContain('meanPool');
+  });
+
+  test('holds linear maps that round to a tolerance of their own, and catches one that is wrong only then', async () => {
+    const rounding = (error: number) => planted((good) => {
+      let isOn = false;
+      return {
+        roundInputs: (on) => void (isOn = on),
+        linear: (...args) => (isOn ? scaled(good.linear(...args), 1 + error) : good.linear(...args)),
+      };
+    });
+    const checked = async (error: number) => (await selfCheck(rounding(error), smallCases)).find(({ operation }) => operation === roundedCheck);
+    expect(await checked(1e-4)).toMatchObject({ passed: true });
+    expect(await checked(-2)).toMatchObject({ passed: false });
+    expect(await failed(rounding(-2))).toEqual([roundedCheck]);
   });
 
   test('counts a backend that throws as one that disagrees', async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import goldens from '../fixtures/goldens/fairness.json' with { type: 'json' };
+import { mulberry32 } from '../ground/random.ts';
 import { bootstrapGroups } from './bootstrap.ts';
 import { demographicParityDifference, demographicParityRatio, equalizedOddsDifference, equalizedOddsRatio, equalOpportunityDifference, rateDifference } from './gaps.ts';
 import { countGroups, falsePositiveRate, selectionRate, truePositiveRate, type GroupCounts } from './group-counts.ts';
 import { groupReports } from './group-reports.ts';
-import { hideForExport } from './hide-for-export.ts';
+import { hideDerivable } from './hide-derivable.ts';
 
 type Golden = (typeof goldens.datasets)[number];
 
@@ -135,7 +136,7 @@ describe('group reports', () => {
     expect(beside[0]!.accuracyGap.value).toBe(alone.value);
     expect(beside[0]!.accuracyGap.low!).toBeLessThan(0);
     expect(beside[0]!.classes[1]!.demographicParityDifference.comparisons).toBe(11);
-    expect(hideForExport(beside[0]!).accuracyGap).toEqual(beside[0]!.accuracyGap);
+    expect(hideDerivable(beside[0]!).accuracyGap).toEqual(beside[0]!.accuracyGap);
   });
 
   test('equal rates: a gap of 0 whose interval holds 0', () => {
@@ -146,36 +147,131 @@ describe('group reports', () => {
   });
 });
 
-describe('hiding for an export', () => {
+describe('hiding what follows from the totals', () => {
   const big = (group: string, size: number) => rowsOf(group, [[1, 1, size], [1, 0, 6], [0, 0, size], [0, 1, 6]]);
   const hidden = (rates: readonly { readonly group: string; readonly isSuppressed: boolean }[]) => rates.filter(({ isSuppressed }) => isSuppressed).map(({ group }) => group);
+  const withOther = (rates: readonly { readonly group: string; readonly withOther?: true }[]) => rates.filter((rate) => rate.withOther).map(({ group }) => group);
 
   test('one small group takes the smallest other one with it, counts included', () => {
-    const report = hideForExport(reportOf([...big('a', 30), ...big('b', 20), ...big('c', 25), ...rowsOf('x', [[1, 1, 6]])]));
+    const report = hideDerivable(reportOf([...big('a', 30), ...big('b', 20), ...big('c', 25), ...rowsOf('x', [[1, 1, 6]])]));
     for (const rates of [report.accuracy, ...report.classes.flatMap((one) => [one.selectionRate, one.truePositiveRate, one.falsePositiveRate])]) {
       expect(hidden(rates)).toEqual(['b', 'x']);
       expect(rates.filter(({ isSuppressed }) => isSuppressed).every(({ count, hits, total, value }) => count === 0 && hits === 0 && total === 0 && value === null)).toBe(true);
+      expect(withOther(rates)).toEqual(['b']);
     }
     expect(report.accuracyGap.between).not.toContain('b');
+    expect(hideDerivable(report)).toEqual(report);
   });
 
   test('two small groups hide each other', () => {
-    const report = hideForExport(reportOf([...big('a', 30), ...big('b', 20), ...rowsOf('x', [[1, 1, 6]]), ...rowsOf('y', [[1, 1, 7]])]));
+    const report = hideDerivable(reportOf([...big('a', 30), ...big('b', 20), ...rowsOf('x', [[1, 1, 6]]), ...rowsOf('y', [[1, 1, 7]])]));
     expect(hidden(report.accuracy)).toEqual(['x', 'y']);
+    expect(withOther(report.accuracy)).toEqual([]);
   });
 
   test('nothing suppressed: nothing changes', () => {
     const report = reportOf([...big('a', 30), ...big('b', 20)]);
-    expect(hideForExport(report)).toEqual(report);
+    expect(hideDerivable(report)).toEqual(report);
   });
 
-  test('a true-positive rate over few rows does not follow from selection and false positives, nor from the other classes', () => {
-    const report = hideForExport(reportOf([...big('a', 30), ...big('b', 20), ...big('d', 40), ...rowsOf('c', [[1, 1, 3], [0, 0, 30], [0, 1, 7]])]));
-    for (const one of report.classes) {
-      expect(hidden(one.selectionRate)).toEqual([]);
-      expect(hidden(one.truePositiveRate)).toEqual(['b', 'c']);
-      expect(hidden(one.falsePositiveRate)).toEqual(['b', 'c']);
+  // Three classes; group c has three rows of the first.
+  const labels = ['rare', 'middle', 'common'];
+  const three = (group: string, sizes: readonly [number, number, number]) => rowsOf(group, sizes.flatMap((size, truth) => [[truth, truth, size - 1], [truth, (truth + 1) % 3, 1]] as const));
+  const rare = reportOf([...three('a', [20, 30, 40]), ...three('b', [10, 22, 30]), ...three('c', [3, 12, 30])], labels);
+
+  test('a rate over few rows is hidden with one of another group and one of another class, and accuracy and selection stay', () => {
+    const report = hideDerivable(rare);
+    expect(report.classes.map((one) => hidden(one.truePositiveRate))).toEqual([['b', 'c'], ['b', 'c'], []]);
+    expect(report.classes.map((one) => hidden(one.falsePositiveRate))).toEqual([['b', 'c'], ['b', 'c'], []]);
+    expect(report.classes.map((one) => hidden(one.selectionRate))).toEqual([[], [], []]);
+    expect(hidden(report.accuracy)).toEqual([]);
+    expect(withOther(report.classes[0]!.truePositiveRate)).toEqual(['b']);
+    expect(report.classes[0]!.truePositiveRate[2]).toMatchObject({ group: 'c', count: 45 });
+    expect(hideDerivable(report)).toEqual(report);
+  });
+
+  /** Whether a combination of the equations, each a row of coefficients, leaves one unknown alone: then a row of the reduced echelon form is that unknown. */
+  function determined(equations: readonly (readonly number[])[], unknowns: readonly string[]): string[] {
+    const rows = equations.map((row) => [...row]);
+    let rank = 0;
+    for (let column = 0; column < unknowns.length; column++) {
+      // Coefficients stay small whole numbers or simple fractions; anything below this is rounding.
+      const pivot = rows.findIndex((row, at) => at >= rank && Math.abs(row[column]!) > 1e-9);
+      if (pivot < 0) continue;
+      [rows[rank], rows[pivot]] = [rows[pivot]!, rows[rank]!];
+      const own = rows[rank]!;
+      const lead = own[column]!;
+      own.forEach((value, at) => { own[at] = value / lead; });
+      rows.forEach((row, at) => {
+        const factor = row[column]!;
+        if (at !== rank && factor !== 0) own.forEach((value, position) => { row[position]! -= factor * value; });
+      });
+      rank++;
     }
-    expect(hidden(report.accuracy)).toEqual(['b', 'c']);
+    return rows.slice(0, rank).flatMap((row) => {
+      const left = unknowns.filter((_, at) => Math.abs(row[at]!) > 1e-9);
+      return left.length === 1 ? left : [];
+    });
+  }
+
+  /**
+   * Hidden counts that follow from all that is shown beside them: totals of true and false positives of each class, correct and wrong rows of each group with an accuracy,
+   * and selected rows of each group with a selection rate. A count of rows of a class stands in the same sums as its true positives.
+   */
+  function derivable(report: ReturnType<typeof reportOf>): string[] {
+    const { accuracy, classes } = report;
+    const name = (kind: string, index: number, at: number) => `${kind} ${classes[index]!.label} ${accuracy[at]!.group}`;
+    const unknowns = classes.flatMap((one, index) => accuracy.flatMap((_, at) => [...(one.truePositiveRate[at]!.isSuppressed ? [name('true', index, at)] : []), ...(one.falsePositiveRate[at]!.isSuppressed ? [name('false', index, at)] : [])]));
+    const position = new Map(unknowns.map((unknown, at) => [unknown, at]));
+    const sumOf = (names: readonly string[]) => {
+      const row = unknowns.map(() => 0);
+      for (const one of names) if (position.has(one)) row[position.get(one)!] = 1;
+      return row;
+    };
+    const [every, all] = [[...classes.keys()], [...accuracy.keys()]];
+    const equations = ['true', 'false'].flatMap((kind) => [
+      ...every.map((index) => sumOf(all.map((at) => name(kind, index, at)))),
+      ...all.filter((at) => !accuracy[at]!.isSuppressed).map((at) => sumOf(every.map((index) => name(kind, index, at)))),
+    ]);
+    equations.push(...every.flatMap((index) => all.filter((at) => !classes[index]!.selectionRate[at]!.isSuppressed).map((at) => sumOf([name('true', index, at), name('false', index, at)]))));
+    return determined(equations, unknowns);
+  }
+
+  test('no hidden true positives can be had by subtracting, whichever rates are over few rows', () => {
+    expect(derivable(rare)).toEqual(['true rare c']);
+    expect(derivable(hideDerivable(rare))).toEqual([]);
+    // Sizes that differ and fall below five here and there, with and without a small group.
+    for (let seed = 1; seed <= 60; seed++) {
+      const size = (group: number, truth: number) => 2 + ((seed * 31 + group * 17 + truth * 7 + seed * group * truth) % 19);
+      const rows = ['a', 'b', 'c', 'd'].flatMap((name, group) => three(name, [size(group, 0), size(group, 1), size(group, 2) + 8]));
+      const report = hideDerivable(reportOf(seed % 2 === 0 ? rows : [...rows, ...rowsOf('x', [[0, 0, seed % 9 + 1]])], labels));
+      expect(derivable(report)).toEqual([]);
+      expect(hideDerivable(report)).toEqual(report);
+    }
+  });
+
+  /** Four classes and more: `size - 1` rows are right and one is taken for the next class. */
+  const table = (sizes: readonly (readonly number[])[]) => reportOf(sizes.flatMap((own, group) => rowsOf(`g${group}`, own.flatMap((size, truth) => (size === 0 ? [] : [[truth, truth, size - 1], [truth, (truth + 1) % own.length, 1]] as const)))), sizes[0]!.map((_, truth) => `c${truth}`));
+
+  test('no hidden cell joins two blocks of hidden ones alone', () => {
+    // Two squares of hidden cells, one over classes 0 and 1 and one over 2 and 3, with class 1 of the third group between them.
+    const report = hideDerivable(table([[3, 12, 30, 30], [10, 14, 30, 30], [30, 4, 3, 12], [30, 30, 10, 14]]));
+    expect(report.classes.map((one) => hidden(one.truePositiveRate))).toEqual([['g0', 'g1', 'g2'], ['g0', 'g1', 'g2'], ['g2', 'g3'], ['g2', 'g3']]);
+    expect(derivable(report)).toEqual([]);
+    expect(hideDerivable(report)).toEqual(report);
+  });
+
+  test('no hidden cell of many tables follows from what is shown, over however many lines', () => {
+    const random = mulberry32(20);
+    let changed = 0;
+    for (let round = 0; round < 150; round++) {
+      const [classes, groups, share] = [2 + Math.floor(random() * 5), 2 + Math.floor(random() * 6), random() * 0.4];
+      const exact = table(Array.from({ length: groups }, () => Array.from({ length: classes }, () => (random() < share ? Math.floor(random() * 5) : 5 + Math.floor(random() * 30)))));
+      const report = hideDerivable(exact);
+      changed += derivable(exact).length > 0 ? 1 : 0;
+      expect(derivable(report)).toEqual([]);
+      expect(hideDerivable(report)).toEqual(report);
+    }
+    expect(changed).toBeGreaterThan(75);
   });
 });

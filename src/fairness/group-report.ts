@@ -1,7 +1,7 @@
 /** A rate in one group. Undefined (0 / 0) rates are null; small groups are suppressed. */
 export interface GroupRate {
   readonly group: string;
-  /** Rows of the group, always shown unless suppressed groups would reveal it by subtraction. */
+  /** Rows of the group; 0 where it is hidden in every view. */
   readonly count: number;
   /** Denominator of the rate. */
   readonly total: number;
@@ -10,6 +10,8 @@ export interface GroupRate {
   readonly low: number;
   readonly high: number;
   readonly isSuppressed: boolean;
+  /** Hidden because the totals less it would give a hidden one away, not for its own size. */
+  readonly withOther?: true;
 }
 
 /** Largest difference between defined, unsuppressed groups, with its interval; null where fewer than two are defined. */

@@ -99,7 +99,7 @@ export interface GroupColumn {
  * Accuracy, and for each class against the rest selection, true-positive and false-positive rate, by group, with Wilson
  * 95 % intervals and the widest gaps with Newcombe's, at a confidence shared by all pairs of all columns. Undefined rates (0 / 0) are null; groups below ten rows, and true-
  * (false-) positive rates over fewer than five rows, are suppressed: null, their hits and total given as 0.
- * Exact, and so for the owner's eyes; `hideForExport` before it leaves.
+ * Exact, and a hidden one may follow from the totals: `hideDerivable` before it is shown.
  * @param trueIndex label of each row as index into `labels`; `predictedIndex` likewise
  */
 export function groupReports(trueIndex: ArrayLike<number>, predictedIndex: ArrayLike<number>, labels: readonly string[], columns: readonly GroupColumn[]): GroupReport[] {

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { utf8ToBytes } from '../ground/bytes.ts';
+import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
+import { orthonormalMap } from '../ground/orthonormal-map.ts';
 import { gaussianEpsilon } from '../privacy/gaussian.ts';
 import { agreementFigures, agreeTo, checkBudget, fitUpdate, sharedEpsilon } from './agreement.ts';
 import { backoffMs } from './backoff.ts';
 import { withRound, type RoundEntry } from './node-record.ts';
+import { bytesToBase64 } from './signing.ts';
 import { readTask, updateBytes, type Task } from './task.ts';
 import { sha256 } from './testing/golden.ts';
 import { task, taskHash } from './testing/node-scene.ts';
@@ -42,6 +44,25 @@ describe('a task file', () => {
       ['head.featureWeights', { ...head, featureLayers: [6, 3] }], ['head.featureLayers', { ...head, featureLayers: [0] }], ['head.maximumLength', { ...head, maximumLength: 513 }], ['head.biasInput', { ...head, biasInput: 0 }],
     ];
     for (const [field, wrong] of wrongHeads) await expect(readTask(sha256, fileOf({ head: wrong })), JSON.stringify(wrong)).rejects.toMatchObject({ code: 'federation/task', values: { field } });
+  });
+
+  it('may map features by a map that every device works out, and is refused where it comes to another', async () => {
+    const directions = Int8Array.of(127, -3, 0);
+    const hash = bytesToHex(await sha256(new Uint8Array(orthonormalMap({ dimension: 1, seed: 9, directions }, 3).buffer)));
+    const projection = { dimension: 1, seed: 9, directions: bytesToBase64(new Uint8Array(directions.buffer)), sha256: hash };
+    // The task of this file has two labels.
+    const read = (change: object = {}, coordinates = 4) => readTask(sha256, fileOf({ coordinates, head: { ...head, projection: { ...projection, ...change } } }));
+    expect((await read()).task.head?.projection).toEqual({ dimension: 1, seed: 9, directions, sha256: hash });
+    const wrong: readonly (readonly [string, object, number?])[] = [
+      ['coordinates', {}, 8], ['head.projection.dimension', { dimension: 0 }], ['head.projection.dimension', { dimension: 4 }, 10], ['head.projection.dimension', { dimension: 1.5 }],
+      ['head.projection.seed', { seed: -1 }], ['head.projection.seed', { seed: 2 ** 32 }], ['head.projection.seed', { seed: '9' }],
+      ['head.projection.directions', { directions: 'AAA=' }], ['head.projection.directions', { directions: '***' }], ['head.projection.directions', { directions: undefined }],
+      ['head.projection.sha256', { seed: 9, directions: '' }], ['head.projection.sha256', { sha256: hash.replace(/^./, hash.startsWith('0') ? '1' : '0') }], ['head.projection.sha256', { sha256: undefined }],
+    ];
+    for (const [field, change, coordinates] of wrong) await expect(read(change, coordinates), JSON.stringify(change)).rejects.toMatchObject({ code: 'federation/task', values: { field } });
+    // More numbers than may be worked out for a stranger.
+    const long = { ...head, publicMean: new Array<number>(5000).fill(0), projection: { ...projection, dimension: 41, directions: '' } };
+    await expect(readTask(sha256, fileOf({ coordinates: 84, head: long }))).rejects.toMatchObject({ code: 'federation/task', values: { field: 'head.projection.dimension' } });
   });
 
   const releaseKey = `MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAE${'Ab+/'.repeat(32)}`;

@@ -33,8 +33,9 @@ export function sharedEpsilon(task: Task, noiseMultipliers: readonly number[]): 
 }
 
 /** The numbers that a person sees before joining: computed, never taken from the task file. */
-export function agreementFigures(task: Task): { readonly epsilonPerRound: number; readonly epsilonTotal: number } {
-  return { epsilonPerRound: sharedEpsilon(task, [task.noiseMultiplier]), epsilonTotal: composedEpsilon([{ mechanism: { kind: 'gaussian', noiseMultiplier: task.noiseMultiplier }, count: task.rounds }], task.delta).epsilon };
+export function agreementFigures(task: Task): { readonly epsilonPerRound: number; readonly epsilonTotal: number; /** Of all rounds, as one Gaussian. */ readonly mu: number | null } {
+  const { epsilon, mu } = composedEpsilon([{ mechanism: { kind: 'gaussian', noiseMultiplier: task.noiseMultiplier }, count: task.rounds }], task.delta);
+  return { epsilonPerRound: sharedEpsilon(task, [task.noiseMultiplier]), epsilonTotal: epsilon, mu };
 }
 
 /** Refuses a limit that means nothing. A limit below the task's total is allowed: the node then ends early. */

@@ -1,12 +1,13 @@
 import { utf8ToBytes } from '../ground/bytes.ts';
 import { npySize } from './arrays.ts';
 import { malformed, noFederation, noRelease, turnedAway, wrongContentType } from './errors.ts';
-import { failureOfStatus, listed, ServerClock, type Clock, type Exchange, type TransportAnswer } from './exchange.ts';
+import { failureOfStatus, listed, ServerClock, type ListParts, type TransportAnswer } from './exchange.ts';
 import { readJsonObject } from './json-body.ts';
 import { isoTimestamp } from './server-time.ts';
-import { signedHeaders, type Sha256, type SigningKey } from './signing.ts';
+import { signedCallHeaders } from './signed-call.ts';
+import type { SigningKey } from './signing.ts';
 import { readDealtSeat, readProjector, readReleases, readSeat, readStatus, type DealtSeat, type FederationStatus, type ProjectorFacts, type Release } from './status.ts';
-import { readTask, type Task } from './task.ts';
+import { LARGEST_TASK_BYTES, readTask, type Task } from './task.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
@@ -23,26 +24,31 @@ export interface Courier {
   exchange(request: HttpRequest): Promise<TransportAnswer>;
 }
 
-export interface CoordinatorParts {
+export interface CoordinatorParts extends ListParts {
   readonly courier: Courier;
-  readonly clock: Clock;
-  readonly sha256: Sha256;
-  readonly onExchange: (exchange: Exchange) => void;
 }
 
-const TASK_BYTES = 65_536;
 const SMALL_BYTES = 4096;
 /** A thousand rounds of two hundred bytes. */
 const STATUS_BYTES = 400_000;
 const PROJECTOR_BYTES = 300_000;
 const JSON_TYPE = 'application/json';
 
+/** A key, for the federation that was agreed to: what it signs for one is nothing to another. */
+export interface Signer {
+  readonly key: SigningKey;
+  readonly taskHash: string;
+}
+
+/** A seat as people count them, or where its number never came, the invitation for it. */
+export type SeatName = { readonly seat: number } | { readonly invitation: string };
+
 interface Call {
   readonly name: string;
   readonly method: 'GET' | 'POST';
   readonly json?: Readonly<Record<string, string>>;
-  /** Signs the call. */
-  readonly key?: SigningKey;
+  /** Who signs the call. */
+  readonly signer?: Signer;
   readonly maximumAnswerBytes: number;
 }
 
@@ -58,7 +64,7 @@ export class CoordinatorClient {
 
   /** The task file as it is served, and its hash. @throws `federation/none-here` where this origin runs none. */
   async task(): Promise<{ readonly task: Task; readonly taskHash: string }> {
-    const answer = await this.#exchange({ name: 'task', method: 'GET', maximumAnswerBytes: TASK_BYTES });
+    const answer = await this.#exchange({ name: 'task', method: 'GET', maximumAnswerBytes: LARGEST_TASK_BYTES });
     // A host of the app alone answers with a page, or with 404.
     if (answer.status === 404 || (answer.status === 200 && !isJson(answer))) throw noFederation();
     return readTask(this.#parts.sha256, checked('task', answer).body);
@@ -85,8 +91,13 @@ export class CoordinatorClient {
   }
 
   /** Takes the invitation's seat for this key; the same again for the same key. @throws `federation/turned-away`. */
-  async enrol(key: SigningKey, invitation: string): Promise<{ readonly seat: number; readonly seats: number }> {
-    return readSeat(await this.#json({ name: 'enrol', method: 'POST', json: { invitation }, key, maximumAnswerBytes: SMALL_BYTES }));
+  async enrol(signer: Signer, invitation: string): Promise<{ readonly seat: number; readonly seats: number }> {
+    return readSeat(await this.#json({ name: 'enrol', method: 'POST', json: { invitation }, signer, maximumAnswerBytes: SMALL_BYTES }));
+  }
+
+  /** Says that this key leaves its seat, which is closed when this resolves. @throws `federation/turned-away` where it has none, or another. */
+  async leave(signer: Signer, named: SeatName): Promise<void> {
+    await this.#json({ name: 'leave', method: 'POST', json: 'seat' in named ? { seat: String(named.seat) } : { invitation: named.invitation }, signer, maximumAnswerBytes: SMALL_BYTES });
   }
 
   async projector(token: string): Promise<ProjectorFacts> {
@@ -94,8 +105,8 @@ export class CoordinatorClient {
   }
 
   /** The bytes of the newest release, unchecked but for their number. */
-  async model(key: SigningKey, coordinates: number): Promise<Uint8Array<ArrayBuffer>> {
-    return checked('model', await this.#exchange({ name: 'model', method: 'GET', key, maximumAnswerBytes: npySize([coordinates]) })).body;
+  async model(signer: Signer, coordinates: number): Promise<Uint8Array<ArrayBuffer>> {
+    return checked('model', await this.#exchange({ name: 'model', method: 'GET', signer, maximumAnswerBytes: npySize([coordinates]) })).body;
   }
 
   async #json(call: Call): Promise<Readonly<Record<string, unknown>>> {
@@ -110,10 +121,13 @@ export class CoordinatorClient {
     return answer.status === 401 && this.#serverClock.set(answer.date) ? this.#send(call) : answer;
   }
 
-  async #send({ name, method, json, key, maximumAnswerBytes }: Call): Promise<TransportAnswer> {
-    const body = json && utf8ToBytes(JSON.stringify(json));
-    const headers = { ...(body ? { 'content-type': JSON_TYPE } : {}), ...(key ? await signedHeaders(key, isoTimestamp(this.#serverClock.nowMs())) : {}) };
-    return listed(name, body ?? new Uint8Array(0), this.#parts, () => this.#parts.courier.exchange({ method, path: `/federation/${name}`, headers, ...(body ? { body } : {}), maximumAnswerBytes }));
+  async #send({ name, method, json, signer, maximumAnswerBytes }: Call): Promise<TransportAnswer> {
+    const { courier, sha256 } = this.#parts;
+    const path = `/federation/${name}`;
+    const body = json === undefined ? new Uint8Array(0) : utf8ToBytes(JSON.stringify(json));
+    const signed = signer ? await signedCallHeaders(signer.key, sha256, { method, path, taskHash: signer.taskHash, body }, isoTimestamp(this.#serverClock.nowMs())) : {};
+    const headers = { ...(json ? { 'content-type': JSON_TYPE } : {}), ...signed };
+    return listed(name, body, this.#parts, () => courier.exchange({ method, path, headers, ...(json ? { body } : {}), maximumAnswerBytes }));
   }
 }
 

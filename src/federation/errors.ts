@@ -106,6 +106,11 @@ export function turnedAway(reason: string): BedsideError {
   return new BedsideError('federation/turned-away', 'settings', `The federation refused: ${known ?? 'it gave no reason that is known here'}.`, 'Ask the coordinator for a new invitation.', { reason: known === undefined ? 'unknown' : reason });
 }
 
+/** Whether the coordinator said that this key holds no seat, or none any more: there is nothing left to tell it. */
+export function isUnknownKey(error: unknown): boolean {
+  return error instanceof BedsideError && error.code === 'federation/turned-away' && (error.values['reason'] === 'not-enrolled' || error.values['reason'] === 'has-left');
+}
+
 /** Whether the coordinator said that this invitation gives this key no seat; anything else, such as a proxy's refusal, leaves that open. */
 export function isInvitationRefused(error: unknown): boolean {
   return error instanceof BedsideError && error.code === 'federation/turned-away' && invitationReasons.has(String(error.values['reason']));

@@ -2,6 +2,7 @@ import { bytesToHex } from '../ground/bytes.ts';
 import type { BedsideError } from '../ground/errors.ts';
 import { malformed, notAuthorised, serverBusy } from './errors.ts';
 import { parseHttpDate } from './server-time.ts';
+import type { SentBody } from './sent-body.ts';
 import type { Sha256 } from './signing.ts';
 
 export interface TransportAnswer {
@@ -54,10 +55,18 @@ export class ServerClock implements Clock {
   }
 }
 
+export interface ListParts {
+  readonly clock: Clock;
+  readonly sha256: Sha256;
+  readonly onExchange: (exchange: Exchange) => void;
+  /** Writes a body down before it goes: what cannot be listed is not sent. */
+  readonly onLeaving?: (body: SentBody) => Promise<void>;
+}
+
 /** Lists a call whatever becomes of it: one that failed may have arrived all the same. */
-export async function listed(endpoint: string, body: Uint8Array<ArrayBuffer>, parts: { readonly clock: Clock; readonly sha256: Sha256; readonly onExchange: (exchange: Exchange) => void }, send: () => Promise<TransportAnswer>): Promise<TransportAnswer> {
-  const { clock, sha256, onExchange } = parts;
+export async function listed(endpoint: string, body: Uint8Array<ArrayBuffer>, { clock, sha256, onExchange, onLeaving }: ListParts, send: () => Promise<TransportAnswer>): Promise<TransportAnswer> {
   const base = { endpoint, atMs: clock.nowMs(), sentBytes: body.length, sentHash: bytesToHex(await sha256(body)) };
+  if (body.length > 0) await onLeaving?.({ endpoint, atMs: base.atMs, bytes: body.length, sha256: base.sentHash });
   try {
     const answer = await send();
     onExchange({ ...base, status: answer.status, receivedBytes: answer.body.length });

@@ -3,10 +3,10 @@ import { decode } from './codec/decode.ts';
 import { encode } from './codec/encode.ts';
 import type { Endpoint } from './endpoints.ts';
 import { serverRefused, tooLarge, wrongContentType } from './errors.ts';
-import { failureOfStatus, listed, ServerClock, type Clock, type Exchange, type TransportAnswer } from './exchange.ts';
+import { failureOfStatus, listed, ServerClock, type ListParts, type TransportAnswer } from './exchange.ts';
 import { readJsonObject } from './json-body.ts';
 import { isoTimestamp } from './server-time.ts';
-import { signedHeaders, type Sha256, type SigningKey } from './signing.ts';
+import { signedHeaders, type SigningKey } from './signing.ts';
 
 export const PROTOBUF = 'application/protobuf';
 
@@ -24,12 +24,9 @@ export interface Transport {
   post(request: TransportRequest): Promise<TransportAnswer>;
 }
 
-export interface FleetParts {
+export interface FleetParts extends ListParts {
   readonly transport: Transport;
   readonly key: SigningKey;
-  readonly clock: Clock;
-  readonly sha256: Sha256;
-  readonly onExchange: (exchange: Exchange) => void;
 }
 
 /** Makes signed calls. Keeps nothing but how far the server's clock is from the device's. */

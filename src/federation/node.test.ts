@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { readArray } from './arrays.ts';
+import { BedsideError } from '../ground/errors.ts';
+import { readArray, toNpy } from './arrays.ts';
 import { agreeTo } from './agreement.ts';
 import { encode } from './codec/encode.ts';
 import type { RecordValue } from './codec/record-messages.ts';
 import { endpoints } from './endpoints.ts';
+import { turnedAway } from './errors.ts';
 import { buildObject, takeObject } from './object-store.ts';
 import { garbage, refuse, type SentReply } from './testing/fake-superlink.ts';
+import type { FederationStatus } from './status.ts';
 import { sha256 } from './testing/golden.ts';
 import { makeKey, modelOf, Scene, task, taskHash } from './testing/node-scene.ts';
 
@@ -82,14 +85,67 @@ describe('a node\'s life', () => {
     await scene.run(({ work }) => work?.step === 'training' && work.isPaid);
     await scene.node.advance();
     const isWanted = () => scene.source.requests[0]!.isWanted!();
-    expect(isWanted()).toBe(true);
+    expect(await isWanted()).toBe(true);
     scene.clock.ms += 101_000;
-    expect(isWanted()).toBe(false);
+    expect(await isWanted()).toBe(false);
     scene.clock.ms -= 101_000;
     const left = scene.node.leave();
-    expect(isWanted()).toBe(false);
+    expect(await isWanted()).toBe(false);
     release();
     await left;
+  });
+
+  describe('a round that may be over before its time is up', () => {
+    const tells = (change: Partial<FederationStatus>): FederationStatus => ({
+      taskHash, state: 'training', round: null, roundsPlanned: 3, rounds: [], participants: { seats: 3, enrolled: 3, left: 0, present: 3, asked: 3, needed: 2 },
+      epsilon: { spent: 0, perRound: 1, total: 2, delta: 1e-5, unit: 'row' }, initialAccuracy: null, model: null, refused: {}, ...change,
+    });
+    const done = { round: 1, isCounted: true, isKept: true, accepted: 2, dropped: 0, seconds: 60, deviceSeconds: 100, accuracy: null };
+
+    it.each<readonly [string, Partial<FederationStatus>]>([
+      ['is told as done', { rounds: [done], state: 'waiting' }],
+      ['is one of before', { round: 2 }],
+    ])('%s is missed before it is paid for', async (_, change) => {
+      const scene = await Scene.open();
+      scene.status = () => Promise.resolve(tells(change));
+      await scene.load();
+      await scene.run();
+      await scene.round(1);
+      expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'expired', reason: 'federation/expired' }]);
+      expect(scene.node.record.rounds[0]!.spentNoiseMultiplier).toBeNull();
+      expect([scene.source.requests.length, scene.link.replies.length]).toEqual([0, 0]);
+    });
+
+    it.each<readonly [string, () => Promise<FederationStatus>]>([
+      ['goes on', () => Promise.resolve(tells({ round: 1 }))],
+      ['is not spoken of', () => Promise.resolve(tells({ state: 'waiting' }))],
+      ['is of another federation\'s status', () => Promise.resolve(tells({ taskHash: 'ef'.repeat(32), round: 2, rounds: [done] }))],
+      ['cannot be asked about', () => Promise.reject(new Error('no status'))],
+    ])('%s is trained', async (_, status) => {
+      const scene = await Scene.open();
+      scene.status = status;
+      await scene.load();
+      await scene.run();
+      await scene.round(1);
+      expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'delivered', reason: null }]);
+    });
+
+    it.each([['before', 10_000], ['after', 4_000_000]])('that ends while the notes are read costs nothing: the source asks again, %s its time is up', async (_, readingMs) => {
+      const scene = await Scene.open();
+      let isOver = false;
+      scene.status = () => Promise.resolve(tells(isOver ? { round: 2 } : { round: 1 }));
+      scene.source.beforeCharge = async ({ isWanted }) => {
+        isOver = true;
+        scene.clock.ms += readingMs;
+        if (!(await isWanted!())) throw new BedsideError('training/federated-late', 'settings', 'The round was over.', 'Wait.');
+      };
+      await scene.load();
+      await scene.run();
+      await scene.round(1);
+      expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'expired', reason: 'federation/expired' }]);
+      expect(scene.node.record.rounds[0]!.spentNoiseMultiplier).toBeNull();
+      expect(scene.link.replies).toEqual([]);
+    });
   });
 
   it('rests: offline, asked for nothing more, and still a member that comes back', async () => {
@@ -120,6 +176,20 @@ describe('a node\'s life', () => {
     release();
     await scene.run();
     expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'delivered', reason: null }]);
+  });
+
+  it('asks a server that says no to every heartbeat once a second while it trains, not without end', async () => {
+    const scene = await member();
+    let release = () => {};
+    scene.source.hold = new Promise<void>((resolve) => { release = resolve; });
+    await scene.link.instruct(scene.nodeId, modelOf(1), scene.config(1));
+    await scene.run(({ work }) => work?.step === 'training' && work.isPaid);
+    await scene.node.advance();
+    scene.link.faults = (endpoint) => (endpoint === 'send-node-heartbeat' ? new Response(encode(endpoints.heartbeat.answer, { success: false }), { headers: { 'content-type': 'application/protobuf' } }) : endpoint === 'activate-node' ? refuse(412, 2004) : null);
+    scene.clock.ms += 300_000;
+    for (let turn = 0; turn < 3; turn++) expect(await scene.node.advance()).toMatchObject({ kind: 'wait', waitMs: 1000 });
+    release();
+    await scene.node.leave();
   });
 
   it('corrects a clock that is an hour off from the server\'s Date', async () => {
@@ -178,6 +248,16 @@ describe('what gets lost on the way', () => {
     expect(scene.link.replies).toHaveLength(2);
   });
 
+  it.each([['the answer to the message', 'push-messages', 'lose-answer'], ['the answer to an object', 'push-object', 'lose-answer'], ['an object, because the database is locked', 'push-object', 'locked']] as const)('%s, after which the ServerApp asks for the reply: the upload goes on where it was', async (_, endpoint, fault) => {
+    const scene = await member();
+    scene.link.isAskedAtOnce = true;
+    scene.link.faults = (name, nth) => (name !== endpoint || nth !== 1 ? null : fault === 'locked' ? new Response(new Uint8Array(0), { status: 200, headers: { 'content-type': 'application/protobuf' } }) : fault);
+    await scene.round(1);
+    expect(scene.link.replies.map(updateOf)).toEqual([Float32Array.from(scene.source.update)]);
+    expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'delivered', reason: null }]);
+    expect(count(scene, 'push-messages')).toBe(endpoint === 'push-messages' ? 2 : 1);
+  });
+
   it('a delivered message: the round is lost, the next one is answered', async () => {
     const scene = await member();
     scene.link.faults = (name, nth) => (name === 'pull-messages' && nth === count(scene, 'pull-messages') && scene.link.replies.length === 0 && nth === 2 ? 'lose-answer' : null);
@@ -220,7 +300,25 @@ describe('what gets lost on the way', () => {
     scene.link.faults = (name) => (name === 'push-object' ? new Response(new Uint8Array(0), { status: 200 }) : null);
     await scene.round(1);
     expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'refused', reason: null }]);
-    expect(count(scene, 'push-object')).toBe(3);
+    // Two a try.
+    expect(count(scene, 'push-object')).toBe(10);
+  });
+
+  it('the one object that all updates share, because another node has stored it in this session: the others go all the same', async () => {
+    const scene = await member();
+    const shared = await buildObject(sha256, 'MetricRecord', [], new Uint8Array(0));
+    scene.link.storedByOthers.set(shared.id, shared.content);
+    await scene.round(1);
+    expect(scene.link.replies.map(updateOf)).toEqual([Float32Array.from(scene.source.update)]);
+    expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'delivered', reason: null }]);
+  });
+
+  it('the update itself, and no other object: the node does not call it delivered', async () => {
+    const scene = await member();
+    const chunk = await buildObject(sha256, 'ArrayChunk', [], toNpy(Float32Array.from(scene.source.update), [scene.source.update.length]));
+    scene.link.storedByOthers.set(chunk.id, chunk.content);
+    await scene.round(1);
+    expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'refused', reason: null }]);
   });
 
   it('a run that was stopped: the work is dropped', async () => {
@@ -470,6 +568,28 @@ describe('an update of the guard', () => {
   });
 });
 
+describe('what is about to leave', () => {
+  it('is written down first; what cannot be is not sent', async () => {
+    const scene = await Scene.open();
+    const calls = () => scene.link.calls.length;
+    const order: number[] = [];
+    scene.onLeaving = async ({ bytes, sha256: hash }) => {
+      expect([bytes > 0, /^[0-9a-f]{64}$/.test(hash)]).toEqual([true, true]);
+      order.push(calls());
+    };
+    await scene.load();
+    await scene.run();
+    // Each was listed while the server had had only those before it.
+    expect(order).toEqual(order.map((_, at) => at));
+    expect(order).toHaveLength(calls());
+    const before = calls();
+    scene.onLeaving = () => Promise.reject(new Error('disk full'));
+    await scene.load();
+    expect(await scene.run()).toMatchObject({ kind: 'ended' });
+    expect(calls()).toBe(before);
+  });
+});
+
 describe('leaving', () => {
   it('in the middle of training cancels it and sends nothing', async () => {
     const scene = await member();
@@ -495,11 +615,48 @@ describe('leaving', () => {
     expect(scene.link.replies).toEqual([]);
   });
 
-  it('without a network destroys the key all the same, and says that the server was not told', async () => {
+  it('without a network keeps the key for that one word, answers nothing, and tells the server once it is back, also after a reload', async () => {
     const scene = await member();
+    await scene.link.instruct(scene.nodeId, modelOf(1), scene.config(1));
     scene.link.faults = () => 'lose-request';
     expect(await scene.node.leave()).toBe(false);
+    expect([scene.store.hasKey, scene.node.record.membership.state]).toEqual([true, 'leaving']);
+    expect(await scene.node.advance()).toMatchObject({ kind: 'wait', error: { code: 'federation/unreachable' } });
+    await scene.load();
+    scene.link.faults = () => null;
+    expect(await scene.run()).toEqual({ kind: 'ended' });
+    expect([scene.store.hasKey, scene.node.record.membership]).toEqual([false, { state: 'left', wasServerTold: true }]);
+    expect([scene.source.requests, scene.link.replies]).toEqual([[], []]);
+  });
+
+  it('destroys the key at once where the person wants that more, also while a call hangs', async () => {
+    const scene = await member();
+    scene.resign = () => new Promise<void>(() => {});
+    await scene.load();
+    void scene.node.leave();
+    await expect.poll(() => scene.node.record.membership.state).toBe('leaving');
+    await scene.node.destroyKey();
     expect([scene.store.hasKey, scene.node.record.membership]).toEqual([false, { state: 'left', wasServerTold: false }]);
+  });
+
+  it('tells the coordinator, and nobody else where that is heard: one that does not know the key any more has been told', async () => {
+    for (const answer of [null, turnedAway('has-left'), turnedAway('not-enrolled')]) {
+      const scene = await member();
+      let asked = 0;
+      scene.resign = async () => { asked++; if (answer) throw answer; };
+      await scene.load();
+      const calls = scene.link.calls.length;
+      expect(await scene.node.leave()).toBe(true);
+      expect([asked, scene.link.calls.length - calls, scene.store.hasKey]).toEqual([1, 0, false]);
+    }
+  });
+
+  it('tells the SuperLink where the coordinator has no such address', async () => {
+    const scene = await member();
+    scene.resign = () => Promise.reject(turnedAway('no-such-path'));
+    await scene.load();
+    expect(await scene.node.leave()).toBe(true);
+    expect(scene.link.calls.slice(-2)).toEqual(['deactivate-node', 'unregister-node']);
   });
 
   it('sends no heartbeat afterwards', async () => {

@@ -2,18 +2,20 @@ import { BedsideError } from '../ground/errors.ts';
 import type { Agreement } from './agreement.ts';
 import { backoffMs } from './backoff.ts';
 import { endpoints, serverCodes } from './endpoints.ts';
-import { otherAgreement } from './errors.ts';
+import { isUnknownKey, otherAgreement } from './errors.ts';
 import { isPassing, refusalCode, type FleetClient } from './fleet-client.ts';
 import { withRound, type NodeRecord, type NodeStore, type RoundEntry, type Work } from './node-record.ts';
+import { pollWaitMs } from './polling.ts';
 import { deadlineSeconds } from './reply.ts';
 import { RoundWork } from './round-work.ts';
 import { publicKeyPem, type Sha256 } from './signing.ts';
+import { saysRoundIsOver, type FederationStatus } from './status.ts';
 import type { UpdateSource } from './update-source.ts';
 
 export interface NodeSettings {
   /** The server counts a node as gone after twice this. 10 to 1800; a tab in the background is slowed down, so not short. */
   readonly heartbeatIntervalSeconds: number;
-  /** Between two looks for a message. */
+  /** Between two looks for a message, where the server is not busy. */
   readonly pollMs: number;
 }
 
@@ -23,6 +25,10 @@ export interface NodeParts {
   readonly store: NodeStore;
   readonly agreement: Agreement;
   readonly source: UpdateSource;
+  /** Tells a coordinator that this key leaves, so that the seat is closed even where the SuperLink does not answer. Without one the SuperLink alone is told. */
+  readonly resign?: () => Promise<void>;
+  /** The coordinator's word on how far the federation is; rejects within seconds where it cannot be had. Without one no round is over before its time is up. */
+  readonly status?: () => Promise<FederationStatus>;
   readonly sha256: Sha256;
   /** In [0, 1); spreads devices over time and is no secret. */
   readonly random: () => number;
@@ -35,6 +41,8 @@ export type NextStep =
   | { readonly kind: 'ended'; /** What ended it; none where the person left. */ readonly error?: BedsideError };
 
 const LEAVE_TRIES = 2;
+/** A server that says no to every heartbeat leaves the next one due at once. */
+const LEAST_WAIT_MS = 1000;
 
 /**
  * One browser's membership in a federation. It has no timer: `advance` does what is due and says when it wants to be called again.
@@ -55,7 +63,7 @@ export class FederationNode {
     this.#parts = parts;
     this.#record = record;
     const { fleet, agreement, source, sha256 } = parts;
-    this.#work = new RoundWork({ fleet, agreement, source, sha256, isLeaving: () => this.#isLeaving, keepAlive: () => this.#keepAlive() });
+    this.#work = new RoundWork({ fleet, agreement, source, sha256, isRoundOver: (round) => this.#isRoundOver(round), isLeaving: () => this.#isLeaving, keepAlive: () => this.#keepAlive() });
   }
 
   /** Takes up what the store holds, or begins anew: rounds that were paid for before stay paid for. */
@@ -88,13 +96,29 @@ export class FederationNode {
   }
 
   /**
-   * Ends the membership: unregisters, then destroys the key, whether or not the server could be told. A round being trained is cancelled.
-   * Resolves to whether the server knows.
+   * Ends the membership: nothing is answered from here on, a round being trained is cancelled. The key is destroyed once the server knows, which is tried at
+   * once and then by `advance`, also after a reload: without the key nobody could tell it. Resolves to whether it knows by now.
    */
   leave(): Promise<boolean> {
     this.#isLeaving = true;
     this.#parts.source.cancel();
-    return this.#inTurn(() => this.#leave());
+    return this.#inTurn(async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await this.#leave();
+        } catch (error) {
+          if (!isPassing(error)) throw error;
+          if (attempt >= LEAVE_TRIES) return false;
+        }
+      }
+    });
+  }
+
+  /** Destroys the key at once and leaves the server untold: it will find a silent node. Waits for no call that is under way. */
+  async destroyKey(): Promise<void> {
+    this.#isLeaving = true;
+    this.#parts.source.cancel();
+    if (this.#record.membership.state !== 'left') await this.#endMembership(false);
   }
 
   /** Goes offline and stays a member, whose key is still good: the server asks it for nothing more. Resolves also where the server could not be told, which then finds out by itself. */
@@ -106,6 +130,16 @@ export class FederationNode {
       if (membership.state !== 'member') return;
       await this.#parts.fleet.call(endpoints.deactivate, { nodeId: membership.nodeId }).catch(() => undefined);
     });
+  }
+
+  /** No status, or one that is silent on the round, holds nobody up: the worst that follows is a round paid for in vain, as before there was a status. */
+  async #isRoundOver(round: number): Promise<boolean> {
+    const { status, agreement } = this.#parts;
+    try {
+      return status !== undefined && saysRoundIsOver(await status(), agreement.taskHash, round);
+    } catch {
+      return false;
+    }
   }
 
   #inTurn<Result>(action: () => Promise<Result>): Promise<Result> {
@@ -177,18 +211,20 @@ export class FederationNode {
 
   async #pull(nodeId: bigint): Promise<NextStep> {
     const { fleet, settings, random } = this.#parts;
+    const askedMs = fleet.nowMs();
     const { messages, trees } = await fleet.call(endpoints.pullMessages, { node: { nodeId } });
+    const lookMs = fleet.nowMs() - askedMs;
     const [metadata] = messages.map((message) => message.metadata);
     const [tree] = trees;
     const isUsable = metadata !== undefined && tree !== undefined && Number.isFinite(deadlineSeconds(metadata)) && !this.#record.rounds.some(({ messageId }) => messageId === metadata.messageId);
-    if (!isUsable) return { kind: 'wait', waitMs: settings.pollMs * (0.75 + 0.5 * random()) };
+    if (!isUsable) return { kind: 'wait', waitMs: pollWaitMs(settings.pollMs, lookMs, random) };
     await this.#save({ ...this.#record, work: { step: 'fetching', instruction: { metadata, tree } } });
     return soon;
   }
 
   async #continue(work: Work, nodeId: bigint): Promise<NextStep> {
     const result = await this.#work.step(work, nodeId, this.#record.rounds);
-    if (result.kind === 'wait') return { kind: 'wait', waitMs: Math.min(result.waitMs, Math.max(0, this.#nextHeartbeatMs - this.#parts.fleet.nowMs())), ...(result.until ? { until: result.until } : {}) };
+    if (result.kind === 'wait') return { kind: 'wait', waitMs: Math.min(result.waitMs, Math.max(LEAST_WAIT_MS, this.#nextHeartbeatMs - this.#parts.fleet.nowMs())), ...(result.until ? { until: result.until } : {}) };
     const rounds = isWorthKeeping(result.entry) ? withRound(this.#record.rounds, result.entry) : this.#record.rounds;
     await this.#save({ ...this.#record, rounds, work: result.kind === 'next' ? result.work : null });
     return soon;
@@ -200,27 +236,39 @@ export class FederationNode {
     this.#isLeaving = true;
     this.#isOnline = false;
     const nodeId = membership.state === 'joining' ? null : membership.nodeId;
-    await this.#save({ ...this.#record, membership: { state: 'leaving', nodeId }, work: null });
-    const wasServerTold = await this.#unregister(nodeId);
-    const record: NodeRecord = { ...this.#record, membership: { state: 'left', wasServerTold } };
-    await this.#parts.store.saveWithoutKey(record);
-    this.#record = record;
+    if (membership.state !== 'leaving') await this.#save({ ...this.#record, membership: { state: 'leaving', nodeId }, work: null });
+    const wasServerTold = await this.#tellServer(nodeId);
+    await this.#endMembership(wasServerTold);
     return wasServerTold;
   }
 
-  /** No heartbeat may follow: it would bring the node back. A server that knows the node no more refuses, which is as good. */
-  async #unregister(nodeId: bigint | null): Promise<boolean> {
-    if (nodeId === null) return false;
-    for (let attempt = 0; attempt < LEAVE_TRIES; attempt++) {
-      try {
-        await this.#ignoringRefusal(() => this.#parts.fleet.call(endpoints.deactivate, { nodeId }));
-        await this.#parts.fleet.call(endpoints.unregister, { nodeId });
+  async #endMembership(wasServerTold: boolean): Promise<void> {
+    const record: NodeRecord = { ...this.#record, membership: { state: 'left', wasServerTold }, work: null };
+    await this.#parts.store.saveWithoutKey(record);
+    this.#record = record;
+  }
+
+  /** No heartbeat may follow: it would bring the node back. Whether the server knows; false where it will not listen to this key. @throws what is worth another try. */
+  async #tellServer(nodeId: bigint | null): Promise<boolean> {
+    try {
+      if (this.#parts.resign) {
+        await this.#parts.resign();
         return true;
-      } catch (error) {
-        if (!isPassing(error)) return false;
       }
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      if (isUnknownKey(error)) return true;
+      // A coordinator of before has no such address.
     }
-    return false;
+    if (nodeId === null) return false;
+    try {
+      await this.#ignoringRefusal(() => this.#parts.fleet.call(endpoints.deactivate, { nodeId }));
+      await this.#parts.fleet.call(endpoints.unregister, { nodeId });
+      return true;
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      return false;
+    }
   }
 
   async #ignoringRefusal(call: () => Promise<unknown>): Promise<void> {

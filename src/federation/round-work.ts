@@ -8,7 +8,7 @@ import { refusalCode, type FleetClient } from './fleet-client.ts';
 import { spentNoiseMultipliers, type Instruction, type RoundEntry, type RoundOutcome, type Work } from './node-record.ts';
 import { idsOfTree, ObjectStore, typeOf } from './object-store.ts';
 import { buildUpdateRecords, readInstruction, type InstructionRecords } from './records.ts';
-import { buildReply, deadlineSeconds, SUPERLINK } from './reply.ts';
+import { buildReply, deadlineSeconds, SUPERLINK, type Reply } from './reply.ts';
 import type { Sha256 } from './signing.ts';
 import type { NoisedUpdate, UpdateSource } from './update-source.ts';
 
@@ -21,14 +21,18 @@ const FEWEST_OBJECTS = 5;
 const ENVELOPE_BYTES = 65_536;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 10_000;
-/** Objects that the server may turn away in one reply before the node gives up. */
-const MOST_REJECTIONS = 3;
+/** Times that the server may turn objects of one reply away before the node gives up. It does so, too, while its database is busy. */
+const MOST_REJECTIONS = 5;
+/** Objects turned away one after the other after which the others wait: one alone says nothing of the session, since another node may have stored it there. */
+const MOST_IN_A_ROW = 2;
 
 export interface WorkParts {
   readonly fleet: FleetClient;
   readonly agreement: Agreement;
   readonly source: UpdateSource;
   readonly sha256: Sha256;
+  /** Whether the coordinator says that a round is over, by its number. */
+  readonly isRoundOver: (round: number) => Promise<boolean>;
   /** Set while the person leaves: every loop ends at its next call. */
   isLeaving(): boolean;
   /** A heartbeat where one is due: loops over many objects ask between them. */
@@ -48,6 +52,23 @@ interface Job {
   outcome: { readonly update: Releasable<NoisedUpdate> } | { readonly error: unknown } | null;
 }
 
+/** Objects of a reply on their way. */
+interface Upload {
+  readonly replyId: string;
+  /** Empty where the answer that named it was lost: then the server looks for the object in whatever session waits for it. */
+  readonly sessionId: string;
+  /** Ids of those that the server has not said to have. */
+  readonly left: Set<string>;
+  /** Those of a call whose answer was lost: turned away later, they have arrived. */
+  readonly inDoubt: Set<string>;
+  /** Whether the server took another after the first doubt or the first that it turned away, so that the session was alive. */
+  isAlive: boolean;
+  isAnyTurnedAway: boolean;
+  /** Of a call that goes on. */
+  open: string | null;
+  rejections: number;
+}
+
 /** Takes one instruction from pulled to answered, a step at a time. Holds in memory only what a reload may lose. */
 export class RoundWork {
   readonly #parts: WorkParts;
@@ -57,7 +78,7 @@ export class RoundWork {
   #paidFor: string | null = null;
   /** The push that has been counted and not yet made. */
   #counted: string | null = null;
-  #rejections = 0;
+  #upload: Upload | null = null;
 
   constructor(parts: WorkParts) {
     this.#parts = parts;
@@ -67,7 +88,10 @@ export class RoundWork {
   async step(work: Work, nodeId: bigint, rounds: readonly RoundEntry[]): Promise<StepResult> {
     const { metadata } = work.instruction;
     const entry = rounds.find(({ messageId }) => messageId === metadata.messageId) ?? newEntry(this.#parts.agreement.taskHash, metadata.messageId, this.#parts.fleet.nowMs());
-    if (this.#parts.fleet.nowMs() / 1000 >= deadlineSeconds(metadata) && !(work.step === 'training' && this.#job?.outcome === null)) return done(entry, 'expired', expired(entry.round ?? 0).code);
+    if (this.#parts.fleet.nowMs() / 1000 >= deadlineSeconds(metadata) && !(work.step === 'training' && this.#job?.outcome === null)) {
+      const outcome = work.step === 'training' ? this.#job?.outcome : null;
+      return missed(outcome && 'error' in outcome && wasTooLate(outcome.error) ? unspent(entry) : entry);
+    }
     try {
       return await this.#stepOf(work, nodeId, entry, rounds);
     } catch (error) {
@@ -147,12 +171,14 @@ export class RoundWork {
     if (this.#job?.messageId !== metadata.messageId) {
       // Nobody knows any more what the guard released before the reload; a second training would pay twice.
       if (this.#paidFor !== metadata.messageId) throw new Declined(interruptedRound(round));
-      const isWanted = () => !this.#parts.isLeaving() && fleet.nowMs() / 1000 < deadlineSeconds(metadata);
+      const canBeSent = () => !this.#parts.isLeaving() && fleet.nowMs() / 1000 < deadlineSeconds(metadata);
+      const isWanted = async () => canBeSent() && !(await this.#parts.isRoundOver(round)) && canBeSent();
       this.#job = startJob(metadata.messageId, source, { terms, model, isWanted });
     }
     const { outcome, running } = this.#job;
     if (outcome === null) return { kind: 'wait', waitMs: LONGEST_WAIT_MS, until: running };
     this.#job = null;
+    if ('error' in outcome && wasTooLate(outcome.error)) return missed(unspent(entry));
     if ('error' in outcome) throw new Declined(saysNothingOfData(outcome.error) ? outcome.error : trainingFailed(round, outcome.error instanceof BedsideError ? outcome.error.code : 'unexpected'));
     const { delta, metrics } = outcome.update.value;
     const values = await orDecline(async () => fitUpdate(delta, agreement.task.coordinates, terms.updateNormBound));
@@ -168,6 +194,8 @@ export class RoundWork {
     const paid = rounds.filter(({ spentNoiseMultiplier }) => spentNoiseMultiplier !== null);
     if (paid.some((other) => other.modelId === modelId)) throw new Declined(repeatedRound(terms.round));
     await orDecline(async () => checkBudget(agreement, spentNoiseMultipliers(rounds, agreement.taskHash), terms.noiseMultiplier));
+    // A round may end long before its time is up, once enough have answered.
+    if (await this.#parts.isRoundOver(terms.round)) return missed({ ...entry, round: terms.round });
     this.#paidFor = entry.messageId;
     return { kind: 'next', work: { ...work, isPaid: true }, entry: { ...entry, round: terms.round, modelId, clamps: terms.clamps, outcome: 'training', spentNoiseMultiplier: terms.noiseMultiplier } };
   }
@@ -192,30 +220,68 @@ export class RoundWork {
     const { reply, pushes, isUpdate } = work;
     const sent = [...reply.contents].map(([id, content]) => ({ what: typeOf(content), bytes: content.length, sha256: id }));
     const outcome = (good: RoundOutcome, uploaded = sent) => done({ ...entry, sent: uploaded }, isUpdate ? good : 'declined', entry.reason);
-    // Counted and saved before it is made, so that a push whose answer was lost is known to be one.
-    if (this.#counted !== `${reply.metadata.messageId}/${pushes}`) {
-      this.#counted = `${reply.metadata.messageId}/${pushes + 1}`;
-      return { kind: 'next', work: { ...work, pushes: pushes + 1 }, entry: { ...entry, sent } };
-    }
-    this.#counted = null;
-    const answer = await fleet.call(endpoints.pushMessages, { node: { nodeId }, messages: [reply.message], trees: [reply.tree], runtimesSeconds: [0] });
-    const wanted = new Set(answer.objectsToPush);
-    // A first push of which nothing is wanted: no object has left.
-    if (wanted.size === 0) return pushes === 1 ? outcome('refused', []) : outcome('unclear');
-    for (const objectId of wanted) {
-      const content = reply.contents.get(objectId);
-      if (content === undefined) throw malformed('ids of objects of the reply', 'another id');
-      await this.#betweenCalls();
-      const { isStored } = await fleet.call(endpoints.pushObject, { node: { nodeId }, runId: reply.metadata.runId, objectId, content, sessionId: answer.sessionId });
-      if (isStored) continue;
-      if (++this.#rejections >= MOST_REJECTIONS) {
-        this.#rejections = 0;
-        return outcome('refused');
+    if (this.#upload?.replyId !== reply.metadata.messageId) {
+      // Counted and saved before it is made, so that a push whose answer was lost is known to be one.
+      if (this.#counted !== `${reply.metadata.messageId}/${pushes}`) {
+        this.#counted = `${reply.metadata.messageId}/${pushes + 1}`;
+        return { kind: 'next', work: { ...work, pushes: pushes + 1 }, entry: { ...entry, sent } };
       }
-      return { kind: 'wait', waitMs: FIRST_WAIT_MS };
+      this.#counted = null;
+      const answer = await fleet.call(endpoints.pushMessages, { node: { nodeId }, messages: [reply.message], trees: [reply.tree], runtimesSeconds: [0] });
+      const wanted = answer.objectsToPush;
+      // A first push of which nothing is wanted: no object has left.
+      if (wanted.length === 0 && pushes === 1) return outcome('refused', []);
+      if (!wanted.every((id) => reply.contents.has(id))) throw malformed('ids of objects of the reply', 'another id');
+      // A later push of which nothing is wanted: all has arrived, or the ServerApp has asked for the reply since the first, and waits for its objects.
+      const isKnown = wanted.length === 0;
+      const left = isKnown ? [...reply.contents.keys()] : wanted;
+      this.#upload = { replyId: reply.metadata.messageId, sessionId: isKnown ? '' : answer.sessionId, left: new Set(left), inDoubt: new Set(isKnown ? left : []), isAlive: false, isAnyTurnedAway: false, open: null, rejections: 0 };
     }
-    this.#rejections = 0;
-    return outcome('delivered');
+    const upload = this.#upload;
+    const isTaken = await this.#push(upload, reply, nodeId);
+    if (upload.left.size === 0) return this.#uploaded(outcome('delivered'));
+    const turnedAway = [...upload.left].filter((id) => !upload.inDoubt.has(id));
+    // Of several: the list of numbers that all updates share is the same object, which the server may have from another node, in this very session.
+    const isThere = upload.left.size < reply.contents.size ? turnedAway.every((id) => typeOf(reply.contents.get(id)!) === 'MetricRecord') : turnedAway.length === 0;
+    const isOver = ++upload.rejections >= MOST_REJECTIONS || (upload.sessionId === '' && !isTaken);
+    if (isOver) return this.#uploaded(outcome(!isThere ? 'refused' : upload.isAlive ? 'delivered' : 'unclear'));
+    return { kind: 'wait', waitMs: FIRST_WAIT_MS };
+  }
+
+  /**
+   * Sends what is left, always in the session that the server opened: once the ServerApp has asked for a reply, the server opens no other for it, and the reply
+   * would be lost. Whether any object was taken.
+   */
+  async #push(upload: Upload, reply: Reply, nodeId: bigint): Promise<boolean> {
+    const { left, inDoubt, sessionId } = upload;
+    if (upload.open !== null) inDoubt.add(upload.open);
+    upload.open = null;
+    let isTaken = false;
+    let inARow = 0;
+    for (const objectId of [...left]) {
+      await this.#betweenCalls();
+      upload.open = objectId;
+      const { isStored } = await this.#parts.fleet.call(endpoints.pushObject, { node: { nodeId }, runId: reply.metadata.runId, objectId, content: reply.contents.get(objectId)!, sessionId });
+      upload.open = null;
+      if (isStored) {
+        left.delete(objectId);
+        upload.isAlive ||= inDoubt.size > 0 || upload.isAnyTurnedAway;
+        isTaken = true;
+        inARow = 0;
+      } else if (!inDoubt.has(objectId)) {
+        upload.isAnyTurnedAway = true;
+        // To the end of the row, so that the same few do not keep the others from being tried.
+        left.delete(objectId);
+        left.add(objectId);
+        if (++inARow === MOST_IN_A_ROW) break;
+      }
+    }
+    return isTaken;
+  }
+
+  #uploaded(result: StepResult): StepResult {
+    this.#upload = null;
+    return result;
   }
 
   async #betweenCalls(): Promise<void> {
@@ -243,6 +309,19 @@ async function orDecline<Result>(action: () => Promise<Result>): Promise<Result>
 /** Refusals of the guard whose code may be told to the server: about terms, time and budget. Any other might tell of the notes. */
 function saysNothingOfData(error: unknown): error is BedsideError {
   return error instanceof BedsideError && (error.family === 'budget' || error.code.startsWith('training/federated-'));
+}
+
+/** The source found before it charged anything that the round was over. */
+function wasTooLate(error: unknown): boolean {
+  return error instanceof BedsideError && error.code === 'training/federated-late';
+}
+
+function unspent(entry: RoundEntry): RoundEntry {
+  return { ...entry, spentNoiseMultiplier: null };
+}
+
+function missed(entry: RoundEntry): StepResult {
+  return done(entry, 'expired', expired(entry.round ?? 0).code);
 }
 
 function newEntry(taskHash: string, messageId: string, atMs: number): RoundEntry {

@@ -60,11 +60,11 @@ export function signatureToDer(signature: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The headers that every call carries. They sign the time alone, neither path nor body, and can be replayed for five minutes:
- * the connection must be TLS, and nothing may log them.
+ * The headers that every call carries. Those of Fleet calls sign the time alone, neither path nor body, and Flower takes them again for five minutes:
+ * the connection must be TLS, and nothing may log them. `message`: what else is signed, as `callMessage` has it.
  */
-export async function signedHeaders(key: SigningKey, timestamp: string): Promise<Readonly<Record<string, string>>> {
-  const signature = await key.sign(utf8ToBytes(timestamp));
+export async function signedHeaders(key: SigningKey, timestamp: string, message = utf8ToBytes(timestamp)): Promise<Readonly<Record<string, string>>> {
+  const signature = await key.sign(message);
   return {
     'flwr-public-key': bytesToBase64(publicKeyPem(key.publicKeySpki)),
     'flwr-signature': bytesToBase64(signatureToDer(signature)),

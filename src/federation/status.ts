@@ -1,4 +1,4 @@
-import type { PrivacyUnit } from '../privacy/events.ts';
+import type { SharedUnit } from '../privacy/shared-unit.ts';
 import { malformed } from './errors.ts';
 import { isJsonObject } from './json-body.ts';
 
@@ -57,7 +57,7 @@ export interface FederationStatus {
   readonly roundsPlanned: number;
   readonly rounds: readonly FederationRound[];
   readonly participants: { readonly seats: number; readonly enrolled: number; readonly left: number; readonly present: number; readonly asked: number; readonly needed: number };
-  readonly epsilon: SpentEpsilon & { readonly unit: PrivacyUnit };
+  readonly epsilon: SpentEpsilon & { readonly unit: SharedUnit };
   /** Where the server adds noise too, of which the unit is a participant. Null or absent where it does not. */
   readonly central?: (SpentEpsilon & { readonly noiseMultiplier: number; readonly cohort: number }) | null;
   /** Of the first model, before any round. */
@@ -89,11 +89,17 @@ const LONGEST_TOKEN = 200;
 const LONGEST_SVG = 200_000;
 const states: ReadonlySet<string> = new Set(['starting', 'waiting', 'training', 'finished', 'failed'] satisfies FederationState[]);
 
+/** Whether a status says that a round takes no more updates: it is told as done, or a later one goes on. Of another task, or silent on the round, it says nothing. */
+export function saysRoundIsOver(status: Pick<FederationStatus, 'taskHash' | 'round' | 'rounds'>, taskHash: string, round: number): boolean {
+  if (status.taskHash !== taskHash) return false;
+  return status.rounds.some((done) => done.round === round) || (status.round !== null && status.round > round);
+}
+
 /** @throws `federation/malformed` with the field. */
 export function readStatus(json: Json): FederationStatus {
   const { state, unit } = { state: json['state'], unit: object(json['epsilon'], 'epsilon')['unit'] };
   if (!isState(state)) throw malformed('a state', 'something else');
-  if (unit !== 'row' && unit !== 'person') throw malformed('row or person', 'something else');
+  if (unit !== 'row' && unit !== 'person' && unit !== 'participant') throw malformed('row, person or participant', 'something else');
   const participants = object(json['participants'], 'participants');
   const of = (name: string) => count(participants[name], `participants.${name}`);
   const central = json['central'] === undefined || json['central'] === null ? null : object(json['central'], 'central');

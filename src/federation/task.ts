@@ -1,9 +1,10 @@
 import { bytesToHex } from '../ground/bytes.ts';
-import type { PrivacyUnit } from '../privacy/events.ts';
+import { orthonormalMap, type MapSettings } from '../ground/orthonormal-map.ts';
+import type { SharedUnit } from '../privacy/shared-unit.ts';
 import { npySize } from './arrays.ts';
 import { badTask } from './errors.ts';
 import { isJsonObject, readJsonObject } from './json-body.ts';
-import type { Sha256 } from './signing.ts';
+import { base64ToBytes, type Sha256 } from './signing.ts';
 
 /** What a federation trains and under which terms: the coordinator's task file, the same for all. */
 export interface Task {
@@ -17,10 +18,11 @@ export interface Task {
   /** Numbers in the model that is shared and in each update. */
   readonly coordinates: number;
   readonly rounds: number;
-  readonly unit: PrivacyUnit;
+  /** Whose contribution is clipped as one, and what epsilon is said of. */
+  readonly unit: SharedUnit;
   /** Longest contribution of one unit. */
   readonly clipNorm: number;
-  /** Standard deviation of a round's noise over the clip norm, at least. */
+  /** Standard deviation of a round's noise over what a unit may move a sum by, at least: the clip norm, or twice that where the participant is the unit. */
   readonly noiseMultiplier: number;
   readonly delta: number;
   /** Longest update that the server counts, noise included. */
@@ -50,7 +52,7 @@ export interface TaskCentralNoise {
   readonly cohort: number;
 }
 
-/** A head [C, D + 1] over unit features, row by row in the order of the labels; D is the length of `publicMean`. */
+/** A head [C, k + 1] over unit features, row by row in the order of the labels. D is the length of `publicMean`; k that of the projection, or D without one. */
 export interface TaskHead {
   /** Word pieces of a note that are read. */
   readonly maximumLength: number;
@@ -61,8 +63,17 @@ export interface TaskHead {
   readonly publicMean: readonly number[];
   /** What the last column is multiplied by. */
   readonly biasInput: number;
+  readonly projection?: TaskProjection;
 }
 
+/** The map that centred features go through before they are clipped: k of D directions, the same for all and made from public text and a seed alone. */
+export interface TaskProjection extends MapSettings {
+  /** Of the map's float32 numbers, little-endian, [k, D]: every device works the map out, and takes part only if it comes to the same. */
+  readonly sha256: string;
+}
+
+/** Of a task file: the directions of the largest map in base64 (270 kB), a mean of the longest features, a line a number (300 kB), a thousand labels with a sentence each. */
+export const LARGEST_TASK_BYTES = 1_000_000;
 const LARGEST_COORDINATES = 10_000_000;
 const MOST_ROUNDS = 1000;
 const MOST_LABELS = 1000;
@@ -70,6 +81,8 @@ const LONGEST_TEXT = 2000;
 const MOST_LAYERS = 4;
 const LONGEST_FEATURE = 10_000;
 const LONGEST_NOTE = 512;
+/** Numbers of a map: working it out takes a second at most. */
+const LARGEST_MAP = 200_000;
 const MOST_DEALT_PERSONS = 1000;
 const MOST_DEALT_NOTES_PER_PERSON = 6;
 const MOST_PARTICIPANTS = 10_000;
@@ -85,7 +98,7 @@ const WEIGHTS_TOLERANCE = 1e-6;
  * @throws `federation/task` with the field.
  */
 export async function readTask(sha256: Sha256, file: Uint8Array<ArrayBuffer>): Promise<{ readonly task: Task; readonly taskHash: string }> {
-  const json = readJsonObject(file, 'the task file');
+  const json = readJsonObject(file, 'the task file', LARGEST_TASK_BYTES);
   const labels = texts(json['labels'], 'labels');
   const labelSentences = texts(json['labelSentences'], 'labelSentences');
   if (labels.length < 2 || new Set(labels).size !== labels.length) throw badTask('labels', 'two different texts or more', `${labels.length}`);
@@ -93,11 +106,11 @@ export async function readTask(sha256: Sha256, file: Uint8Array<ArrayBuffer>): P
   const baseModel = text(json['baseModel'], 'baseModel');
   if (!/^[0-9a-f]{64}$/.test(baseModel)) throw badTask('baseModel', '64 hexadecimal digits', 'something else');
   const unit = json['unit'];
-  if (unit !== 'row' && unit !== 'person') throw badTask('unit', 'row or person', 'something else');
+  if (unit !== 'row' && unit !== 'person' && unit !== 'participant') throw badTask('unit', 'row, person or participant', 'something else');
   const delta = number(json['delta'], 'delta', 0, 1);
   if (delta === 1) throw badTask('delta', 'below 1', '1');
   const coordinates = whole(json['coordinates'], 'coordinates', LARGEST_COORDINATES);
-  const head = json['head'] === undefined ? undefined : readHead(json['head'], labels.length, coordinates);
+  const head = json['head'] === undefined ? undefined : await readHead(sha256, json['head'], labels.length, coordinates);
   const sample = json['sample'] === undefined ? undefined : readSample(json['sample']);
   const releaseKey = json['releaseKey'] === undefined ? undefined : text(json['releaseKey'], 'releaseKey');
   if (releaseKey !== undefined && !releaseKeyForm.test(releaseKey)) throw badTask('releaseKey', 'an ECDSA key over P-384, SubjectPublicKeyInfo in base64', 'something else');
@@ -124,7 +137,7 @@ export function updateBytes(task: Task): number {
   return npySize([task.coordinates]);
 }
 
-function readHead(value: unknown, classes: number, coordinates: number): TaskHead {
+async function readHead(sha256: Sha256, value: unknown, classes: number, coordinates: number): Promise<TaskHead> {
   if (!isJsonObject(value)) throw badTask('head', 'an object', 'something else');
   const featureLayers = list(value['featureLayers'], 'head.featureLayers', MOST_LAYERS, (item) => whole(item, 'head.featureLayers', 1000));
   const featureWeights = list(value['featureWeights'], 'head.featureWeights', MOST_LAYERS, (item) => number(item, 'head.featureWeights', 0, 1));
@@ -132,8 +145,25 @@ function readHead(value: unknown, classes: number, coordinates: number): TaskHea
   if (featureLayers.length === 0 || featureWeights.length !== featureLayers.length || Math.abs(total - 1) > WEIGHTS_TOLERANCE) throw badTask('head.featureWeights', 'one number a layer, of sum 1', `${featureWeights.length} of sum ${total}`);
   // Zero is a mean like any other; a mean of unit vectors is no longer than one.
   const publicMean = list(value['publicMean'], 'head.publicMean', LONGEST_FEATURE, (item) => number(item, 'head.publicMean', -1 - WEIGHTS_TOLERANCE, 1));
-  if (coordinates !== classes * (publicMean.length + 1)) throw badTask('coordinates', `${classes * (publicMean.length + 1)}: ${classes} labels by ${publicMean.length} numbers and one`, `${coordinates}`);
-  return { featureLayers, featureWeights, publicMean, maximumLength: whole(value['maximumLength'], 'head.maximumLength', LONGEST_NOTE), biasInput: number(value['biasInput'], 'head.biasInput', 0, 10) };
+  const projection = value['projection'] === undefined ? undefined : await readProjection(sha256, value['projection'], publicMean.length);
+  const inputs = projection?.dimension ?? publicMean.length;
+  if (coordinates !== classes * (inputs + 1)) throw badTask('coordinates', `${classes * (inputs + 1)}: ${classes} labels by ${inputs} numbers and one`, `${coordinates}`);
+  return { featureLayers, featureWeights, publicMean, maximumLength: whole(value['maximumLength'], 'head.maximumLength', LONGEST_NOTE), biasInput: number(value['biasInput'], 'head.biasInput', 0, 10), ...(projection === undefined ? {} : { projection }) };
+}
+
+/** Works the map out and holds it to its hash: numbers of another map would add up to nothing. */
+async function readProjection(sha256: Sha256, value: unknown, length: number): Promise<TaskProjection> {
+  if (!isJsonObject(value)) throw badTask('head.projection', 'an object', 'something else');
+  const dimension = whole(value['dimension'], 'head.projection.dimension', Math.min(length, Math.floor(LARGEST_MAP / length)));
+  const seed = value['seed'];
+  if (typeof seed !== 'number' || !Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw badTask('head.projection.seed', 'a whole number of 32 bits', 'something else');
+  const bytes = typeof value['directions'] === 'string' ? base64ToBytes(value['directions']) : null;
+  if (bytes === null || bytes.length % length !== 0) throw badTask('head.projection.directions', `whole rows of ${length} signed bytes in base64`, bytes === null ? 'something else' : `${bytes.length} bytes`);
+  const directions = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  const map = orthonormalMap({ dimension, seed, directions }, length);
+  const found = bytesToHex(await sha256(new Uint8Array(map.buffer)));
+  if (value['sha256'] !== found) throw badTask('head.projection.sha256', found, typeof value['sha256'] === 'string' ? value['sha256'].slice(0, 64) : 'something else');
+  return { dimension, seed, directions, sha256: found };
 }
 
 function readSample(value: unknown): TaskSample {

@@ -11,8 +11,8 @@ export interface RoundRequest {
   readonly terms: RoundTerms;
   /** The federation's model that the update is to be added to. Shape [coordinates]. */
   readonly model: Float32Array;
-  /** Whether an update could still be sent: asked before anything is charged by a source that had to wait. */
-  readonly isWanted?: () => boolean;
+  /** Whether an update could still be sent and counted: a source asks directly before it charges anything. */
+  readonly isWanted?: () => Promise<boolean>;
 }
 
 /** The guard: charges its ledger, trains, adds noise, and alone can make the type that a node sends. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from './random.ts';
-import { roundDownTo, roundUp, roundUpTo } from './rounding.ts';
+import { roundDown, roundDownTo, roundUp, roundUpTo } from './rounding.ts';
 
 describe('rounding of guarantees', () => {
   it('is never below the value upwards, never above it downwards, and less than one unit off', () => {
@@ -12,6 +12,10 @@ describe('rounding of guarantees', () => {
         expect(up).toBeGreaterThanOrEqual(value);
         expect(up).toBeLessThan(value * (1 + 1.0001 * 10 ** (1 - digits)));
         expect(Number(up.toPrecision(digits))).toBe(up);
+        const down = roundDown(value, digits);
+        expect(down).toBeLessThanOrEqual(value);
+        expect(down).toBeGreaterThan(value * (1 - 1.0001 * 10 ** (1 - digits)));
+        expect(Number(down.toPrecision(digits))).toBe(down);
       }
       expect(roundUpTo(value, 2)).toBeGreaterThanOrEqual(value);
       expect(roundUpTo(value, 2) - value).toBeLessThan(0.01 + 1e-9);
@@ -25,6 +29,7 @@ describe('rounding of guarantees', () => {
       expect(roundUpTo(cents / 100, 2)).toBe(cents / 100);
       expect(roundDownTo(cents / 100, 2)).toBe(cents / 100);
       expect(roundUp(cents / 1e7, 4)).toBe(cents / 1e7);
+      expect(roundDown(cents / 1e7, 4)).toBe(cents / 1e7);
     }
     expect([roundUp(1e-5, 2), roundUp(0, 3), roundUp(Infinity, 3), roundUpTo(Infinity, 2)]).toEqual([1e-5, 0, Infinity, Infinity]);
   });

@@ -9,6 +9,15 @@ export function roundUp(value: number, digits: number): number {
   return Number((near + 10 ** (exponent - digits + 1)).toPrecision(digits));
 }
 
+/** The greatest number of `digits` significant digits that is not above a `value` of 0 or more. */
+export function roundDown(value: number, digits: number): number {
+  if (!Number.isFinite(value)) return value;
+  const near = Number(value.toPrecision(digits));
+  if (near <= value) return near;
+  const exponent = Number(value.toExponential().split('e')[1]);
+  return Number((near - 10 ** (exponent - digits + 1)).toPrecision(digits));
+}
+
 /** The least number of `decimals` decimals that is not below `value`. */
 export function roundUpTo(value: number, decimals: number): number {
   const near = Number(value.toFixed(decimals));

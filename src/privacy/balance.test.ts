@@ -309,7 +309,7 @@ describe('a refusal', () => {
       expect(state.refusal(own.splitId, extra) !== null).toBe(isOver);
       for (let step = 1; step < count; step++) state.add(charge(own, 'training', mechanism));
       expect(state.refusal(own.splitId, { training: [{ mechanism, count: 1 }] }) !== null).toBe(isOver);
-    }), { numRuns: 80 });
+    }), { numRuns: 40 });
   });
 
   it('speaks of the data set itself first', () => {

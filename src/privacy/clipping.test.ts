@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mulberry32, shuffle } from '../ground/random.ts';
 import { createGradientAccumulator, createHeadAccumulator, gradientGrid, headGrid, quantizeFeatures, type IntegerSum } from './clipping.ts';
+import { addOuterProducts, type AddOuterProducts } from './outer-products.ts';
 
 function integerNorm(values: Float64Array): number {
   return Math.sqrt(Number(values.reduce((sum, value) => sum + BigInt(value) * BigInt(value), 0n)));
@@ -155,6 +156,44 @@ describe('createHeadAccumulator', () => {
     expect(Array.from(sum, (value) => value / gridScale)).toEqual([0, 0, 0, 0, 0, 0.25, 0, 0, 0, 0, 0, 0]);
   });
 
+  it('is the clipped sum of a person within what rounding each row costs, over the whole range of clips', () => {
+    const random = mulberry32(12);
+    const [rows, width, labels] = [7, 40, 6];
+    for (const clipNorm of [0.01, 0.1, 0.3, 1, 8]) {
+      const x = Float32Array.from({ length: rows * width }, () => (random() - 0.5) * 0.6);
+      const residuals = Float64Array.from({ length: rows * labels }, () => random() - 0.5);
+      const features = quantizeFeatures(x, width);
+      const accumulator = createHeadAccumulator({ classes: labels, inputs: width, clipNorm });
+      accumulator.addUnit(features, [...Array(rows).keys()], residuals);
+      const { sum, gridScale, sensitivity } = accumulator.result();
+      const ideal = new Float64Array(labels * width);
+      for (let k = 0; k < rows; k++) for (let c = 0; c < labels; c++) for (let j = 0; j < width; j++) ideal[c * width + j]! += (residuals[k * labels + c]! * features.values[k * width + j]!) / 2 ** 10;
+      const norm = Math.hypot(...ideal);
+      const factor = Math.min(1, clipNorm / norm);
+      // Half a step of 2^-12 in each residual of each row, times the row's length; then, where it is clipped, as much again for shortening, and 2^-12 of the whole.
+      const rounding = features.squaredNorms.reduce((total, squares) => total + (0.5 * Math.sqrt(labels) * Math.sqrt(squares)) / gridScale, 0);
+      expect(Math.hypot(...sum.map((value, i) => value / gridScale - factor * ideal[i]!))).toBeLessThan(2 * rounding + 2 ** -12 * clipNorm);
+      expect(integerNorm(sum)).toBeLessThanOrEqual(sensitivity);
+      if (norm > clipNorm) expect(integerNorm(sum)).toBeGreaterThan(0.99 * sensitivity - 2 * rounding * gridScale);
+    }
+  });
+
+  it('a clip that is a thousandth too long is seen, of one row and of several', () => {
+    const random = mulberry32(13);
+    const features = quantizeFeatures(Float32Array.from({ length: 5 * 64 }, () => random() - 0.5), 64);
+    // Rows that say they are shorter than they are.
+    const faulty = { ...features, squaredNorms: features.squaredNorms.map((squares) => squares / 1.002) };
+    const normOf = (by: typeof features, rows: number[]) => {
+      const accumulator = createHeadAccumulator({ classes, inputs: 64, clipNorm: 5 });
+      accumulator.addUnit(by, rows, Float64Array.from({ length: rows.length * classes }, (_, i) => 7 * Math.sin(i + 1)));
+      return integerNorm(accumulator.result().sum) / accumulator.sensitivity;
+    };
+    for (const rows of [[0], [1, 2]]) {
+      expect(normOf(features, rows)).toBeLessThanOrEqual(1);
+      expect(normOf(faulty, rows)).toBeGreaterThan(1);
+    }
+  });
+
   it('takes the same row alone as one row or as a unit of one', () => {
     const features = quantizeFeatures(Float32Array.from([0.5, 0.25, 0, 0.125]), inputs);
     const one = createHeadAccumulator({ classes, inputs, clipNorm: 0.3 });
@@ -180,6 +219,47 @@ describe('createHeadAccumulator', () => {
     expect(first.sum.every(Number.isInteger)).toBe(true);
     expect(sumOf(shuffle([...all], random))).toEqual(first);
     expect(sumOf(all.filter((row) => row !== 1 && row !== 7)).sum).toEqual(first.sum);
+  });
+
+  it('hands over nothing beyond 16 bits and no sums that 32 bits could not hold, whatever the units hold', () => {
+    let handedOver = 0;
+    /** Adds in 32 bits as a kernel does, and holds every call to what it was promised. */
+    const narrow: AddOuterProducts = (total, products) => {
+      const { values, inputs, rows, residuals, classes: C } = products;
+      expect(rows.length).toBeGreaterThan(0);
+      handedOver += rows.length;
+      const magnitudes = new Float64Array(total.length);
+      const sums = new Int32Array(total.length);
+      for (const [place, row] of rows.entries()) {
+        for (let c = 0; c < C; c++) {
+          for (let j = 0; j < inputs; j++) {
+            const [x, r] = [values[row * inputs + j]!, residuals[place * C + c]!];
+            expect(Number.isInteger(x) && Number.isInteger(r) && Math.abs(x) < 2 ** 15 && Math.abs(r) < 2 ** 15).toBe(true);
+            magnitudes[c * inputs + j]! += Math.abs(x * r);
+            sums[c * inputs + j]! += x * r;
+          }
+        }
+      }
+      expect(Math.max(...magnitudes)).toBeLessThan(2 ** 31);
+      sums.forEach((value, i) => (total[i]! += value));
+    };
+    const row = fc.tuple(fc.array(fc.oneof(anyFloat, fc.constantFrom(31.9, -32, 40)), { minLength: 2, maxLength: 2 }), fc.array(fc.oneof(anyFloat, fc.constantFrom(7.9, -8.1)), { minLength: 2, maxLength: 2 }));
+    // Repeated, so that one call's rows are many and their sums large: at C = 10, 51 rows of norm K reach 2^31.
+    fc.assert(fc.property(fc.array(row, { minLength: 1, maxLength: 4 }), fc.constantFrom(0.01, 0.3, 10, 15.9), fc.integer({ min: 1, max: 300 }), (some, clipNorm, repeats) => {
+      const features = quantizeFeatures(Float32Array.from(some.flatMap(([x]) => x)), 2);
+      const results = [narrow, addOuterProducts].map((add) => {
+        const accumulator = createHeadAccumulator({ classes: 2, inputs: 2, clipNorm, add });
+        const everyone = some.map((_, i) => i);
+        const residuals = Float64Array.from(some.flatMap(([, residual]) => residual));
+        for (let k = 0; k < repeats; k++) {
+          for (const i of everyone) accumulator.addUnit(features, [i], residuals.subarray(2 * i, 2 * i + 2));
+          accumulator.addUnit(features, everyone, residuals);
+        }
+        return accumulator.result();
+      });
+      expect(results[0]).toEqual(results[1]);
+    }), { numRuns: 60 });
+    expect(handedOver).toBeGreaterThan(1000);
   });
 
   it('refuses rows and residuals that do not fit', () => {

@@ -8,6 +8,8 @@
  */
 import { checkInteger, checkPositive, invariant } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
+import { clipShrink, clipToIntegers } from '../ground/integer-clip.ts';
+import { addOuterProducts, type AddOuterProducts } from './outer-products.ts';
 
 /** The grid on which a sum is exact: values are integers over `gridScale`, one unit's integer norm is at most `sensitivity`. */
 export interface Grid {
@@ -22,12 +24,20 @@ export interface IntegerSum extends Grid {
   readonly unitCount: number;
 }
 
-/** Rank-one rows that are added together. */
-const ROWS_AT_A_TIME = 64;
+/** Most rank-one rows that are added together. */
+const ROWS_AT_A_TIME = 1024;
+/** Largest integer of 16 bits whose negative is one too. */
+const LARGEST_NARROW = 2 ** 15 - 1;
+/** Of 32-bit integers. */
+const LARGEST_SUM = 2 ** 31 - 1;
+/** Beyond it, adding a person's rows up as a matrix takes less time than multiplying them with each other. */
+const MOST_ROWS_OF_ONE = 100;
+/** Rounding may leave a person's sum a little longer than K: shortened by what it is too long, a second try ends inside nearly always. */
+const TRIES = 4;
+/** Shortens by somewhat more than that. */
+const SHORTEN = 1 - 2 ** -12;
 /** K below this, so that K^2 < 2^52. */
 const LARGEST_SENSITIVITY = 2 ** 26 - 1;
-/** Keeps the clipped float norm a little below C, so that truncation ends inside; the loss is 1e-12 of the step. */
-const SHRINK = 1 - 2 ** -40;
 
 function gridOf(clipNorm: number, gridScale: number): Grid {
   checkPositive('clip norm', clipNorm);
@@ -92,63 +102,105 @@ export interface HeadAccumulator extends Grid {
 
 /**
  * Sums clipped head gradients of units, exactly.
- * A unit of one row keeps its rank: R = trunc(2^b f (p - y)), zero unless |X|^2 |R|^2 <= K^2. A unit of several rows: their gradients are added
- * as a float64 matrix in the order given, which is clipped, truncated and checked as one.
+ * A unit of one row keeps its rank: R = trunc(2^b f (p - y)), zero unless |X|^2 |R|^2 <= K^2.
+ * A unit of several rows k keeps theirs: R_k = round(2^b f (p - y)_k) under one factor f for all; its contribution, the sum of X_k R_kT, has the squared norm
+ * sum over k, l of (X_k . X_l)(R_k . R_l), which is exact where the sum over k of |X_k| |R_k| stays below 2^26, and counts only if that is at most K^2.
+ * Where it is not exact or too long after all, integers pass 16 bits, or rows are very many, the gradients are added as a float64 matrix in the order given,
+ * which is clipped, truncated and checked as one.
  * Guarantee: leaving out any one unit moves the result by an integer vector of norm at most `sensitivity`.
+ *
+ * `add` may sum in 32 bits: no entry of a row exceeds |R| |X|, and rows whose |R| |X| add up to less than 2^31 are handed over at once.
+ * Rows beyond 16 bits are added here.
  */
-export function createHeadAccumulator(shape: { readonly classes: number; readonly inputs: number; readonly clipNorm: number; readonly featureBits?: number; readonly residualBits?: number }): HeadAccumulator {
-  const { classes, inputs, clipNorm, featureBits = 10, residualBits = 12 } = shape;
+export function createHeadAccumulator(shape: { readonly classes: number; readonly inputs: number; readonly clipNorm: number; readonly featureBits?: number; readonly residualBits?: number; readonly add?: AddOuterProducts }): HeadAccumulator {
+  const { classes, inputs, clipNorm, featureBits = 10, residualBits = 12, add = addOuterProducts } = shape;
   checkInteger('classes', classes, 1);
   checkInteger('inputs', inputs, 1);
   const grid = headGrid(clipNorm, featureBits, residualBits);
   const limit = grid.sensitivity * grid.sensitivity;
   const residualScale = 2 ** residualBits;
   const sum = new Float64Array(classes * inputs);
-  const waiting: { features: QuantizedFeatures; readonly rows: number[]; readonly residuals: Float64Array } = { features: { values: new Float32Array(0), squaredNorms: new Float64Array(0), featureBits }, rows: [], residuals: new Float64Array(ROWS_AT_A_TIME * classes) };
+  /** `magnitude` is at least the sum of their |R| |X|. */
+  const waiting: { values: Float32Array; readonly rows: number[]; readonly residuals: Float64Array; magnitude: number } = { values: new Float32Array(0), rows: [], residuals: new Float64Array(ROWS_AT_A_TIME * classes), magnitude: 0 };
+  const clipped = new Float64Array(classes);
   let matrix: Float64Array | null = null;
   let unitCount = 0;
 
-  /** Adds the waiting rows class by class, so that a class's sum stays in the processor's nearest cache, and four at a time. Integers: the order makes no difference. */
   function flush(): void {
-    const { features: { values }, rows, residuals } = waiting;
-    const places: number[] = [];
-    for (let c = 0; c < classes; c++) {
-      places.length = 0;
-      for (let k = 0; k < rows.length; k++) if (residuals[k * classes + c] !== 0) places.push(k);
-      const total = sum.subarray(c * inputs, (c + 1) * inputs);
-      let at = 0;
-      for (; at + 3 < places.length; at += 4) {
-        const [k0, k1, k2, k3] = [places[at]!, places[at + 1]!, places[at + 2]!, places[at + 3]!];
-        const [r0, r1, r2, r3] = [residuals[k0 * classes + c]!, residuals[k1 * classes + c]!, residuals[k2 * classes + c]!, residuals[k3 * classes + c]!];
-        const [x0, x1, x2, x3] = [rows[k0]! * inputs, rows[k1]! * inputs, rows[k2]! * inputs, rows[k3]! * inputs];
-        for (let j = 0; j < inputs; j++) total[j]! += r0 * values[x0 + j]! + r1 * values[x1 + j]! + (r2 * values[x2 + j]! + r3 * values[x3 + j]!);
-      }
-      for (; at < places.length; at++) {
-        const residual = residuals[places[at]! * classes + c]!;
-        const from = rows[places[at]!]! * inputs;
-        for (let j = 0; j < inputs; j++) total[j]! += residual * values[from + j]!;
-      }
-    }
+    const { values, rows, residuals } = waiting;
+    if (rows.length > 0) add(sum, { values, inputs, rows, residuals, classes });
     rows.length = 0;
+    waiting.magnitude = 0;
   }
 
-  function addRow(features: QuantizedFeatures, row: number, residuals: Float32Array | Float64Array): void {
-    if (waiting.rows.length === ROWS_AT_A_TIME || waiting.features !== features) flush();
-    waiting.features = features;
-    const place = waiting.rows.length * classes;
+  /** Keeps rows of one unit, with their integers, for the next sum. */
+  function keep(values: Float32Array, rows: ArrayLike<number>, residuals: Float64Array, magnitude: number): void {
+    if (waiting.rows.length + rows.length > ROWS_AT_A_TIME || waiting.magnitude + magnitude > LARGEST_SUM || waiting.values !== values) flush();
+    waiting.values = values;
+    waiting.magnitude += magnitude;
+    waiting.residuals.set(residuals, waiting.rows.length * classes);
+    for (let k = 0; k < rows.length; k++) waiting.rows.push(rows[k]!);
+  }
+
+  function addRow({ values, squaredNorms }: QuantizedFeatures, row: number, residuals: Float32Array | Float64Array): void {
     let squares = 0;
     for (let c = 0; c < classes; c++) squares += residuals[c]! * residuals[c]!;
-    const featureSquares = features.squaredNorms[row]!;
+    const featureSquares = squaredNorms[row]!;
     const norm = residualScale * Math.sqrt(squares) * Math.sqrt(featureSquares);
-    const factor = residualScale * Math.min(1, (SHRINK * grid.sensitivity) / norm);
+    const factor = residualScale * Math.min(1, (clipShrink * grid.sensitivity) / norm);
     let residualSquares = 0;
+    let largest = 0;
     for (let c = 0; c < classes; c++) {
       const value = Math.trunc(factor * residuals[c]!);
-      waiting.residuals[place + c] = value;
+      clipped[c] = value;
       residualSquares += value * value;
+      largest = Math.max(largest, Math.abs(value));
     }
-    // Only a row that passes is kept; the next one writes over what failed.
-    if (featureSquares * residualSquares <= limit) waiting.rows.push(row);
+    if (!(featureSquares * residualSquares <= limit)) return;
+    if (!(featureSquares <= LARGEST_NARROW ** 2 && largest <= LARGEST_NARROW)) {
+      addOuterProducts(sum, { values, inputs, rows: [row], residuals: clipped, classes });
+      return;
+    }
+    keep(values, [row], clipped, grid.sensitivity);
+  }
+
+  /** False where the rows must be added as a matrix. */
+  function addRows({ values, squaredNorms }: QuantizedFeatures, rows: ArrayLike<number>, residuals: Float32Array | Float64Array): boolean {
+    const count = rows.length;
+    if (count > MOST_ROWS_OF_ONE) return false;
+    for (let k = 0; k < count; k++) if (!(squaredNorms[rows[k]!]! <= LARGEST_NARROW ** 2)) return false;
+    const products = new Float64Array(count * count);
+    for (let k = 0; k < count; k++) for (let l = 0; l < k; l++) products[k * count + l] = dot(values, rows[k]! * inputs, values, rows[l]! * inputs, inputs);
+    /** Squared norm of the sum of outer products. */
+    const squaredNorm = (of: Float32Array | Float64Array) => {
+      let squares = 0;
+      for (let k = 0; k < count; k++) {
+        squares += dot(of, k * classes, of, k * classes, classes) * squaredNorms[rows[k]!]!;
+        for (let l = 0; l < k; l++) squares += 2 * dot(of, k * classes, of, l * classes, classes) * products[k * count + l]!;
+      }
+      return squares;
+    };
+    const integers = new Float64Array(count * classes);
+    const norm = residualScale * Math.sqrt(Math.max(0, squaredNorm(residuals)));
+    let factor = residualScale * Math.min(1, (clipShrink * grid.sensitivity) / norm);
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      let largest = 0;
+      for (let i = 0; i < integers.length; i++) {
+        const value = Math.round(factor * residuals[i]!);
+        integers[i] = value;
+        largest = Math.max(largest, Math.abs(value));
+      }
+      let magnitude = 1;
+      for (let k = 0; k < count; k++) magnitude += Math.ceil(Math.sqrt(dot(integers, k * classes, integers, k * classes, classes) * squaredNorms[rows[k]!]!));
+      if (!(largest <= LARGEST_NARROW && magnitude <= LARGEST_SENSITIVITY)) return false;
+      const squares = squaredNorm(integers);
+      if (squares <= limit) {
+        keep(values, rows, integers, magnitude);
+        return true;
+      }
+      factor *= (SHORTEN * grid.sensitivity) / Math.sqrt(squares);
+    }
+    return false;
   }
 
   function addMatrix({ values }: QuantizedFeatures, rows: ArrayLike<number>, residuals: Float32Array | Float64Array): void {
@@ -173,7 +225,7 @@ export function createHeadAccumulator(shape: { readonly classes: number; readonl
       for (let k = 0; k < rows.length; k++) checkInteger('row', rows[k]!, 0, features.squaredNorms.length - 1);
       unitCount++;
       if (rows.length === 1) addRow(features, rows[0]!, residuals);
-      else if (rows.length > 1) addMatrix(features, rows, residuals);
+      else if (rows.length > 1 && !addRows(features, rows, residuals)) addMatrix(features, rows, residuals);
     },
     result() {
       flush();
@@ -182,22 +234,11 @@ export function createHeadAccumulator(shape: { readonly classes: number; readonl
   };
 }
 
-/**
- * Scales, clips and truncates a vector in place to integers of norm at most `sensitivity`; false where the result is not such a vector
- * (then it must not be used).
- */
-function clipToIntegers(vector: Float64Array, scale: number, sensitivity: number): boolean {
-  let squares = 0;
-  for (let i = 0; i < vector.length; i++) squares += vector[i]! * vector[i]!;
-  const factor = scale * Math.min(1, (SHRINK * sensitivity) / (scale * Math.sqrt(squares)));
-  let integerSquares = 0;
-  for (let i = 0; i < vector.length; i++) {
-    // + 0 turns -0 into 0, so that sums do not depend on their order even in sign.
-    const value = Math.trunc(factor * vector[i]!) + 0;
-    vector[i] = value;
-    integerSquares += value * value;
-  }
-  return integerSquares <= sensitivity * sensitivity;
+/** Exact for integers whose products' magnitudes add up to less than 2^53. */
+function dot(a: Float32Array | Float64Array, atA: number, b: Float32Array | Float64Array, atB: number, length: number): number {
+  let sum = 0;
+  for (let i = 0; i < length; i++) sum += a[atA + i]! * b[atB + i]!;
+  return sum;
 }
 
 export interface GradientAccumulator extends Grid {

@@ -34,7 +34,8 @@ export class KnownBounds {
 
   /**
    * Epsilon at `delta` of all charges together: the least of what is known. Within `tightly` also what PLD says.
-   * Guarantee: an upper bound, adaptively composed, under zero-out adjacency; exact where all releases are full-batch.
+   * Guarantee: an upper bound under zero-out adjacency, exact where all releases are full-batch, where what each release is (its kind, noise, rate, and how many) follows
+   * from public facts and earlier releases need only feed its input. As a limit on mechanisms chosen in the light of earlier releases: see NOISE.md, 'A limit is a filter'.
    */
   epsilonOf(charges: readonly Charge[], delta: number): number {
     return this.#epsilonOf(charges, delta, composedEpsilon(charges, delta));

@@ -56,6 +56,34 @@ describe('spending', () => {
     expect(balance).toMatchObject({ epsilonLimit: 100, delta: 1e-5, isChainIntact: true, isUnitMixed: false });
   });
 
+  it('charges the same in the same order whatever the clock says: set back, standing still, or of no sense', async () => {
+    const underClock = async (...times: readonly number[]) => {
+      const store = createMemoryLedgerStore();
+      let look = 0;
+      const now = () => times[Math.min(look++, times.length - 1)]!;
+      const set: BudgetEvent = { kind: 'budget', id: 'budget', cohortIds: first.events.map(({ cohortId }) => cohortId), epsilonLimit: gaussians(10, 6) + 1e-9, delta: 1e-5 };
+      const step = (index: number): ChargeEvent => ({ kind: 'charge', id: `charge ${index}`, cohortId: first.events[0].cohortId, runId: 'run', step: index, purpose: 'gradient', mechanism: gaussian(10) });
+      const before = await Ledger.open(store, now);
+      await before.append([...first.events, set]);
+      for (let index = 1; index <= 3; index++) await before.charge(step(index));
+      // Opened again, as after a night in which the clock was set.
+      const after = await Ledger.open(store, now);
+      for (let index = 4; index <= 6; index++) await after.charge(step(index));
+      const refusal = await errorOf(after.charge(step(7)));
+      const read = await Ledger.open(store, now);
+      return { times: read.entries.map(({ recordedAtMs }) => recordedAtMs), kept: { head: read.head, entries: read.entries.map(({ recordedAtMs: _, ...entry }) => entry), balance: read.balance(first.splitId), isChainIntact: read.isChainIntact, refusal: refusal.code } };
+    };
+    const steady = await underClock(1000, 2000, 3000, 4000, 5000, 6000, 7000);
+    expect(steady.kept.isChainIntact).toBe(true);
+    expect(steady.kept.balance!.epsilonTraining).toBe(gaussians(10, 6));
+    expect(steady.kept.entries.flatMap(({ event }) => (event.kind === 'charge' ? [event.step] : []))).toEqual([1, 2, 3, 4, 5, 6]);
+    const jumpy = await underClock(9e12, 5000, 4000, 4000, -1, 8e12, 0);
+    expect(jumpy.times).toEqual([9e12, 9e12, 9e12, 5000, 4000, 4000, -1, 8e12, 0]);
+    expect(jumpy.kept).toEqual(steady.kept);
+    expect((await underClock(0)).kept).toEqual(steady.kept);
+    expect((await underClock(5000, NaN, -Infinity)).kept).toEqual(steady.kept);
+  });
+
   it('says what more would cost, without charging it', async () => {
     const { ledger } = await ledgerWith(first);
     await ledger.charge(charge(first, 'training', gaussian(10)));

@@ -20,6 +20,8 @@ export type EventsToAppend = readonly LedgerEvent[] | ((state: LedgerState) => r
  * Guarantee: `charge` resolves only after the store says that the charge would survive a power cut, and never takes a unit of any data set
  * past its limit; what is spent is at least what was released. A store that cannot be read, a broken chain or a head that disagrees counts as
  * everything spent: epsilon is Infinity and every charge is refused.
+ * The limit is on what the releases charged compose to. It holds as a filter, whoever picks the next release in the light of earlier ones, for full batches, for runs
+ * settled beforehand wherever they stop, and for more steps of one kind; where kinds of losses are mixed after a look it is not proven (NOISE.md, 'A limit is a filter').
  * Calls are carried out one after the other; two instances over one store are told apart by the store's head.
  */
 export class Ledger {

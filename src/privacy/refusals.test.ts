@@ -2,13 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../ground/errors.ts';
+import { gaussianFound, gaussianGuessed, pairFound, pairGuessed } from './attack-limit.ts';
 import { clusteredInterval } from './audit/clustered-roc.ts';
 import { epsilonLowerBound } from './audit/epsilon-bound.ts';
 import { oneRunEpsilon, oneRunGaussianEpsilon, oneRunPValue } from './audit/one-run.ts';
 import { rocOf, rateAtFalseAlarms } from './audit/roc.ts';
+import { LedgerState } from './balance.ts';
 import { createGradientAccumulator, createHeadAccumulator, gradientGrid, headGrid } from './clipping.ts';
+import { cohortsOf } from './cohort.ts';
 import { calibrateNoiseMultiplier, checkMechanism, composedEpsilon, rdpOfCharges, stepsWithinBudget, tallyOf, type Charge } from './composition.ts';
 import { discreteGaussianEpsilon, discreteGaussianIntegers, discreteGaussianLoss, discreteGaussianProbabilities, discreteGaussianRdp } from './discrete-gaussian.ts';
+import { epsilonLeft } from './epsilon-left.ts';
 import type { Mechanism } from './events.ts';
 import { forSeveralUnits } from './exposure.ts';
 import { gaussianDelta, gaussianEpsilon, gaussianMu, logGaussianDelta } from './gaussian.ts';
@@ -27,8 +31,9 @@ import { largestMu, repeatAndSelectEpsilon } from './private-search.ts';
 import { checkOrders, epsilonOfOrder, rdpEpsilon, rdpOfPoissonGaussian, rdpToEpsilon } from './rdp.ts';
 import { deltaOfRdp, drawRepeats, mostPoissonRepeats, repeatAndSelectRdp } from './repeat-and-select.ts';
 import { poissonDraw } from './sampling.ts';
+import { clipNormsMoved, type SharedUnit } from './shared-unit.ts';
 import { singleStepDelta } from './single-step.ts';
-import { buildStatement, guessingBound, replaceOneEpsilon } from './statement.ts';
+import { buildStatement, replaceOneEpsilon } from './statement.ts';
 import { testStream } from './testing/streams.ts';
 import { isHeldOut } from './unit-hash.ts';
 
@@ -55,6 +60,8 @@ const charges = (noiseMultiplier: number, count: number): readonly Charge[] => [
 const facts = { charges: charges(1, 1), unit: 'row', validationEpsilon: null, isSecureNoise: true } as const;
 const lattice = laplaceLoss(1, 10);
 const poisson = (mean: number) => ({ kind: 'poisson', mean }) as const;
+const cohorts = cohortsOf({ unit: 'row', keyId: 'key', training: [{ row: 'a'.repeat(32), person: null }], heldOut: [], declarationId: null, personNaming: null });
+const withBudget = new LedgerState([...cohorts.events, { kind: 'budget', id: 'budget', cohortIds: cohorts.events.map(({ cohortId }) => cohortId), epsilonLimit: 4, delta: 1e-5 }]);
 const guesses = (canaries: number, made: number, correct: number) => ({ canaries, guesses: made, correct });
 
 const rows: readonly Row[] = [
@@ -80,6 +87,7 @@ const rows: readonly Row[] = [
   { name: 'discreteGaussianLoss', arguments: [[3, 'positive'], [2, 'positive-count']], call: (sigma, sensitivity) => discreteGaussianLoss(sigma!, sensitivity!) },
   { name: 'discreteGaussianProbabilities', arguments: [[3, 'positive'], [5, 'positive-count']], call: (sigma, reach) => discreteGaussianProbabilities(sigma!, reach!) },
   { name: 'discreteGaussianRdp', arguments: [[1, 'non-negative'], [2, 'order']], call: (mu, order) => discreteGaussianRdp(mu!, order!) },
+  { name: 'epsilonLeft', arguments: [[1e-5, 'positive'], [3, 'non-negative'], [0.01, 'non-negative']], call: (delta, atMost, within) => epsilonLeft(withBudget, cohorts.splitId, delta!, { atMost: atMost!, within: within! }) },
   { name: 'forSeveralUnits', arguments: [[2, 'positive-count']], call: (units) => forSeveralUnits(gaussian(1), units!) },
   { name: 'logGaussianDelta', arguments: [[1, 'non-negative'], [1, 'non-negative']], call: (mu, epsilon) => logGaussianDelta(mu!, epsilon!) },
   { name: 'gaussianDelta', arguments: [[1, 'non-negative'], [1, 'non-negative']], call: (mu, epsilon) => gaussianDelta(mu!, epsilon!) },
@@ -124,7 +132,10 @@ const rows: readonly Row[] = [
   { name: 'poissonDraw', arguments: [[1, 'count'], [10, 'count'], [0.5, 'probability']], call: (step, units, rate) => poissonDraw(stream, step!, units!, rate!) },
   { name: 'singleStepDelta', arguments: [[0.1, 'probability'], [1, 'positive'], [1, 'non-negative']], call: (rate, noise, epsilon) => singleStepDelta(rate!, noise!, epsilon!) },
   { name: 'buildStatement', arguments: [[1e-5, 'positive'], [1, 'positive'], [1, 'positive'], [3, 'count'], [0.5, 'positive']], call: (delta, samplingRate, noiseMultiplier, steps, clipNorm) => buildStatement({ ...facts, delta: delta!, samplingRate: samplingRate!, noiseMultiplier: noiseMultiplier!, steps: steps!, clipNorm: clipNorm! }) },
-  { name: 'guessingBound', arguments: [[1, 'non-negative']], call: (epsilon) => guessingBound(epsilon!) },
+  { name: 'pairGuessed', arguments: [[1, 'non-negative'], [1e-5, 'non-negative']], call: (epsilon, delta) => pairGuessed(epsilon!, delta!) },
+  { name: 'gaussianGuessed', arguments: [[1, 'non-negative']], call: (mu) => gaussianGuessed(mu!) },
+  { name: 'gaussianFound', arguments: [[1, 'non-negative'], [0.01, 'probability']], call: (mu, falseAlarms) => gaussianFound(mu!, falseAlarms!) },
+  { name: 'pairFound', arguments: [[1, 'non-negative'], [1e-5, 'non-negative'], [0.01, 'probability']], call: (epsilon, delta, falseAlarms) => pairFound(epsilon!, delta!, falseAlarms!) },
   { name: 'replaceOneEpsilon', arguments: [[1, 'non-negative'], [2, 'count'], [1e-5, 'non-negative']], call: (noise, count, delta) => replaceOneEpsilon(charges(noise!, count!), delta!) },
   { name: 'isHeldOut', arguments: [[0.2, 'probability']], call: (share) => isHeldOut(new Uint8Array(32), 'unit', share!) },
 ];
@@ -161,6 +172,17 @@ describe.each(rows)('$name', ({ arguments: given, call }) => {
   it.each(given.flatMap(([, kind], position) => bad[kind].map((value) => ({ position, kind, value }))))('refuses $value as argument $position, a $kind', async ({ position, value }) => {
     const error = await refusal(() => call(...given.map(([good], index) => (index === position ? value : good))));
     expect(error).toBeInstanceOf(BedsideError);
+  });
+});
+
+describe('the unit of a federation', () => {
+  it('is one of three: another name is refused, and not taken for the one that asks for less noise', async () => {
+    expect((['row', 'person', 'participant'] as const).map(clipNormsMoved)).toEqual([1, 1, 2]);
+    for (const name of ['', 'device', 'Participant']) {
+      // As it may come from a file: of no type.
+      const given: { unit: SharedUnit } = JSON.parse(JSON.stringify({ unit: name }));
+      expect(await refusal(() => clipNormsMoved(given.unit))).toBeInstanceOf(BedsideError);
+    }
   });
 });
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BedsideError } from '../ground/errors.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
 import { pldEpsilon } from './pld/pld.ts';
 import { gaussianEpsilon, gaussianMu } from './gaussian.ts';
-import { buildStatement, guessingBound, replaceOneEpsilon, type StatementFacts } from './statement.ts';
+import { gaussianFound, gaussianGuessed, pairFound, pairGuessed } from './attack-limit.ts';
+import { buildStatement, completedStatement, replaceOneEpsilon, type StatementFacts } from './statement.ts';
 
 interface Goldens {
   readonly replace_one: readonly { readonly sigma: number; readonly q: number; readonly steps: number; readonly pld_add_remove: Readonly<Record<string, number>>; readonly pld_replace_one: Readonly<Record<string, number>> }[];
@@ -14,13 +14,6 @@ const goldens = JSON.parse(readFileSync(new URL('../fixtures/goldens/privacy.jso
 const facts: StatementFacts = {
   charges: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 20 }, count: 50 }], delta: 1e-5, unit: 'person', samplingRate: 1, noiseMultiplier: 20, steps: 50, clipNorm: 0.3, validationEpsilon: 1, isSecureNoise: true,
 };
-
-describe('guessingBound', () => {
-  it('is a half for nothing and 1 for everything, and refuses what is no epsilon', () => {
-    expect([guessingBound(0), guessingBound(Infinity)]).toEqual([0.5, 1]);
-    for (const epsilon of [NaN, -1, -Infinity]) expect(() => guessingBound(epsilon)).toThrow(BedsideError);
-  });
-});
 
 describe('replaceOneEpsilon', () => {
   it('reproduces the table of the full-batch recipe at 1,201 units: .5/1/3/8 become 1.09/2.20/6.88/19.7', () => {
@@ -77,10 +70,46 @@ describe('buildStatement', () => {
     expect(known).toMatchObject({ epsilon: unknown.epsilon, delta: unknown.delta });
   });
 
-  it('bounds guesses', () => {
-    expect(guessingBound(0)).toBe(0.5);
-    expect(guessingBound(Math.log(3))).toBeCloseTo(0.75, 15);
-    expect(guessingBound(Infinity)).toBe(1);
+  it('says how often a guess is right: by mu where all is one Gaussian, by epsilon and delta else, what the sampler adds included', () => {
+    const poisson = buildStatement({ ...facts, charges: [{ mechanism: { kind: 'poisson-gaussian', noiseMultiplier: 1, samplingRate: 0.01 }, count: 1000 }], samplingRate: 0.01, samplerError: 1e-5 });
+    const [gaussian, exact] = [buildStatement(facts), buildStatement({ ...facts, samplerError: 1e-3 })];
+    if (!poisson.isPrivate || !gaussian.isPrivate || !exact.isPrivate) throw new Error('private');
+    expect(gaussian.guessingBound).toBe(gaussianGuessed(Math.sqrt(50) / 20));
+    expect(exact.guessingBound).toBe(gaussian.guessingBound + exact.samplerDelta!);
+    expect(poisson.guessingBound).toBe(pairGuessed(poisson.epsilon, 1e-5 + poisson.samplerDelta!));
+  });
+
+  it('lists all releases, so that epsilon can be worked out again from what it states', () => {
+    const mean: Charge = { mechanism: { kind: 'gaussian', noiseMultiplier: 8 }, count: 1 };
+    const step = (noiseMultiplier: number, count: number): Charge => ({ mechanism: { kind: 'gaussian', noiseMultiplier }, count });
+    const statement = buildStatement({ ...facts, charges: [step(10, 20), step(10, 5)], noiseMultiplier: 10, steps: 25, continues: { runNumber: 1, stepsBefore: 50, charges: [mean, ...facts.charges] } });
+    if (!statement.isPrivate) throw new Error('private');
+    expect(statement.releases).toEqual([mean, step(20, 50), step(10, 25)]);
+    expect(composedEpsilon(statement.releases!, statement.delta)).toMatchObject({ epsilon: statement.epsilon, mu: statement.mu });
+    expect(statement.lines).toContain('releases');
+    // Steps of one noise multiplier and nothing beside them have their own two lines.
+    const plain = buildStatement(facts);
+    expect(plain.isPrivate && plain.lines).not.toContain('releases');
+  });
+
+  it('says what an attacker finds: by mu where all is one Gaussian, by epsilon and delta else', () => {
+    const poisson = buildStatement({ ...facts, charges: [{ mechanism: { kind: 'poisson-gaussian', noiseMultiplier: 1, samplingRate: 0.01 }, count: 1000 }], samplingRate: 0.01 });
+    const [gaussian, discrete] = [buildStatement(facts), buildStatement({ ...facts, charges: [{ mechanism: { kind: 'discrete-gaussian', noiseMultiplier: 20 }, count: 50 }] })];
+    if (!poisson.isPrivate || !gaussian.isPrivate || !discrete.isPrivate) throw new Error('private');
+    expect(gaussian.foundAtOnePercent).toBe(gaussianFound(Math.sqrt(50) / 20, 0.01));
+    for (const one of [poisson, discrete]) {
+      expect(one.mu).toBeNull();
+      expect(one.foundAtOnePercent).toBe(pairFound(one.epsilon, 1e-5, 0.01));
+    }
+  });
+
+  it('of an older version is completed, and a spoilt figure that follows from others is worked out anew', () => {
+    const statement = buildStatement(facts);
+    if (!statement.isPrivate) throw new Error('private');
+    const { lines: _lines, foundAtOnePercent: _found, ...older } = statement;
+    expect(completedStatement({ ...older, guessingBound: 0.5 })).toEqual(statement);
+    expect(completedStatement({ ...older, epsilon: Infinity })).toMatchObject({ foundAtOnePercent: 1, guessingBound: 1 });
+    expect(completedStatement({ isPrivate: false })).toEqual({ isPrivate: false });
   });
 
   it('refuses facts that are none', () => {

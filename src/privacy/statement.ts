@@ -1,16 +1,19 @@
 import { checkInteger, checkNonNegative, checkPositive } from '../ground/check.ts';
+import { foundAtOnePercent, guessedRight } from './attack-limit.ts';
 import { composedEpsilon, type Charge, type ComposedEpsilon } from './composition.ts';
 import type { DataPart, PrivacyUnit } from './events.ts';
 import { samplerDelta } from './noise.ts';
 import type { NoiseLaw } from './noise-laws.ts';
 import { pldEpsilon, type PldEpsilon } from './pld/pld.ts';
 import { defaultOrders } from './rdp.ts';
+import { joinedCharges } from './releases.ts';
+import { statementLines, type StatementLine } from './statement-lines.ts';
 
 /** Everything that the mechanisms treat as public, by code. What is not here is read through a charged release or not at all. */
 export const publicFactCodes = ['row-count', 'person-count', 'columns', 'labels', 'label-sentences', 'encoder', 'maximum-length', 'split-rule', 'settings', 'search-list', 'run-count', 'stop-step', 'other-data-sets', 'code-version'] as const;
 
 /** What epsilon does not cover, by code. */
-export const notCoveredCodes = ['hyper-parameters', 'preprocessing', 'held-out-scores', 'held-out-people', 'held-out', 'side-channels', 'other-copies', 'edited-notes', 'cleared-data', 'label-sentences', 'sampler-error'] as const;
+export const notCoveredCodes = ['hyper-parameters', 'preprocessing', 'held-out-scores', 'held-out-people', 'held-out', 'side-channels', 'other-copies', 'edited-notes', 'cleared-data', 'device-failure', 'label-sentences', 'sampler-error'] as const;
 
 /** What a run promises and what it does not, as facts; the words are the page's and the model card's. */
 export type PrivacyStatement =
@@ -25,17 +28,24 @@ export type PrivacyStatement =
       readonly epsilonReplaceOne: number;
       readonly accountant: 'exact-gaussian' | 'rdp' | 'pld' | 'zcdp';
       readonly accountantSettings: string;
+      /** The same as numbers, for words in any language; absent from runs of older versions. */
+      readonly settings?: AccountantSettings;
       /** What RDP says of the same charges, an upper bound too. Present where PLD says less. */
       readonly epsilonRdp?: number;
       readonly sampling: 'full-batch' | 'poisson';
       readonly samplingRate: number;
+      /** Of a step of the last run. */
       readonly noiseMultiplier: number;
       readonly steps: number;
+      /** All that epsilon is worked out from, each mechanism once: epsilon can be computed from it again. Absent from runs of older versions. */
+      readonly releases?: readonly Charge[];
       readonly clipNorm: number;
       /** mu of the equivalent Gaussian mechanism, where exact. */
       readonly mu: number | null;
-      /** Best share of right guesses at even odds, e^eps / (1 + e^eps). */
+      /** Best share of right guesses at even odds. */
       readonly guessingBound: number;
+      /** Largest share of members that an attacker finds at 1 % false alarms. */
+      readonly foundAtOnePercent: number;
       /** Charged validation on the held-out part, composed in parallel. */
       readonly validation: { readonly part: DataPart; readonly epsilon: number } | null;
       /** Facts that the mechanism treats as public, by code. */
@@ -49,7 +59,27 @@ export type PrivacyStatement =
       readonly noiseLaw?: 'discrete-gaussian';
       /** Present where the model is the best of a secret number of runs. */
       readonly search?: SearchFacts;
+      /** Present where the run went on from an earlier run's model: epsilon and steps are of both together. */
+      readonly continues?: ContinuedFacts;
+      /** What is stated, in order; page and card follow it. */
+      readonly lines: readonly StatementLine[];
     };
+
+/** What an accountant was set to. */
+export type AccountantSettings =
+  | { readonly accountant: 'pld'; readonly gridNats: number | null; /** Share of delta kept for rounding and cut tails. */ readonly guardShare: number }
+  | { readonly accountant: 'rdp'; readonly leastOrder: number; readonly greatestOrder: number; readonly bestOrder: number | null; readonly isOrderAtEdge: boolean }
+  | { readonly accountant: 'exact-gaussian' }
+  | { readonly accountant: 'zcdp' };
+
+/** What a statement says of the runs that a model was trained on from. */
+export interface ContinuedFacts {
+  readonly runNumber: number;
+  /** Steps that the model had behind it. */
+  readonly stepsBefore: number;
+  /** Epsilon of this run's own charges. */
+  readonly epsilonAlone: number;
+}
 
 /** What is public of a search. */
 export interface SearchFacts {
@@ -81,12 +111,8 @@ export interface StatementFacts {
   readonly samplerError?: number;
   readonly noiseLaw?: NoiseLaw;
   readonly search?: SearchFacts;
-}
-
-/** Best share of right guesses, at even odds, about whether a unit took part: e^epsilon / (1 + e^epsilon), delta left out. */
-export function guessingBound(epsilon: number): number {
-  if (epsilon !== Infinity) checkNonNegative('epsilon', epsilon);
-  return 1 / (1 + Math.exp(-epsilon));
+  /** Of a run that went on from an earlier run's model: the steps behind it, and what they were charged. `charges` and `steps` are then this run's own. */
+  readonly continues?: Omit<ContinuedFacts, 'epsilonAlone'> & { readonly charges: readonly Charge[] };
 }
 
 /**
@@ -99,17 +125,21 @@ export function replaceOneEpsilon(charges: readonly Charge[], delta: number): nu
 
 /** The statement of a private run. Epsilon is computed from the charges, never passed in. */
 export function buildStatement(facts: StatementFacts): PrivacyStatement {
-  const { charges, delta, unit, samplingRate, noiseMultiplier, steps, clipNorm, validationEpsilon, isSecureNoise, samplerError, noiseLaw, search } = facts;
+  const { delta, unit, samplingRate, noiseMultiplier, clipNorm, validationEpsilon, isSecureNoise, samplerError, noiseLaw, search, continues } = facts;
   checkPositive('delta', delta);
   checkPositive('sampling rate', samplingRate);
   checkPositive('noise multiplier', noiseMultiplier);
   checkPositive('clip norm', clipNorm);
-  checkInteger('steps', steps);
+  checkInteger('steps', facts.steps);
+  if (continues) checkInteger('steps before', continues.stepsBefore);
   if (samplerError !== undefined) checkNonNegative('sampler error', samplerError);
+  // What the earlier model was charged is a part of what this one promises.
+  const charges = [...(continues?.charges ?? []), ...facts.charges];
+  const steps = (continues?.stepsBefore ?? 0) + facts.steps;
   const composed = composedEpsilon(charges, delta);
   const tight = pldEpsilon(charges, delta);
   const isPld = tight.accountant === 'pld';
-  return {
+  return completedStatement({
     isPrivate: true,
     epsilon: tight.epsilon,
     delta,
@@ -117,14 +147,15 @@ export function buildStatement(facts: StatementFacts): PrivacyStatement {
     adjacency: 'zero-out',
     epsilonReplaceOne: replaceOneEpsilon(charges, delta),
     accountant: tight.accountant,
-    accountantSettings: settingsOf(composed, tight),
+    accountantSettings: settingsInWords(settingsOf(composed, tight)),
+    settings: settingsOf(composed, tight),
     sampling: samplingRate === 1 ? 'full-batch' : 'poisson',
     samplingRate,
     noiseMultiplier,
     steps,
+    releases: joinedCharges(charges),
     clipNorm,
     mu: isPld ? null : composed.mu,
-    guessingBound: guessingBound(tight.epsilon),
     validation: validationEpsilon === null ? null : { part: 'held-out', epsilon: validationEpsilon },
     publicFacts: publicFactCodes.filter((code) => (code !== 'person-count' || unit === 'person') && (code !== 'search-list' || search !== undefined)),
     notCovered: notCoveredCodes.filter((code) => code !== (unit === 'person' ? 'held-out' : 'held-out-people') && (code !== 'sampler-error' || samplerError === undefined)),
@@ -132,13 +163,34 @@ export function buildStatement(facts: StatementFacts): PrivacyStatement {
     ...(isPld && composed.accountant === 'rdp' ? { epsilonRdp: composed.epsilon } : {}),
     ...(noiseLaw === 'discrete-gaussian' ? { noiseLaw } : {}),
     ...(search ? { search } : {}),
+    ...(continues ? { continues: { runNumber: continues.runNumber, stepsBefore: continues.stepsBefore, epsilonAlone: pldEpsilon(facts.charges, delta).epsilon } } : {}),
     ...(samplerError === undefined ? {} : { samplerDelta: samplerDelta(tight.epsilon, samplerError) }),
-  };
+  });
 }
 
-function settingsOf(composed: ComposedEpsilon, { accountant, grid, guardShare }: PldEpsilon): string {
-  if (accountant === 'pld') return `connect-the-dots, both directions, grid ${grid?.toExponential(1) ?? 'none'}, ${guardShare.toExponential(1)} of delta for rounding and cut tails`;
-  if (accountant === 'exact-gaussian') return 'analytic Gaussian';
-  if (accountant === 'zcdp') return 'rho = mu^2 / 2, converted at the best order';
-  return `orders ${Math.min(...defaultOrders)} to ${Math.max(...defaultOrders)}, best ${composed.order ?? 'none'}${composed.isOrderAtEdge ? ', at the edge of the orders tried' : ''}`;
+type Private = Extract<PrivacyStatement, { isPrivate: true }>;
+type Worked = 'guessingBound' | 'foundAtOnePercent' | 'lines';
+
+/** A statement with all that follows from its other facts, worked out anew: also one that an older version wrote, which has less of it. */
+export function completedStatement(statement: (Omit<Private, Worked> & Partial<Pick<Private, Worked>>) | { readonly isPrivate: false }): PrivacyStatement {
+  if (!statement.isPrivate) return statement;
+  const lines = { lines: statementLines({ ...statement, guessingBound: 1, foundAtOnePercent: 1 }) };
+  // An infinite one is no number any more where it went through a file.
+  if (!Number.isFinite(statement.epsilon)) return { ...statement, guessingBound: 1, foundAtOnePercent: 1, ...lines };
+  return { ...statement, guessingBound: guessedRight(statement), foundAtOnePercent: foundAtOnePercent(statement), ...lines };
+}
+
+function settingsOf(composed: ComposedEpsilon, { accountant, grid, guardShare }: PldEpsilon): AccountantSettings {
+  if (accountant === 'pld') return { accountant, gridNats: grid, guardShare };
+  if (accountant === 'rdp') return { accountant, leastOrder: Math.min(...defaultOrders), greatestOrder: Math.max(...defaultOrders), bestOrder: composed.order, isOrderAtEdge: composed.isOrderAtEdge };
+  return { accountant };
+}
+
+function settingsInWords(settings: AccountantSettings): string {
+  switch (settings.accountant) {
+    case 'pld': return `connect-the-dots, both directions, grid ${settings.gridNats?.toExponential(1) ?? 'none'}, ${settings.guardShare.toExponential(1)} of delta for rounding and cut tails`;
+    case 'exact-gaussian': return 'analytic Gaussian';
+    case 'zcdp': return 'rho = mu^2 / 2, converted at the best order';
+    case 'rdp': return `orders ${settings.leastOrder} to ${settings.greatestOrder}, best ${settings.bestOrder ?? 'none'}${settings.isOrderAtEdge ? ', at the edge of the orders tried' : ''}`;
+  }
 }

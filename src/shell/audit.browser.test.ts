@@ -30,6 +30,37 @@ describe('the attack lab, over real workers and the nano model', () => {
     expect((await service.openProject(id)).runs).toEqual([]);
   }, 240_000);
 
+  it('attacks adapters by the settings of a run, says beforehand how long it takes, and stands still in a pause', async () => {
+    const id = await sampleProject(service);
+    const { alternatives } = await service.proposePlan(id);
+    const options = { epsilon: 2, kind: 'adapters', like: { ...alternatives['dp-sgd'], steps: 3 } } as const;
+    const forecast = await service.auditForecast(id, options);
+    expect(forecast.models).toBe(16);
+    expect(forecast.seconds.central).toBeGreaterThan(0);
+    expect(forecast.seconds.low).toBeLessThan(forecast.seconds.high);
+    const before = (await service.ledger()).entries.length;
+    const told: AuditProgress[] = [];
+    const attack = service.audit(id, options, (progress) => told.push(progress), new AbortController().signal);
+    await expect.poll(() => told.length, { timeout: 60_000 }).toBeGreaterThan(0);
+    await service.pauseAudit(true);
+    const isStill = async () => {
+      const heard = told.length;
+      await new Promise((done) => setTimeout(done, 1500));
+      return told.length === heard;
+    };
+    // A step or two may be on their way; then nothing moves.
+    await expect.poll(isStill, { timeout: 60_000 }).toBe(true);
+    expect(await isStill()).toBe(true);
+    await service.pauseAudit(false);
+    const report = await attack;
+    expect(report).toMatchObject({ kind: 'adapters', unit: 'person', epsilon: 2, units: forecast.units, allUnits: forecast.allUnits, membershipRuns: 4, canaryRuns: 4, unitsBesideCanaries: 8 });
+    expect(report.private.canary).toMatchObject({ canaries: 512, guesses: 154 });
+    expect(report.private.canary.epsilonAtLeast).toBeLessThanOrEqual(2);
+    expect(told.at(-1)).toMatchObject({ phase: 'attacking', done: 16, total: 16, share: 1 });
+    expect((await service.ledger()).entries.length).toBe(before);
+    expect((await service.openProject(id)).runs).toEqual([]);
+  }, 400_000);
+
   it('ends when it is cancelled, and is free again', async () => {
     const id = await sampleProject(service);
     const abort = new AbortController();

@@ -16,12 +16,14 @@ import type { AuditProgress } from '../training/audit/audit-run.ts';
 import type { Plan } from '../training/plan.ts';
 import type { Failure } from '../state/failure.ts';
 import type { FederationService } from './federation.service.ts';
+import type { CheckedDevice } from '../training/checked-device.ts';
 import type { ReleasedAccuracy } from '../training/charged-validation.ts';
 import type { Evaluation } from '../training/evaluate.ts';
 import type { Prediction } from '../training/predict.ts';
 import type { PooledOrigin } from '../training/received-model.ts';
 import type { PlanProposal as ProposedPlan } from '../training/propose.ts';
 import type { SessionPhase } from '../training/session-input.ts';
+import type { TrainOnObstacle as PlanObstacle } from '../training/train-on.ts';
 import type { PrivacyStatement } from '../privacy/statement.ts';
 
 export interface Progress {
@@ -49,6 +51,8 @@ export interface DeviceReport {
   /** Kernel that disagreed with the reference, where one did. */
   readonly mismatch: string | null;
   readonly checks: readonly KernelCheck[];
+  /** Trains at about half its speed, so that other programs stay quick. */
+  readonly leavesRoom: boolean;
   readonly cores: number;
   readonly hasWebGpu: boolean;
   readonly isSecureContext: boolean;
@@ -93,6 +97,47 @@ export interface EnergyReport {
   readonly worldGramsPerKwh: number;
   /** Where the figures of countries come from. */
   readonly source: string;
+}
+
+// ---- how fast this device is ------------------------------------------------------------------
+
+/** One way in which this device can compute, measured on made-up notes. */
+export interface MeasuredSetup {
+  readonly backend: BackendName;
+  readonly device: DeviceName;
+  /**
+   * All workers together. `read`: features of the last layer; `head`: notes that one full-batch step of a private head passes, their features at hand;
+   * `adapters`: notes whose gradients a private step of adapters clips and sums.
+   */
+  readonly notesPerSecond: { readonly read: number; readonly head: number; readonly adapters: number };
+  /** Of a private step of adapters, with so many notes for each worker. */
+  readonly stepMs: number;
+  readonly stepNotes: number;
+  /** Of that step, on a graphics chip; null on a processor. */
+  readonly launches: number | null;
+  /** What the engine of one worker holds, weights included. */
+  readonly memoryBytes: number;
+  /** Share of the device that works meanwhile. */
+  readonly busyFraction: number;
+}
+
+/** What was measured; nothing of it depends on anybody's notes. */
+export interface MeasuredSpeed {
+  readonly measuredAtMs: number;
+  readonly encoder: string;
+  /** Word pieces of a note. */
+  readonly tokens: number;
+  readonly cores: number;
+  readonly browser: string;
+  /** Why no graphics chip is among the setups, as in `DeviceReport.reason`; null where one is. */
+  readonly noWebGpu: string | null;
+  readonly setups: readonly MeasuredSetup[];
+}
+
+/** With estimates by the settings of now: of 1,000 such notes read, and passed once by private steps of adapters. */
+export interface SpeedReport extends MeasuredSpeed {
+  readonly power: Pick<EnergySettings, 'deviceClass' | 'measuredWatts'>;
+  readonly setups: readonly (MeasuredSetup & { readonly energyWhPer1000: { readonly read: EnergyRange; readonly adapters: EnergyRange } })[];
 }
 
 // ---- projects ---------------------------------------------------------------------------------
@@ -154,7 +199,10 @@ export interface Project {
 export interface BudgetReport {
   readonly epsilonLimit: number;
   readonly delta: number;
+  /** Of the most exposed unit, whichever part it is in. */
   readonly epsilonSpent: number;
+  /** Of the training part alone; absent where a stand-in does not say. */
+  readonly epsilonTraining?: number;
   /** Epsilon spent on the held-out part by charged validation; composes in parallel. */
   readonly epsilonHeldOut: number;
   /** Some of it was charged for rows where this data set protects persons, and nobody knows how many rows a person has there. */
@@ -216,6 +264,21 @@ export interface RunPrices {
   readonly score: (ClickPrice & { readonly epsilon: number }) | null;
 }
 
+/** Why a run's model is not gone on from; the words are the page's. */
+export type TrainOnObstacle = PlanObstacle | 'pooled' | 'from-file' | 'not-ended' | 'older-version' | 'other-notes' | 'other-model';
+
+/** What the steps that go on would bring the training part to. `epsilonModel`: what the model would then promise, all runs that led to it together. */
+export interface TrainOnPrice extends ClickPrice {
+  readonly epsilonModel: number;
+}
+
+/** One more epoch from the end of a run, or why it is not on offer. */
+export interface TrainOnOffer {
+  /** The plan to start, and its price; null where it is not private. */
+  readonly offer: { readonly plan: Plan; readonly price: TrainOnPrice | null } | null;
+  readonly obstacle: TrainOnObstacle | null;
+}
+
 /** The plan chosen by rule, and why, as codes for the words. */
 export interface PlanProposal extends ProposedPlan {
   /** Held-out rows of each label, for the owner's eyes; absent where the split has not been drawn yet. */
@@ -275,7 +338,11 @@ export interface RunSummary {
   readonly steps: number;
   /** What was charged to the training part, by the ledger; null where the plan is not private. */
   readonly epsilonRun: number | null;
+  /** Of a run that was trained on from another: what its model promises, all runs together that led to it. Absent until it has ended, where it began by itself, and from runs of older versions. */
+  readonly epsilonModel?: number;
   readonly energyWh: EnergyRange;
+  /** Absent from what older versions kept. */
+  readonly carbonGrams?: EnergyRange;
   readonly accuracy: Proportion | null;
   readonly macroF1: number | null;
   readonly hasModel: boolean;
@@ -283,6 +350,8 @@ export interface RunSummary {
   readonly isFromFile?: boolean;
   /** Its model came back from a federation; absent where it was trained here alone. */
   readonly pooled?: PooledOrigin;
+  /** What its kernels were held to before it began, and which were refused; absent from runs of older versions. */
+  readonly checkedDevice?: CheckedDevice;
   /** For an interrupted run: epsilon that charging again the step that was cut off adds; 0 where nothing is charged again. */
   readonly resumeEpsilon?: number | null;
 }
@@ -343,6 +412,19 @@ export interface LabelledFile {
 export interface AuditOptions {
   /** Of the private run that is attacked: what its plan would be proposed with. */
   readonly epsilon: number;
+  /** What the attacked models train: heads where absent. */
+  readonly kind?: AuditReport['kind'];
+  /** Of adapters: a run's plan, whose settings are attacked in place of the proposed ones. */
+  readonly like?: Plan;
+}
+
+/** What an attack will do, before it begins. */
+export interface AuditForecast {
+  readonly units: number;
+  readonly allUnits: number;
+  /** Trained and thrown away. */
+  readonly models: number;
+  readonly seconds: { readonly low: number; readonly central: number; readonly high: number };
 }
 
 // ---- storage ----------------------------------------------------------------------------------
@@ -355,7 +437,9 @@ export interface StorageReport {
 }
 
 export interface SilenceReport {
-  /** Requests this page has made, all to its own origin. */
+  /** When this page was opened: what it asked for before is of another page. */
+  readonly sinceMs: number;
+  /** Requests this page and its workers have made, all to its own origin; also of workers that have ended. Bytes are those of the files, where they came over the network; 0 where they were here. */
   readonly requests: readonly { readonly atMs: number; readonly what: string; readonly receivedBytes: number }[];
   readonly sentBytes: number;
   /** Requests to other origins that were not refused. */
@@ -368,12 +452,19 @@ export interface BedsideService {
   device(): Promise<DeviceReport>;
   selfCheck(onCheck: (check: KernelCheck) => void): Promise<DeviceReport>;
   chooseBackend(backend: 'automatic' | 'wasm' | 'webgpu'): Promise<DeviceReport>;
+  /** Trains at about half the speed from now on, so that other programs stay quick; or at all of it. Kept; also while a run goes on. */
+  leaveRoom(leavesRoom: boolean): Promise<DeviceReport>;
   model(): Promise<ModelReport>;
   loadModel(onProgress: (progress: Progress) => void): Promise<ModelReport>;
 
   energy(): Promise<EnergyReport>;
   /** Holds for forecasts and runs from now on; a run that goes on and those that ended keep theirs. */
   setEnergy(settings: EnergySettings): Promise<EnergyReport>;
+
+  /** Measures in trainers of its own, one setup after the other, and keeps the result in this browser. No run goes on meanwhile, here or in another tab. */
+  measureSpeed(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<SpeedReport>;
+  /** What was measured last; null where nothing was. */
+  speed(): Promise<SpeedReport | null>;
 
   listProjects(): Promise<readonly ProjectSummary[]>;
   openProject(id: string): Promise<Project>;
@@ -412,14 +503,20 @@ export interface BedsideService {
   results(id: string, runId: string): Promise<RunResults>;
   /** What further clicks on a finished run would cost; null where it was not private. */
   prices(id: string, runId: string): Promise<RunPrices | null>;
+  /** Training on from an ended run: the plan, to be given to `startRun` as it is, and what it would cost. */
+  trainOn(id: string, runId: string): Promise<TrainOnOffer>;
   /** Charges a score that may leave to a run that has none; resolves with the run's results with it. No run goes on meanwhile. */
   chargeScore(id: string, runId: string): Promise<RunResults>;
 
   /**
-   * Attacks the private head and its twin that is not private, trained anew on the project's own training part and thrown away. Charges nothing, keeps nothing:
+   * Attacks the private plan and its twin that is not private, trained anew on the project's own training part and thrown away. Charges nothing, keeps nothing:
    * the report is for the owner's eyes. No run goes on meanwhile.
    */
   audit(id: string, options: AuditOptions, onProgress: (progress: AuditProgress) => void, signal: AbortSignal): Promise<AuditReport>;
+  /** How long it would take. Reads the notes' lengths, and times the trainers where nothing was learnt yet. */
+  auditForecast(id: string, options: AuditOptions): Promise<AuditForecast>;
+  /** Pauses the attack that goes on, between two steps, or lets it go on. */
+  pauseAudit(isPaused: boolean): Promise<void>;
 
   classify(id: string, runId: string, text: string): Promise<Prediction>;
   /** `signal` ends it after the rows in hand and gives the whole table, empty where a row is not labelled; rejects with `cancelled` where there are none. */

@@ -8,15 +8,19 @@ import { federationOfPage } from './federation-page.ts';
 import type { GuardService } from './guard-service.ts';
 import guardUrl from './guard.worker.ts?worker&url';
 import { workOffline } from './offline.ts';
-import { backendChoice, encoderSource, keepBackendChoice } from './page-settings.ts';
+import { backendChoice, encoderSource, keepBackendChoice, keepLeavesRoom, leavesRoom } from './page-settings.ts';
 import { summaryOfProject } from './project-summary.ts';
 import { linkWorker, proxy, transfer, type WorkerLink } from './remote.ts';
 import { logRequests, readRequestLog } from './request-log.ts';
+import { trainingLockName } from './live-runs.ts';
+import { otherTabTrains } from './storage-errors.ts';
 import { isReadyOffline, silenceOf, trySending } from './silence.ts';
+import { keepMeasuredSpeed, readMeasuredSpeed, speedReportOf } from './speed-report.ts';
 import { startModuleWorker } from './start-worker.ts';
 import { clearCaches, storageReport } from './storage-report.ts';
 import type { ListedProject, TableService } from './table-service.ts';
 import tableUrl from './table.worker.ts?worker&url';
+import { keepSentBytes, workerRequestLogs } from './worker-requests.ts';
 
 function cancelled(): BedsideError {
   return new BedsideError('cancelled', 'input', 'Cancelled. Nothing was saved.', 'Start again when you like.');
@@ -59,14 +63,14 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
   logRequests();
   void workOffline();
   const encoder = options.encoder ?? encoderSource();
-  const crew = new Crew(options.backend ?? backendChoice(), encoder, options.workers);
+  const crew = new Crew(options.backend ?? backendChoice(), encoder, options.workers, leavesRoom());
 
   const tables = new LazyWorker(() => linkWorker<TableService>(startModuleWorker(tableUrl, 'table'), 'tables'));
   const guards: LazyWorker<WorkerLink<GuardService>> = new LazyWorker(async () => {
     const link = await linkWorker<GuardService>(startModuleWorker(guardUrl, 'guard'), 'training');
     const bringTrainers = async () => {
       const ports = await crew.ports();
-      await link.call((guard) => guard.connect(transfer(ports, ports.map(({ port }) => port))));
+      await link.call((guard) => guard.connect(transfer(ports, ports.map(({ port }) => port)), crew.workShare, crew.checked));
     };
     await link.call((guard) => guard.open(encoder, proxy(bringTrainers)));
     return link;
@@ -157,10 +161,38 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
       crew.restart(backend);
       return crew.device();
     },
+    leaveRoom: async (isLeaving) => {
+      keepLeavesRoom(isLeaving);
+      // Nobody trains: the next trainers are as many as fit. Somebody does: those that are there rest in between, or no longer.
+      await navigator.locks.request(trainingLockName, { ifAvailable: true }, async (lock) => {
+        if (lock) await crew.resize(isLeaving);
+        else await crew.pace(isLeaving);
+      });
+      await (await guards.running())?.call((remote) => remote.pace(crew.workShare));
+      return crew.device();
+    },
     model: () => guard((remote) => remote.encoder()),
     loadModel: (onProgress) => guard((remote) => remote.loadEncoder(proxy(onProgress))),
     energy: () => guard((remote) => remote.energy()),
     setEnergy: (settings) => guard((remote) => remote.setEnergy(settings)),
+
+    measureSpeed: (onProgress, signal) =>
+      navigator.locks.request(trainingLockName, { ifAvailable: true }, async (lock) => {
+        if (!lock) throw otherTabTrains();
+        runsGoingOn++;
+        try {
+          const { measureSpeed } = await import('./measure-speed.ts');
+          const measured = await measureSpeed({ encoder, choice: crew.choice, workers: crew.workers }, onProgress, signal);
+          keepMeasuredSpeed(() => localStorage, measured);
+          return speedReportOf(measured, (await guard((remote) => remote.energy())).settings);
+        } finally {
+          runsGoingOn--;
+        }
+      }),
+    speed: async () => {
+      const measured = readMeasuredSpeed(() => localStorage);
+      return measured && speedReportOf(measured, (await guard((remote) => remote.energy())).settings);
+    },
 
     listProjects: async () => Promise.all((await table((remote) => remote.listProjects())).map(summaryOf)),
     openProject: async (id) => {
@@ -206,6 +238,7 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     resumeRun: (id, runId, onMessage) => run((remote, listen) => remote.resumeRun(id, runId, listen), onMessage),
     results: (id, runId) => guard((remote) => remote.results(id, runId)),
     prices: (id, runId) => guard((remote) => remote.prices(id, runId)),
+    trainOn: (id, runId) => guard((remote) => remote.trainOn(id, runId)),
     chargeScore: (id, runId) => guard((remote) => remote.chargeScore(id, runId)),
 
     audit: async (id, options, onProgress, signal) => {
@@ -216,6 +249,8 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
         runsGoingOn--;
       }
     },
+    auditForecast: (id, options) => guard((remote) => remote.auditForecast(id, options)),
+    pauseAudit: (isPaused) => guard((remote) => remote.pauseAudit(isPaused)),
 
     classify: (id, runId, text) => guard((remote) => remote.classify(id, runId, text)),
     classifyFile: async (id, runId, file, onProgress, signal) => {
@@ -239,13 +274,11 @@ export function createBedside(options: BedsideOptions = {}): BedsideService {
     clearCaches,
     clearFeatures: () => table((remote) => remote.clearFeatures()),
     silence: async () => {
-      const [tableLink, guardLink] = await Promise.all([tables.running(), guards.running()]);
-      const logs = await Promise.all([
-        ...(tableLink ? [tableLink.call((remote) => remote.requests())] : []),
-        ...(guardLink ? [guardLink.call((remote) => remote.requests())] : []),
-        ...crew.links.map((link) => link.call((remote) => remote.requests())),
-      ]);
-      return silenceOf([readRequestLog(), ...logs], await isReadyOffline(encoder.name));
+      const link = await guards.running();
+      // A guard that dies now has told all but its last call.
+      const bytes = await link?.call((remote) => remote.sentBytes()).catch(() => 0);
+      if (link && bytes) keepSentBytes(link.lockName, bytes);
+      return silenceOf([readRequestLog(), ...workerRequestLogs()], performance.timeOrigin, await isReadyOffline(encoder.name));
     },
     trySending,
 

@@ -44,3 +44,55 @@ it('rows that cannot be read are counted with all that an open quote holds, the 
   expect(view).toMatchObject({ count: 2, rows: 6 });
   expect(view.first.map(({ row, cells }) => [row, cells])).toEqual([[5, []], [2, []]]);
 });
+
+describe('labelling in batches', () => {
+  /** Texts of falling and rising length, so that sorting moves them. */
+  const lines = Array.from({ length: 400 }, (_, i) => Array.from({ length: 1 + ((i * 7) % 5) }, () => 'word').join(' '));
+  const file = new File([['note', ...lines].join('\n')], 'notes.csv');
+
+  /** A crew that says how many batches it holds at once, and what lengths it was asked for. */
+  function watched(fails: (call: number) => boolean = () => false) {
+    const asked: number[][] = [];
+    let held = 0;
+    let most = 0;
+    const crew: Classifier['crew'] = {
+      async modelLogits(trained, rows) {
+        asked.push(rows.map(({ length }) => length));
+        most = Math.max(most, ++held);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        held--;
+        if (fails(asked.length)) throw new Error('The crew is gone.');
+        return classifier.crew.modelLogits(trained, rows);
+      },
+    };
+    return { asked, most: () => most, classifier: { ...classifier, crew } };
+  }
+
+  it('sends the next batch while one is computed, and no more; longest first; every row gets its own answer', async () => {
+    const crew = watched();
+    const heard: number[] = [];
+    const { table, done } = await classifyTable(crew.classifier, file, 'note', new AbortController().signal, (progress) => heard.push(progress.done));
+    expect(done).toBe(400);
+    expect(crew.asked.length).toBeGreaterThan(2);
+    expect(crew.most()).toBe(2);
+    expect(crew.asked.flat()).toEqual(crew.asked.flat().toSorted((a, b) => b - a));
+    expect(heard).toEqual(heard.toSorted((a, b) => a - b));
+    expect(heard.at(-1)).toBe(400);
+    const labelled = (await table.text()).split(/\r?\n/).slice(1, 401);
+    labelled.forEach((line, i) => expect(line).toContain(lines[i]!.split(' ').length <= 2 ? 'short' : 'long'));
+  });
+
+  it('cancelled, waits for the batches under way and begins no other', async () => {
+    const crew = watched();
+    const cancelling = new AbortController();
+    const { done, total } = await classifyTable(crew.classifier, file, 'note', cancelling.signal, ({ done: rows }) => rows > 0 && cancelling.abort());
+    expect(total).toBe(400);
+    expect(done).toBe(crew.asked.flat().length);
+    expect(crew.asked.length).toBeLessThanOrEqual(3);
+    expect(done).toBeLessThan(400);
+  });
+
+  it('fails with the batch that fails', async () => {
+    await expect(classifyTable(watched((call) => call === 2).classifier, file, 'note', new AbortController().signal, () => undefined)).rejects.toThrow('The crew is gone.');
+  });
+});

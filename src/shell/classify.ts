@@ -72,27 +72,48 @@ interface LabelledRow {
   readonly isCut: boolean;
 }
 
-/** Labels rows in batches of like length, until the end or until `signal` says so; then the rows in hand are the last. */
+/** A batch that the trainers have, or whose answers wait for their turn. */
+interface BatchUnderWay {
+  readonly batch: readonly { readonly row: number; readonly ids: Int32Array; readonly cutTokens: number }[];
+  readonly found: Promise<readonly Answer[]>;
+}
+
+/**
+ * Labels rows in batches of like length, until the end or until `signal` says so; then the batches under way are the last. While the trainers compute one batch the
+ * next is on its way to them, so that they wait neither for its tokens nor for what is done with their answers.
+ */
 async function labelRows(classifier: Classifier, rows: readonly RawRow[], column: number, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<LabelledRow[]> {
   const { model } = classifier;
   const reader = rememberWords(classifier.tokenizer);
   const pace = new BatchPace(batchMs);
   const labelled: LabelledRow[] = [];
+  let lastDoneMs = performance.now();
+  const settle = async ({ batch, found }: BatchUnderWay) => {
+    const all = await found;
+    const doneMs = performance.now();
+    pace.learn(batch.reduce((sum, { ids }) => sum + ids.length, 0), doneMs - lastDoneMs);
+    lastDoneMs = doneMs;
+    all.forEach(({ label, confidence }, index) => labelled.push({ row: batch[index]!.row, label, confidence, isCut: batch[index]!.cutTokens > 0 }));
+    onProgress({ done: labelled.length, total: rows.length });
+  };
+  let underWay: BatchUnderWay | null = null;
   onProgress({ done: 0, total: rows.length });
   for (let start = 0; start < rows.length; start += windowRows) {
     const window = rows.slice(start, start + windowRows).map(({ row, cells }) => ({ row, ...reader.encode(cells[column]!, model.maximumLength) }));
     await takeTurn();
     for (let waiting = lengthSorted(window); waiting.length > 0; ) {
-      if (signal.aborted) return labelled;
+      if (signal.aborted) break;
       const batch = takeBatch(waiting, pace.tokens);
-      const startedAtMs = performance.now();
-      const found = await answers(classifier, batch.map(({ ids }) => ids));
-      pace.learn(batch.reduce((sum, { ids }) => sum + ids.length, 0), performance.now() - startedAtMs);
-      found.forEach(({ label, confidence }, index) => labelled.push({ row: batch[index]!.row, label, confidence, isCut: batch[index]!.cutTokens > 0 }));
+      const next: BatchUnderWay = { batch, found: answers(classifier, batch.map(({ ids }) => ids)) };
+      // Awaited a turn later: until then a failure is nobody's.
+      next.found.catch(() => undefined);
       waiting = waiting.slice(batch.length);
-      onProgress({ done: labelled.length, total: rows.length });
+      if (underWay) await settle(underWay);
+      underWay = next;
     }
+    if (signal.aborted) break;
   }
+  if (underWay) await settle(underWay);
   return labelled;
 }
 

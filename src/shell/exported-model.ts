@@ -1,6 +1,7 @@
 import { releasableBecause } from '../privacy/doors.ts';
 import { codeVersion } from '../ground/version.ts';
 import { exportedFiles, exportedZip, releasableModel } from '../training/export-model.ts';
+import { tellsEnergy } from '../training/model-card.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import type { RunResults } from './bedside.service.ts';
 import type { EncoderFacts } from './encoder.ts';
@@ -26,7 +27,8 @@ export function exportedModel({ isSynthetic }: Pick<ProjectRecord, 'isSynthetic'
     stepsDone: releasableBecause('public', run.stepsDone),
     statement: releasableBecause('public', results.statement),
     accuracy: results.releasedAccuracy === null ? null : releasableBecause('charged', results.releasedAccuracy),
-    energyWh: releasableBecause('public', run.energyWh),
+    ...(run.checkedDevice ? { device: releasableBecause('public', run.checkedDevice) } : {}),
+    energyWh: tellsEnergy(run.plan) ? releasableBecause('owner removed the mark', run.energyWh) : null,
     ...(run.pooled ? { pooled: releasableBecause('public', run.pooled) } : {}),
   });
   return new Blob([new Uint8Array(exportedZip(files))], { type: 'application/zip' });

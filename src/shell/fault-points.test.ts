@@ -1,16 +1,33 @@
 import { describe, expect, it } from 'vitest';
 import { errorToPlain } from '../ground/errors.ts';
 import { KnownBounds } from '../privacy/known-bounds.ts';
-import type { PrivatePlan } from '../training/plan.ts';
+import { isPrivate, type PrivatePlan } from '../training/plan.ts';
+import { trainOnPlan } from '../training/train-on.ts';
+import type { TrainedModel } from '../training/trained-model.ts';
 import { nanoPlans } from '../training/testing/nano-session.ts';
 import { faults, secretText, writeFaults, type Fault, type Point } from './testing/fault-points.ts';
 import { FaultWorld, trainingUnits, type Life } from './testing/fault-world.ts';
 
-const plans: readonly PrivatePlan[] = [
+const fresh: readonly PrivatePlan[] = [
   nanoPlans.fullBatch(trainingUnits, { steps: 3, featureLayers: [1], featureWeights: [1] }),
   nanoPlans.fullBatch(trainingUnits, { steps: 1, featureLayers: [1], featureWeights: [1], balance: { countShare: 0.05, strength: 0.5 } }),
   nanoPlans.dpSgd(trainingUnits, { steps: 3, expectedBatchSize: trainingUnits / 3, lora: { rank: 1, alpha: 2, targets: ['query'], layers: [0] } }),
 ];
+
+/** What a plan goes on from. */
+const starts = new Map<PrivatePlan, TrainedModel>();
+
+/** The plan that goes on from the end of a run that nothing happened to. */
+async function goingOnFrom(plan: PrivatePlan): Promise<PrivatePlan> {
+  const { end } = await new FaultWorld(plan).live();
+  if (end.kind !== 'ended' || !end.outcome.model) throw new Error('the earlier run left no model');
+  const further = trainOnPlan({ id: 'an earlier run', number: 1, plan, stepsDone: plan.steps, trainingUnits, classes: 3 });
+  if (!isPrivate(further)) throw new Error('a private run goes on privately');
+  starts.set(further, end.outcome.model);
+  return further;
+}
+
+const plans = [...fresh, await goingOnFrom(nanoPlans.fullBatch(trainingUnits, { steps: 10, featureLayers: [1], featureWeights: [1] }))];
 
 /** Charged at least what was released, at every moment of every life, by a chain that is sound. */
 async function expectLedgerCovers(world: FaultWorld): Promise<void> {
@@ -20,6 +37,8 @@ async function expectLedgerCovers(world: FaultWorld): Promise<void> {
     const drawnBefore = world.draws.slice(0, index).filter((draw) => draw.step === step && draw.purpose === purpose).length;
     expect(chargedBefore, `${purpose} of step ${step}`).toBeGreaterThan(drawnBefore);
   }
+  // Each to the part whose notes it read: they are counted apart.
+  for (const { purpose, cohortId } of world.charges()) expect(cohortId, purpose).toBe(`${world.splitId}/${purpose === 'charged-validation' ? 'held-out' : 'training'}`);
   // What is kept was released: each of its steps has noise of its own.
   for (let step = 1; step <= (world.checkpoint?.step ?? 0); step++) expect(world.draws.some((draw) => draw.purpose === 'gradient' && draw.step === step)).toBe(true);
   // No two draws have the same bytes: no key was used in two lives, and none twice in one.
@@ -36,9 +55,11 @@ function expectNothingOfNotes(life: Life): void {
 for (const plan of plans) {
   const { steps } = plan;
   const isBalanced = plan.kind === 'full-batch-head' && plan.balance !== undefined;
-  const planned = steps + 1 + (plan.kind === 'full-batch-head' ? 1 : 0) + (isBalanced ? 1 : 0);
+  const goesOn = plan.continues !== undefined;
+  // One that goes on has its mean from before, and no score that may leave.
+  const planned = goesOn ? steps : steps + 1 + (plan.kind === 'full-batch-head' ? 1 : 0) + (isBalanced ? 1 : 0);
   const bounds = new KnownBounds();
-  const newWorld = (epsilonLimit = 100) => new FaultWorld(plan, epsilonLimit, bounds);
+  const newWorld = (epsilonLimit = 100) => new FaultWorld(plan, epsilonLimit, bounds, starts.get(plan));
   // A run that nothing happens to passes the points; one that is added to the code is tried as well.
   const untouched = newWorld();
   const whole = await untouched.live();
@@ -54,7 +75,7 @@ for (const plan of plans) {
     await expectLedgerCovers(world);
     if (last.end.kind !== 'ended') throw last.end.kind === 'failed' ? last.end.error : new Error('died without a fault');
     expect(last.end.outcome).toMatchObject({ state: 'finished', stepsDone: steps });
-    expect(last.end.outcome.releasedAccuracy).not.toBeNull();
+    expect(last.end.outcome.releasedAccuracy === null).toBe(goesOn);
     expect(world.checkpoint?.step).toBe(steps);
     const charged = world.charges().length;
     expect(charged).toBeGreaterThanOrEqual(planned);
@@ -72,7 +93,7 @@ for (const plan of plans) {
   }
 
   // Some hundred lives a test: seconds where nothing else works.
-  describe(`a run of ${plan.kind}${isBalanced ? ', balanced' : ''}, which passes ${places.length} points, ${writes.length} of them writes`, { timeout: 300_000 }, () => {
+  describe(`a run of ${plan.kind}${isBalanced ? ', balanced' : ''}${goesOn ? ' that goes on from another' : ''}, which passes ${places.length} points, ${writes.length} of them writes`, { timeout: 300_000 }, () => {
     it('is charged once for each release where nothing goes wrong', async () => {
       await expectResumes(untouched, whole);
       expect(untouched.charges()).toHaveLength(planned);
@@ -133,7 +154,7 @@ for (const plan of plans) {
         await expectLedgerCovers(world);
         // A charge that was lost is missing at the end: the run stops there, and keeps what was released.
         if (end.kind !== 'ended') throw new Error(end.kind);
-        expect(trainingCharges(world)).toHaveLength(planned - 1);
+        expect(trainingCharges(world)).toHaveLength(goesOn ? planned : planned - 1);
         expect(end.outcome.stepsDone).toBe(world.draws.filter(({ purpose }) => purpose === 'gradient').length);
         expect(end.outcome.reason).toBe(end.outcome.stepsDone === steps ? null : 'budget');
       }

@@ -1,9 +1,8 @@
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import type { Engine } from '../engine/engine.ts';
 import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
 import type { PooledCache } from '../training/pooled-cache.ts';
-import { tokenBatch } from '../training/row-batches.ts';
+import { EncoderFingerprint, type EncodingEngine } from './encoder-fingerprint.ts';
 import { featureLockName, openFeatureRoot, writeFeatureFile } from './feature-files.ts';
 import { firstBytes, importSealKey, nameBytes, openNames, openValues, readHeader, sealSegment, segmentBytes } from './feature-segment.ts';
 
@@ -18,6 +17,8 @@ export interface FeatureGrant {
   readonly prefix: string;
   /** Files that were there before anybody of this run wrote: whatever is wrong with one of them is not a write in progress. */
   readonly files: readonly string[];
+  /** Outputs token by token of an earlier run lie there too. */
+  readonly hasOutputs?: boolean;
   readonly allowanceBytes: number;
 }
 
@@ -34,13 +35,6 @@ interface OpenGrant extends FeatureGrant {
   leftBytes: number;
 }
 
-type EncodingEngine = Pick<Engine, 'device' | 'shape' | 'encode'>;
-
-/** Two made-up rows, short and long, whose outputs tell one set of kernels and weights from another. */
-function probeRows({ vocabularySize, maximumPositions }: Engine['shape']): Int32Array[] {
-  return [3, Math.min(70, maximumPositions)].map((length) => Int32Array.from({ length }, (_, i) => (i * 37 + 11) % vocabularySize));
-}
-
 /**
  * A trainer worker's cache of pooled note features on disk. Every worker may read every file of the project and writes files of its own, each once;
  * so no two write to one file, whatever their number and in however many tabs.
@@ -49,12 +43,13 @@ function probeRows({ vocabularySize, maximumPositions }: Engine['shape']): Int32
 export class FeatureCache implements PooledCache {
   readonly #engine: EncodingEngine;
   #grant: OpenGrant | null = null;
-  #fingerprint: { readonly device: string; readonly bytes: Uint8Array } | null = null;
+  readonly #fingerprint: EncoderFingerprint;
   #held: { readonly name: Uint8Array; readonly values: Float32Array }[] = [];
   #heldSinceMs = 0;
 
   constructor(engine: EncodingEngine) {
     this.#engine = engine;
+    this.#fingerprint = new EncoderFingerprint(engine);
   }
 
   /** Works in another project's folder from now on, or in none: the secret of the last one is forgotten. */
@@ -167,7 +162,7 @@ export class FeatureCache implements PooledCache {
 
   /** Names of rows under each layer: 12 bytes of a keyed hash of what computes and of the tokens, then the layer. */
   async #namesOf(rows: readonly Int32Array[], layers: readonly number[], grant: OpenGrant): Promise<Uint8Array[][]> {
-    const fingerprint = await this.#fingerprintOf(grant.encoderSha256);
+    const fingerprint = await this.#fingerprint.of(grant.encoderSha256);
     return rows.map((ids) => {
       const hash = hmac.create(sha256, grant.nameKey).update(fingerprint).update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength)).digest();
       return layers.map((layer) => {
@@ -176,19 +171,6 @@ export class FeatureCache implements PooledCache {
         return name;
       });
     });
-  }
-
-  /**
-   * What computes: encoder, device, and the bits that both give for made-up rows. Another backend, or kernels that round otherwise, must not find
-   * the outputs of these: a run with the cache would then not be, bit for bit, the run without it. Taken anew where the device was lost.
-   */
-  async #fingerprintOf(encoderSha256: string): Promise<Uint8Array> {
-    const { device, shape } = this.#engine;
-    if (this.#fingerprint?.device === device) return this.#fingerprint.bytes;
-    const pooled = await this.#engine.encode(tokenBatch(probeRows(shape)), Array.from({ length: shape.layers }, (_, layer) => layer + 1));
-    const bytes = sha256.create().update(utf8ToBytes(`${encoderSha256}/${this.#engine.device}/`)).update(new Uint8Array(pooled.buffer, pooled.byteOffset, pooled.byteLength)).digest();
-    this.#fingerprint = { device: this.#engine.device, bytes };
-    return bytes;
   }
 
   /** A cache that fails is given up for the run: the features are computed. */

@@ -14,6 +14,9 @@ export async function openFeatureRoot(rootName: string): Promise<FileSystemDirec
   }
 }
 
+/** Folder within a project's own, of outputs token by token: a file a row. */
+export const outputsFolder = 'outputs';
+
 /** Folders of each database lie apart, so that whoever tidies up removes nothing of another one. */
 export function featureRootName(databaseName: string): string {
   return `${databaseName}-features`;
@@ -52,15 +55,20 @@ export async function writeFeatureFile(folder: FileSystemDirectoryHandle, name: 
 
 export interface FolderSize {
   readonly bytes: number;
-  /** Bytes by name. */
+  /** Bytes by name; of those in the folder of outputs with its name in front. */
   readonly files: ReadonlyMap<string, number>;
 }
 
-/** Files of a folder and what they take up. Files that vanish meanwhile do not count. */
+/** Files of a project's folder, those of the folder of outputs in it too, and what they take up. Files that vanish meanwhile do not count. */
 export async function sizeOfFolder(folder: FileSystemDirectoryHandle): Promise<FolderSize> {
   let bytes = 0;
   const files = new Map<string, number>();
   for await (const entry of folder.values()) {
+    if (entry instanceof FileSystemDirectoryHandle) {
+      const inside = await sizeOfFolder(entry);
+      bytes += inside.bytes;
+      for (const [name, size] of inside.files) files.set(`${entry.name}/${name}`, size);
+    }
     if (!(entry instanceof FileSystemFileHandle)) continue;
     const file = await entry.getFile().catch(() => null);
     if (!file) continue;
@@ -68,6 +76,12 @@ export async function sizeOfFolder(folder: FileSystemDirectoryHandle): Promise<F
     files.set(entry.name, file.size);
   }
   return { bytes, files };
+}
+
+/** Removes one of the files that `sizeOfFolder` names. */
+export async function removeFile(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
+  const [first, second] = name.split('/') as [string, string?];
+  await (second === undefined ? folder : await folder.getDirectoryHandle(first)).removeEntry(second ?? first);
 }
 
 /** Removes a project's folder once nobody writes in it. Edge case: where it cannot be removed it stays for the next time. */

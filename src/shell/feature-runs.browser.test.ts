@@ -95,12 +95,15 @@ describe('cached note features of runs', () => {
     const { run } = await started(other, 5);
     await run.end;
     const long = await started(id, 200);
+    // So that it cannot have ended by the time that it is asked about, however slow this machine is just now.
+    await long.handle.pause();
     const second = open(1);
     await second.deleteProject(other);
     expect(await featuresPart()).toMatchObject({ count: 1 });
     await second.clearFeatures();
     expect(await featuresPart()).toMatchObject({ bytes: 0, count: 0 });
     await expect(second.deleteProject(id)).rejects.toMatchObject({ code: 'storage/run-goes-on' });
+    await long.handle.resume();
     expect(await long.run.end).toMatchObject({ kind: 'finished' });
     expect(await filesOnDisk()).toEqual({});
   });

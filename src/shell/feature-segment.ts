@@ -53,7 +53,8 @@ export function importSealKey(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey
   return crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']);
 }
 
-async function seal(key: CryptoKey, plain: BufferSource, bound: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+/** Nonce, then AES-256-GCM of `plain` bound to `bound`. */
+export async function seal(key: CryptoKey, plain: BufferSource, bound: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes));
   const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv: nonce, additionalData: bound }, key, plain));
   const whole = new Uint8Array(nonceBytes + sealed.length);
@@ -63,7 +64,7 @@ async function seal(key: CryptoKey, plain: BufferSource, bound: Uint8Array<Array
 }
 
 /** Null where the tag does not fit: another key, or other bytes than were written. */
-async function open(key: CryptoKey, sealed: Uint8Array<ArrayBuffer>, bound: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer | null> {
+export async function open(key: CryptoKey, sealed: Uint8Array<ArrayBuffer>, bound: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer | null> {
   return crypto.subtle.decrypt({ name: 'AES-GCM', iv: sealed.slice(0, nonceBytes), additionalData: bound }, key, sealed.subarray(nonceBytes)).catch(() => null);
 }
 

@@ -2,12 +2,15 @@
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '../ground/bytes.ts';
-import type { Plan } from '../training/plan.ts';
+import { firstTrainedLayer } from '../engine/parameters.ts';
+import { defaultPrefixBytes, prefixNumberBytes } from '../training/frozen-prefix.ts';
+import { adapterOf, isPrivate, type Plan } from '../training/plan.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import type { FeatureGrant } from './feature-cache.ts';
-import { featureRootName, openFeatureRoot, removeFolder, sizeOfFolder } from './feature-files.ts';
+import { featureRootName, openFeatureRoot, outputsFolder, removeFile, removeFolder, sizeOfFolder } from './feature-files.ts';
 import { segmentBytes } from './feature-segment.ts';
+import { outputFileBytes } from './prefix-files.ts';
 import { textColumnsOf } from './projects.ts';
 import type { FeaturesRecord, ProjectRecord } from './records.ts';
 import { inTransaction } from './transaction.ts';
@@ -60,9 +63,17 @@ export interface FeatureUse {
 
 /** What a plan reads of so many notes; null for plans that read no pooled features. */
 export function featureUseOf(plan: Plan, noteCount: number, encoder: EncoderFacts, device: string): FeatureUse | null {
-  if (plan.kind === 'dp-sgd' || plan.kind === 'plain-lora') return null;
+  if (plan.kind === 'dp-sgd' || plan.kind === 'plain-lora' || plan.kind === 'plain-layers') return null;
   const layers = plan.kind === 'full-batch-head' ? plan.featureLayers.length : 1;
   return { encoderSha256: encoder.report.sha256, device, maximumLength: plan.maximumLength, bytes: segmentBytes(noteCount * layers, encoder.shape.width) };
+}
+
+/** What a plan's frozen layers give for so many tokens, beyond what the trainers' memory holds; null where it holds all, and for plans whose draws are secret. */
+export function outputUseOf(plan: Plan, load: { readonly rows: number; readonly tokens: number; readonly classes: number; readonly trainers: number }, encoder: EncoderFacts, device: string): FeatureUse | null {
+  const adapter = isPrivate(plan) ? null : adapterOf(plan, load.classes);
+  if (!adapter || firstTrainedLayer(encoder.shape, adapter) === 0) return null;
+  const bytes = load.tokens * encoder.shape.width * prefixNumberBytes + load.rows * outputFileBytes - load.trainers * defaultPrefixBytes;
+  return bytes > 0 ? { encoderSha256: encoder.report.sha256, device, maximumLength: plan.maximumLength, bytes } : null;
 }
 
 function prefixOf(secret: Uint8Array, { encoderSha256, device, maximumLength }: FeatureUse): string {
@@ -95,7 +106,7 @@ export async function grantFeatures(database: BedsideDatabase, project: ProjectR
     const prefix = prefixOf(secret, use);
     const allowanceBytes = await makeRoom(database, root, directory, record, prefix, use.bytes);
     const { files } = await sizeOfFolder(directory);
-    return { rootName, folder, secret, encoderSha256: use.encoderSha256, prefix, files: [...files.keys()], allowanceBytes };
+    return { rootName, folder, secret, encoderSha256: use.encoderSha256, prefix, files: [...files.keys()].filter((name) => !isOutput(name)), hasOutputs: [...files.keys()].some((name) => isOutput(name)), allowanceBytes };
   } catch {
     return null;
   }
@@ -128,7 +139,7 @@ async function makeRoom(database: BedsideDatabase, root: FileSystemDirectoryHand
   ]);
   let cached = sum(sizes.values());
   const limit = featureLimitBytes({ quota, usage }, cached);
-  const isUseful = (name: string) => name.startsWith(prefix);
+  const isUseful = (name: string) => (isOutput(name) ? name.slice(outputsFolder.length + 1) : name).startsWith(prefix);
   const neededBytes = wantedBytes - sum([...files].map(([name, bytes]) => (isUseful(name) ? bytes : 0)));
   const others = records.filter((record) => record.projectId !== projectId).sort((a, b) => a.usedAtMs - b.usedAtMs);
   for (const record of others) {
@@ -140,11 +151,13 @@ async function makeRoom(database: BedsideDatabase, root: FileSystemDirectoryHand
   for (const [name, bytes] of files) {
     if (cached + neededBytes <= limit) break;
     if (isUseful(name)) continue;
-    await own.removeEntry(name);
+    await removeFile(own, name);
     cached -= bytes;
   }
   return Math.max(0, limit - cached);
 }
+
+const isOutput = (name: string) => name.startsWith(`${outputsFolder}/`);
 
 function sum(values: Iterable<number>): number {
   let total = 0;

@@ -4,7 +4,7 @@ import { agreementFigures } from '../federation/agreement.ts';
 import type { FederationStatus } from '../federation/status.ts';
 import type { Task, TaskHead } from '../federation/task.ts';
 import type { Charge } from '../privacy/composition.ts';
-import type { LedgerEntry } from '../privacy/events.ts';
+import type { LedgerEntry, PrivacyUnit } from '../privacy/events.ts';
 import { federatedPlan } from '../training/federated-task.ts';
 import { federationOutlook } from '../training/federation-outlook.ts';
 import type { FullBatchHeadPlan } from '../training/plan.ts';
@@ -35,8 +35,8 @@ export interface Participant {
 }
 
 /** The task as a plan of the app's own, with the held-out part that every run leaves out: it judges the model that comes back. */
-export function participantPlan(task: Task, head: TaskHead): FullBatchHeadPlan {
-  return { ...federatedPlan(task, head), heldOutShare: defaultHeldOutShare };
+export function participantPlan(task: Task, head: TaskHead, unit: PrivacyUnit): FullBatchHeadPlan {
+  return { ...federatedPlan(task, head, unit), heldOutShare: defaultHeldOutShare };
 }
 
 /**
@@ -53,8 +53,8 @@ export async function participantOf({ database, ledger, baseModel }: FitParts, p
   const strangers = dataset.labels.filter((label) => !task.labels.includes(label)).length;
   if (strangers > 0) throw otherLabels(strangers, dataset.labels.length);
   const unit = dataset.personColumn === null ? 'row' : 'person';
-  if (unit !== task.unit) throw otherUnit(task.unit === 'row' ? 'note' : 'person', unit === 'row' ? 'note' : 'person');
-  const plan = participantPlan(task, head);
+  if (task.unit !== 'participant' && unit !== task.unit) throw otherUnit(task.unit === 'row' ? 'note' : 'person', unit === 'row' ? 'note' : 'person');
+  const plan = participantPlan(task, head, unit);
   return { project, dataset, plan, head, subject: await ledger.subject(project, plan, dataset) };
 }
 
@@ -86,7 +86,7 @@ export async function fitOf(parts: FitParts, projectId: string, { task, taskHash
     budget: await ledger.budgetOf(project),
     epsilonAfter,
     roundsThatFit: fitsBudget ? roundsLeft : await mostThatFit(roundsLeft, async (rounds) => (await after(rounds)).fitsBudget),
-    outlook: federationOutlook({ participants: Math.max(status.participants.needed, status.participants.enrolled), unitsEach: subject.trainingUnits, classes: task.labels.length, epsilon: agreementFigures(task).epsilonTotal, rounds: task.rounds, delta: task.delta }),
+    outlook: federationOutlook({ unit: task.unit, participants: Math.max(status.participants.needed, status.participants.enrolled), unitsEach: subject.trainingUnits, classes: task.labels.length, epsilon: agreementFigures(task).epsilonTotal, rounds: task.rounds, delta: task.delta }),
   };
 }
 

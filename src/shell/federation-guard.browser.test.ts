@@ -7,7 +7,7 @@ import { refusal } from '../federation/testing/fake-coordinator.ts';
 import { federationRunId } from './federation-source.ts';
 import { openFederationStore } from './federation-store.ts';
 import { trainingLockName } from './live-runs.ts';
-import { readDataset } from './projects.ts';
+import { listProjects, readDataset } from './projects.ts';
 import { openFederationScene, roomLink, strangerLabel, type FederationScene } from './testing/federation-scene.ts';
 
 let scene: FederationScene;
@@ -168,6 +168,10 @@ describe('a member', () => {
     expect(first.rounds).toHaveLength(1);
     expect(first.rounds[0]).toMatchObject({ round: 1, outcome: 'delivered', reason: null, clamps: [] });
     expect(first.epsilonSpent).toBeCloseTo(sharedEpsilon(task, [4]), 12);
+    const { low, central, high } = first.rounds[0]!.energyWh!;
+    expect(0 < low && low < central && central < high).toBe(true);
+    expect(first.energyWh).toEqual(first.rounds[0]!.energyWh);
+    expect(first.carbonGrams.central).toBeGreaterThan(0);
     expect((await charges()).map(({ runId, step, mechanism }) => [runId, step, mechanism.noiseMultiplier])).toEqual([[federationRunId(taskHash), 1, 4]]);
     // What the list says is what the server got: every object, by hash and length.
     const got = [...link.replies[0]!.contents].map(([id, content]) => [id, content.length]).sort();
@@ -195,7 +199,7 @@ describe('a member', () => {
     await expect(federation().checkMayDelete(projectId)).rejects.toMatchObject({ code: 'federation/project-takes-part' });
     expect(await federation().leave()).toBe(true);
     await scene.until(({ phase, wasServerTold }) => phase === 'left' && wasServerTold === true);
-    expect(link.calls.slice(-2)).toEqual(['deactivate-node', 'unregister-node']);
+    expect(scene.coordinator.requests.filter(({ path }) => path !== '/federation/status').at(-1)?.path).toBe('/federation/leave');
     await expect(federation().receive()).rejects.toMatchObject({ code: 'federation/left' });
     await federation().checkMayDelete(projectId);
 
@@ -238,9 +242,9 @@ describe('a member', () => {
   it('says why a round was missed that had to wait for a run: nothing was charged', async () => {
     await scene.join();
     const release = await holdTrainers();
-    await scene.ask(1, {}, 1.5);
+    await scene.ask(1, {}, 4);
     await scene.until(({ failure }) => failure?.code === 'federation/round-waits');
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await new Promise((resolve) => setTimeout(resolve, 4500));
     release();
     await scene.until(({ rounds }) => rounds.at(-1)?.outcome === 'expired' || rounds.at(-1)?.outcome === 'declined');
     expect(await charges()).toEqual([]);
@@ -257,6 +261,41 @@ describe('a member', () => {
     await scene.until(({ phase }) => phase === 'left');
     expect(scene.coordinator.link.replies).toEqual([]);
     expect(await charges()).toEqual([]);
+  });
+
+  it('leaves though the server is away: nothing more is sent, the key waits to say so after a reload, and what was joined by can be used by nobody', async () => {
+    const { coordinator } = scene;
+    await scene.join();
+    coordinator.faults = (name) => (name === 'leave' ? 'lose-request' : null);
+    expect(await federation().leave()).toBe(false);
+    await scene.until(({ phase }) => phase === 'leaving');
+    await scene.ask(1);
+    await scene.here.reload();
+    await scene.watch();
+    await scene.until(({ phase, failure }) => phase === 'leaving' && failure?.code === 'federation/unreachable');
+    expect(coordinator.link.replies).toEqual([]);
+    expect(await charges()).toEqual([]);
+    coordinator.faults = () => null;
+    await scene.until(({ phase, wasServerTold }) => phase === 'left' && wasServerTold === true);
+    const store = await openFederationStore(scene.here.federationName);
+    expect((await store.load())?.membership).toEqual({ state: 'left', wasServerTold: true });
+    store.close();
+  });
+
+  it('erases the key at once where the server is away and the person does not want to wait; then the notes may be deleted and another seat be taken', async () => {
+    const projectId = await scene.join();
+    scene.coordinator.faults = (name) => (name === 'leave' ? 'lose-request' : null);
+    expect(await federation().leave()).toBe(false);
+    await federation().checkMayDelete(projectId);
+    await federation().destroyKey();
+    await scene.until(({ phase, wasServerTold }) => phase === 'left' && wasServerTold === false);
+    const asked = scene.coordinator.requests.filter(({ path }) => path === '/federation/leave').length;
+    await scene.here.reload();
+    scene.told.length = 0;
+    await scene.watch();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(scene.coordinator.requests.filter(({ path }) => path === '/federation/leave')).toHaveLength(asked);
+    expect((await federation().openDealtNotes(roomLink)).seat).toBe(2);
   });
 
   it('that comes again is told beforehand that other notes would be declined', async () => {
@@ -314,6 +353,35 @@ describe('a member', () => {
     expect(await federation().leave()).toBe(true);
   });
 
+  it('holds the limit that was agreed to the ledger, also where the record of the node was erased', async () => {
+    const { task } = scene.coordinator;
+    await scene.join();
+    await scene.round(1);
+    await federation().leave();
+    await scene.until(({ phase }) => phase === 'left');
+    const database = await openDB(scene.here.federationName);
+    await database.clear('nodes');
+    await database.clear('memberships');
+    database.close();
+    await scene.here.reload();
+    scene.told.length = 0;
+    const before = scene.coordinator.link.replies.length;
+    const store = await openFederationStore(scene.here.federationName);
+    expect(await store.load()).toBeNull();
+    store.close();
+    const dealt = (await listProjects(scene.here.database))[0]!.record.id;
+    await scene.watch();
+    // The guard of before ends what it was doing.
+    await expect.poll(async () => (await navigator.locks.query()).held?.some(({ name }) => name === 'bedside-federation')).toBe(false);
+    await federation().join(dealt, scene.coordinator.taskHash, { kind: 'seat', token: 'seat-4' }, sharedEpsilon(task, [4]) * 1.01);
+    await scene.until(({ phase }) => phase === 'waiting');
+    await scene.ask(2);
+    const ended = await scene.until(({ phase }) => phase === 'ended');
+    expect(ended.failure).toMatchObject({ code: 'federation/over-budget', values: { epsilon: sharedEpsilon(task, [4, 4]) } });
+    expect(await charges()).toHaveLength(1);
+    expect(scene.coordinator.link.replies.slice(before).every(({ error }) => error === 'federation/over-budget')).toBe(true);
+  });
+
   it('does not end because another task of the same coordinator has finished', async () => {
     await scene.join();
     await scene.coordinator.changeTask({ name: 'Another' });
@@ -356,11 +424,71 @@ describe('joining', () => {
     expect(await scene.until(({ phase }) => phase === 'waiting')).toMatchObject({ seat: 1, seats: 5 });
   });
 
+  it('can be taken back though no answer came: the seat is named by its invitation then, also after a reload, and asked for no more', async () => {
+    const { coordinator } = scene;
+    coordinator.faults = (name) => (name === 'enrol' ? 'lose-answer' : name === 'leave' ? 'lose-request' : null);
+    await join({ kind: 'seat', token: 'seat-4' });
+    expect(await federation().leave()).toBe(false);
+    coordinator.faults = () => null;
+    await scene.here.reload();
+    const asked = coordinator.requests.length;
+    await scene.watch();
+    await scene.until(({ phase, wasServerTold }) => phase === 'left' && wasServerTold === true);
+    const named = coordinator.requests.slice(asked).filter(({ method, path }) => method === 'POST' && path.startsWith('/federation/')).map(({ path, body }) => [path, bytesToUtf8(body)]);
+    expect(named).toEqual([['/federation/leave', '{"invitation":"seat-4"}']]);
+  });
+
   it('is refused for another task than was read, and where every seat is taken', async () => {
     const { projectId } = await federation().openDealtNotes(roomLink);
     await expect(federation().join(projectId, 'ab'.repeat(32), roomLink, 10)).rejects.toMatchObject({ code: 'federation/task-changed' });
     scene.coordinator.faults = (name) => (name === 'deal' ? refusal(409, 'no-seat-left') : null);
     await expect(federation().join(projectId, scene.coordinator.taskHash, roomLink, 10)).rejects.toMatchObject({ code: 'federation/turned-away', values: { reason: 'no-seat-left' } });
+  });
+});
+
+describe('the list of what left', () => {
+  const hex = (bytes: ArrayBuffer) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  /** What went over the wire with a body, told by the other side. */
+  const gone = async () => {
+    const counts = new Map<string, { times: number; bytes: number }>();
+    for (const { path, body } of scene.coordinator.requests) {
+      if (body.length === 0) continue;
+      const key = `${path.split('/').at(-1)} ${hex(await crypto.subtle.digest('SHA-256', Uint8Array.from(body)))}`;
+      counts.set(key, { times: (counts.get(key)?.times ?? 0) + 1, bytes: body.length });
+    }
+    return counts;
+  };
+  const sameAsGone = async () => {
+    const lines = await federation().sent();
+    expect(Object.fromEntries(lines.map(({ endpoint, sha256, times, bytes }) => [`${endpoint} ${sha256}`, { times, bytes }]))).toEqual(Object.fromEntries(await gone()));
+    return lines;
+  };
+
+  it('is each body of each call, by hash, length and number, from the first that asks for a seat to the last that leaves; also after a reload', async () => {
+    await scene.join();
+    await scene.round(1);
+    await scene.here.reload();
+    await scene.watch();
+    await scene.until(({ phase }) => phase === 'waiting');
+    await scene.round(2);
+    await federation().leave();
+    const { sentBytes } = await scene.until(({ phase }) => phase === 'left');
+    const lines = await sameAsGone();
+    for (const endpoint of ['deal', 'enrol', 'register-node', 'activate-node', 'pull-messages', 'pull-object', 'confirm-message-received', 'push-messages', 'push-object']) expect(lines.map((line) => line.endpoint)).toContain(endpoint);
+    // Polls are the same every time: one line.
+    expect(lines.filter(({ endpoint }) => endpoint === 'pull-messages')).toHaveLength(1);
+    expect(sentBytes).toBe(scene.coordinator.requests.reduce((sum, { body }) => sum + body.length, 0));
+    await scene.here.reload();
+    expect(await federation().sent()).toEqual(lines);
+  });
+
+  it('has what was lost on the way as well: it may have arrived', async () => {
+    let lost = 0;
+    scene.coordinator.link.faults = (name) => (name === 'push-messages' && lost++ === 0 ? 'lose-request' : null);
+    await scene.join();
+    await scene.round(1);
+    const [pushed] = (await sameAsGone()).filter(({ endpoint }) => endpoint === 'push-messages');
+    expect(pushed).toMatchObject({ times: 2 });
   });
 });
 
@@ -397,7 +525,7 @@ describe('a model that comes back', () => {
     await federation().receive();
     await scene.coordinator.release(3, 3, scene.model(3));
     await expect(federation().receive()).rejects.toMatchObject({ code: 'federation/bad-model', values: { what: 'hash' } });
-    expect(scene.told.at(-1)!.models.map(({ version }) => version)).toEqual([3]);
+    await scene.until(({ models }) => models.length === 1 && models[0]!.version === 3);
   });
 
   it('and is worse on the own held-out notes gives way to the one before', async () => {

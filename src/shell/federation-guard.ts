@@ -3,18 +3,18 @@ import { CoordinatorClient } from '../federation/coordinator-client.ts';
 import { hasLeft, isInvitationRefused } from '../federation/errors.ts';
 import type { Exchange } from '../federation/exchange.ts';
 import { isPassing } from '../federation/fleet-client.ts';
-import type { NodeSettings } from '../federation/node.ts';
 import { answeredNoiseMultipliers } from '../federation/node-record.ts';
+import { bytesOfLines, type SentBody, type SentLine } from '../federation/sent-body.ts';
 import type { Sha256 } from '../federation/signing.ts';
 import type { FederationStatus } from '../federation/status.ts';
 import { updateBytes, type Task } from '../federation/task.ts';
-import { fetchTransport, type Fetch } from '../federation/transport.ts';
-import type { ModelReport } from './bedside.service.ts';
-import type { BedsideDatabase } from './database.ts';
-import type { EncoderFacts } from './encoder.ts';
+import { fetchTransport } from '../federation/transport.ts';
+import { foundAtOnePercent, guessedRight } from '../privacy/attack-limit.ts';
+import { readingOf } from './energy-of-work.ts';
 import { alreadyMember, noMember, noSample, noSeatLink, projectIsMember, roundWaits, taskChanged } from './federation-errors.ts';
 import { dealtProject } from './federation-sample.ts';
 import { checkSameNotes, fitOf, participantOf, type FitParts } from './federation-fit.ts';
+import { defaultSettings, defaultStatusMs, ENVELOPE_BYTES, type FederationGuardParts } from './federation-guard-parts.ts';
 import { anotherTab, asTheOnlyTab } from './federation-lock.ts';
 import { failureOf, FederationMember } from './federation-member.ts';
 import { viewOf, type ChargedRounds, type MembershipRecord } from './federation-membership.ts';
@@ -22,38 +22,13 @@ import { updatePreview } from './federation-preview.ts';
 import { fetchRelease, isSameRelease, keepRelease, leastVersionOf } from './federation-receive.ts';
 import { RoundSource } from './federation-round-source.ts';
 import { dealtSeat } from './federation-seat.ts';
-import { federationRunId } from './federation-source.ts';
+import { chargedMultipliers } from './federation-source.ts';
 import { federationDatabaseName, openFederationStore, type FederationStore } from './federation-store.ts';
 import { MembershipWatchers } from './federation-watchers.ts';
 import type { FederationFit, FederationLink, FederationMembership, FederationOffer, ProjectorView, ReceivedModel, UpdatePreview } from './federation.service.ts';
-import type { LedgerKeeper } from './ledger-keeper.ts';
 import { trainingLockName } from './live-runs.ts';
 import { createQueue } from './serial.ts';
 import { otherTabTrains } from './storage-errors.ts';
-import type { TrainingCrew } from './training-crew.ts';
-
-/** What tests put in the place of the network and the clock's pace. */
-export interface FederationOptions {
-  readonly send?: Fetch;
-  readonly origin?: string;
-  readonly storeName?: string;
-  readonly settings?: NodeSettings;
-  readonly statusMs?: number;
-}
-
-export interface FederationGuardParts extends FederationOptions {
-  readonly database: BedsideDatabase;
-  readonly ledger: LedgerKeeper;
-  readonly crew: TrainingCrew;
-  readonly encoder: () => Promise<ModelReport>;
-  readonly loadEncoder: () => Promise<EncoderFacts>;
-}
-
-/** Heartbeats outlast a tab that the browser slows down; a room of thirty asks ten times a second in all. */
-const defaultSettings: NodeSettings = { heartbeatIntervalSeconds: 300, pollMs: 3000 };
-const defaultStatusMs = 5000;
-/** Beside the array of an update: heads, names and settings of its objects, as measured. */
-const ENVELOPE_BYTES = 3100;
 
 const sha256: Sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
 
@@ -65,6 +40,8 @@ export class FederationGuard {
   readonly #clock = { nowMs: () => Date.now() };
   readonly #watchers = new MembershipWatchers(() => this.#view());
   readonly #inTurn = createQueue();
+  /** Before it goes, in the database: a page that dies in the middle has listed it. */
+  readonly #list = async (body: SentBody): Promise<void> => (await this.#opened()).listSent(body);
   #store: Promise<FederationStore> | null = null;
   #member: FederationMember | null = null;
   #status: FederationStatus | null = null;
@@ -77,22 +54,24 @@ export class FederationGuard {
   constructor(parts: FederationGuardParts) {
     this.#parts = parts;
     this.#transport = fetchTransport(parts.origin ?? location.origin, parts.send);
-    this.#coordinator = new CoordinatorClient({ courier: this.#transport, clock: this.#clock, sha256, onExchange: (exchange) => this.#count(exchange) });
+    this.#coordinator = new CoordinatorClient({ courier: this.#transport, clock: this.#clock, sha256, onExchange: (exchange) => this.#count(exchange), onLeaving: this.#list });
   }
 
   /** Bytes of request bodies since the page was loaded. */
-  get sentBytes(): number {
-    return this.#sentBytes;
-  }
+  get sentBytes(): number { return this.#sentBytes; }
 
   async offer(): Promise<FederationOffer> {
     const [{ task, taskHash }, status, { sha256: baseModel }, membership] = await Promise.all([this.#coordinator.task(), this.#coordinator.status(), this.#parts.encoder(), this.#liveMembership()]);
-    const { epsilonPerRound, epsilonTotal } = agreementFigures(task);
+    const { epsilonPerRound, epsilonTotal, mu } = agreementFigures(task);
+    const claim = { epsilon: epsilonTotal, delta: task.delta, mu };
     const bytesPerRound = updateBytes(task) + ENVELOPE_BYTES;
     return {
       task, taskHash, status,
       address: new URL(this.#parts.origin ?? location.origin).host,
-      figures: { bytesPerRound, bytesTotal: bytesPerRound * task.rounds, epsilonPerRound, epsilonTotal },
+      figures: {
+        bytesPerRound, bytesTotal: bytesPerRound * task.rounds, epsilonPerRound, epsilonTotal,
+        guessingBound: guessedRight(claim), foundAtOnePercent: foundAtOnePercent(claim),
+      },
       obstacle: !isSecureContext ? 'insecure-context' : task.head === undefined ? 'no-head' : task.baseModel !== baseModel ? 'other-base-model' : membership && membership.taskHash !== taskHash ? 'other-membership' : null,
     };
   }
@@ -130,7 +109,7 @@ export class FederationGuard {
     const parts = await this.#fitParts();
     await checkSameNotes(parts, taskHash, await participantOf(parts, projectId, task));
     const record: MembershipRecord = {
-      version: 1, task, taskHash, projectId, epsilonLimit: limit, link, seat: null, seats: null, ended: null, sentBytes: 0, receivedBytes: 0, models: [], first: null,
+      version: 1, task, taskHash, projectId, epsilonLimit: limit, link, seat: null, seats: null, ended: null, receivedBytes: 0, models: [], first: null,
     };
     const store = await this.#opened();
     const before = await store.membership();
@@ -156,14 +135,27 @@ export class FederationGuard {
     this.#keepPolling();
   }
 
-  async leave(): Promise<boolean> {
-    if (this.#member?.isWorking) return this.#member.leave();
+  /** Nothing is sent for this device from here on but that it leaves. Resolves to whether the server knows; until it does, it is told again, also after a reload. */
+  leave(): Promise<boolean> {
+    return this.#leaving((member) => member.leave());
+  }
+
+  /** Leaves without telling the server, or without telling it again: the key is destroyed now. */
+  async destroyKey(): Promise<void> {
+    await this.#leaving((member) => member.destroyKey());
+  }
+
+  async #leaving<Result>(leave: (member: FederationMember) => Promise<Result>): Promise<Result> {
+    if (this.#member?.isWorking) return leave(this.#member);
     const record = await this.#liveMembership();
     if (!record) throw noMember();
     this.#member = null;
-    const wasTold = await asTheOnlyTab(async () => this.#memberOf(record, await this.#opened()).leave());
+    let result: Result;
+    await this.#act(record, async (member) => {
+      result = await leave(member);
+    });
     await this.#watchers.tell();
-    return wasTold;
+    return result!;
   }
 
   async watch(watchId: string, onChange: (membership: FederationMembership | null) => void): Promise<void> {
@@ -185,7 +177,7 @@ export class FederationGuard {
 
   /** @throws where the project's notes take part: without them the member could train nothing, and nobody could leave. */
   async checkMayDelete(projectId: string): Promise<void> {
-    if ((await this.#liveMembership())?.projectId === projectId) throw projectIsMember();
+    if ((await this.#liveMembership())?.projectId === projectId && (await (await this.#opened()).load())?.membership.state !== 'leaving') throw projectIsMember();
   }
 
   receive(): Promise<ReceivedModel> {
@@ -193,7 +185,7 @@ export class FederationGuard {
       const store = await this.#opened();
       const [record, node] = [this.#member?.record ?? (await store.membership()), await store.load()];
       if (!record) throw noMember();
-      if (node?.taskHash === record.taskHash && node.membership.state === 'left') throw hasLeft();
+      if (node?.taskHash === record.taskHash && (node.membership.state === 'left' || node.membership.state === 'leaving')) throw hasLeft();
       const last = record.models.at(-1);
       const fetched = await fetchRelease(this.#coordinator, await store.signingKey(), record, leastVersionOf(record), sha256);
       if (last && isSameRelease(last, fetched.release)) return last;
@@ -207,6 +199,11 @@ export class FederationGuard {
     };
     // The tab that acts writes over what any other has saved.
     return this.#inTurn(() => (this.#member ? receive() : asTheOnlyTab(receive)));
+  }
+
+  /** Every body that left this device for this address, oldest first; empty where none has. */
+  async sent(): Promise<readonly SentLine[]> {
+    return (await this.#opened()).sentLines();
   }
 
   async projector(token: string): Promise<ProjectorView> {
@@ -242,8 +239,7 @@ export class FederationGuard {
 
   /** By the ledger: what was charged for each round of a federation. */
   async #charged(taskHash: string): Promise<ChargedRounds> {
-    const runId = federationRunId(taskHash);
-    return new Map((await this.#parts.ledger.ledger()).entries.flatMap(({ event }) => (event.kind === 'charge' && event.runId === runId ? [[event.step, event.mechanism.noiseMultiplier] as const] : [])));
+    return chargedMultipliers(await this.#parts.ledger.ledger(), taskHash);
   }
 
   #count(exchange: Exchange): void {
@@ -255,7 +251,7 @@ export class FederationGuard {
   async #resume(): Promise<void> {
     if (this.#member || this.#isClosed) return;
     const record = await this.#liveMembership();
-    if (!record || record.ended) return;
+    if (!record || (record.ended && (await (await this.#opened()).load())?.membership.state !== 'leaving')) return;
     await this.#act(record, async () => void this.#refreshStatus()).then(() => (this.#isElsewhere = false), () => (this.#isElsewhere = true));
   }
 
@@ -270,7 +266,7 @@ export class FederationGuard {
           resolve();
           const working = member.work();
           this.#keepPolling();
-          void this.#takeFirst(member);
+          if (!member.isLeaving) void this.#takeFirst(member);
           await working;
         } finally {
           // One that has ended is shown as it ended until the page is loaded again.
@@ -285,10 +281,18 @@ export class FederationGuard {
     const { settings = defaultSettings, database, ledger, crew, loadEncoder } = this.#parts;
     return new FederationMember({
       store, coordinator: this.#coordinator, transport: this.#transport, clock: this.#clock, sha256, settings,
-      createSource: (agreement, projectId, onState) => new RoundSource({ database, ledger, crew, loadEncoder, agreement, projectId, onState }),
+      createSource: (agreement, projectId, onState) => new RoundSource({ database, ledger, crew, loadEncoder, agreement, projectId, onState, onWork: (round, seconds) => void this.#noteWork(round, seconds).catch(() => undefined) }),
+      charged: () => this.#charged(record.taskHash),
       onExchange: (exchange) => this.#count(exchange),
+      onLeaving: this.#list,
       onChange: () => void this.#watchers.tell(),
     }, record);
+  }
+
+  /** What a round drew here, by the device's own settings; kept beside the membership, and told to nobody. */
+  async #noteWork(round: number, seconds: number): Promise<void> {
+    const reading = await readingOf(this.#parts.database, { seconds, busyFraction: this.#parts.crew.busyFraction });
+    await this.#change((record) => ({ ...record, work: [...(record.work ?? []), { round, seconds, ...reading }] }));
   }
 
   /** What there is before this device's first round: later models are held beside it. Worth no error. */
@@ -319,7 +323,7 @@ export class FederationGuard {
     // What is kept of another federation says nothing of this one.
     const node = kept?.taskHash === record.taskHash ? kept : null;
     const failure = member ? member.failure : this.#isElsewhere ? failureOf(anotherTab()) : null;
-    return viewOf({ record, node, charged: await this.#charged(record.taskHash), source: member?.source ?? { kind: 'idle' }, failure, waiting: failureOf(roundWaits()), status: this.#status });
+    return viewOf({ record, node, charged: await this.#charged(record.taskHash), sentBytes: bytesOfLines(await store.sentLines()), source: member?.source ?? { kind: 'idle' }, failure, waiting: failureOf(roundWaits()), status: this.#status });
   }
 
   async #refreshStatus(): Promise<void> {

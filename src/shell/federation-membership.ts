@@ -4,7 +4,9 @@ import type { NodeRecord, RoundEntry } from '../federation/node-record.ts';
 import type { FederationStatus } from '../federation/status.ts';
 import type { Task } from '../federation/task.ts';
 import type { Failure } from '../state/failure.ts';
+import { addRanges } from '../energy/range.ts';
 import type { Progress } from './bedside.service.ts';
+import type { EnergyReading } from './energy-meter.ts';
 import type { FederationLink, FederationMembership, ReceivedModel, SharedRound } from './federation.service.ts';
 
 export interface MembershipRecord {
@@ -17,10 +19,13 @@ export interface MembershipRecord {
   readonly link: FederationLink | null;
   readonly seat: number | null;
   readonly seats: number | null;
+  /** Of somebody who leaves: the invitation for a seat whose number never came. */
+  readonly unanswered?: string;
   /** It answers no further round, and why: null where all rounds are done. The key stays, so that the model can be fetched. */
   readonly ended: { readonly failure: Failure | null } | null;
-  readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** What each training for a round took and drew on this device, oldest first; absent where there was none. */
+  readonly work?: readonly (EnergyReading & { readonly round: number; readonly seconds: number })[];
   readonly models: readonly ReceivedModel[];
   /** What the federation had released when the seat was taken: what the first model that comes back is compared with. Null where it could not be fetched. */
   readonly first: { readonly version: number; readonly round: number; readonly weights: Float32Array } | null;
@@ -36,6 +41,8 @@ export interface MembershipView {
   readonly record: MembershipRecord;
   readonly node: NodeRecord | null;
   readonly charged: ChargedRounds;
+  /** Of every body on the list. */
+  readonly sentBytes: number;
   readonly source: RoundState;
   /** Why it waits longer than usual. */
   readonly failure: Failure | null;
@@ -43,8 +50,8 @@ export interface MembershipView {
   readonly status: FederationStatus | null;
 }
 
-export function viewOf({ record, node, charged, source, failure, waiting, status }: MembershipView): FederationMembership {
-  const { task, taskHash, projectId, epsilonLimit, seat, seats, ended, sentBytes, receivedBytes, models } = record;
+export function viewOf({ record, node, charged, sentBytes, source, failure, waiting, status }: MembershipView): FederationMembership {
+  const { task, taskHash, projectId, epsilonLimit, seat, seats, ended, receivedBytes, models, work = [] } = record;
   const phase = phaseOf(record, node, source);
   return {
     task, taskHash, projectId, seat, seats, epsilonLimit, sentBytes, receivedBytes, models, status, phase,
@@ -52,13 +59,16 @@ export function viewOf({ record, node, charged, source, failure, waiting, status
     progress: phase === 'reading' && source.kind === 'reading' ? source.progress : null,
     failure: ended ? ended.failure : source.kind === 'waiting' ? waiting : failure,
     wasServerTold: node?.membership.state === 'left' ? node.membership.wasServerTold : null,
-    rounds: (node?.rounds ?? []).filter((round) => round.taskHash === taskHash).map((round) => sharedRound(task, round, charged)),
+    energyWh: addRanges(work.map(({ energyWh }) => energyWh)),
+    carbonGrams: addRanges(work.map(({ carbonGrams }) => carbonGrams)),
+    rounds: (node?.rounds ?? []).filter((round) => round.taskHash === taskHash).map((round) => sharedRound(task, round, charged, work)),
   };
 }
 
-function sharedRound(task: Task, { round, atMs, outcome, reason, spentNoiseMultiplier, clamps, sent = [] }: RoundEntry, charged: ChargedRounds): SharedRound {
+function sharedRound(task: Task, { round, atMs, outcome, reason, spentNoiseMultiplier, clamps, sent = [] }: RoundEntry, charged: ChargedRounds, work: NonNullable<MembershipRecord['work']>): SharedRound {
+  const readings = work.filter((one) => one.round === round).map(({ energyWh }) => energyWh);
   const noiseMultiplier = spentNoiseMultiplier === null || round === null ? undefined : charged.get(round);
-  return { round, atMs, outcome, reason, clamps, sent, epsilon: noiseMultiplier === undefined ? null : sharedEpsilon(task, [noiseMultiplier]) };
+  return { round, atMs, outcome, reason, clamps, sent, energyWh: readings.length === 0 ? null : addRanges(readings), epsilon: noiseMultiplier === undefined ? null : sharedEpsilon(task, [noiseMultiplier]) };
 }
 
 function phaseOf({ link, ended }: MembershipRecord, node: NodeRecord | null, source: RoundState): FederationMembership['phase'] {

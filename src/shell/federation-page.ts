@@ -49,8 +49,10 @@ export function federationOfPage({ guard, cancellable }: PageParts): FederationS
       return ask((remote) => remote.joinFederation(projectId, taskHash, link, epsilonLimit));
     },
     leave: () => ask((remote) => remote.leaveFederation()),
+    destroyKey: () => ask((remote) => remote.destroyFederationKey()),
     watch,
     receive: () => ask((remote) => remote.receiveModel()),
+    sent: () => ask((remote) => remote.federationSent()),
     projector: (token) => ask((remote) => remote.projector(token)),
   };
 }

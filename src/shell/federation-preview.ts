@@ -1,6 +1,7 @@
 import { npyHead, toNpy } from '../federation/arrays.ts';
 import type { Task, TaskHead } from '../federation/task.ts';
 import { previewUpdate, type PreviewedUpdate } from '../training/federated-preview.ts';
+import { projectedHead } from '../training/federated-projection.ts';
 import { federatedFeatures } from '../training/federated-task.ts';
 import { labelStart, usualLabelScale } from '../training/full-batch-head.ts';
 import type { Trainer } from '../training/trainer.ts';
@@ -34,7 +35,7 @@ export async function updatePreview(parts: { readonly database: BedsideDatabase;
   await crew.lendFeatures(use && (await grantFeatures(database, project, use)));
   try {
     const model = await firstModel(trainers[0]!, encoder, task, head);
-    const { value } = await previewUpdate({ task, trainers, training, unit: task.unit, baseModel: encoder.report.sha256, model, keys: await createKeyStream(), onRows: async () => { await yields(); return true; } });
+    const { value } = await previewUpdate({ task, trainers, training, unit: plan.unit, baseModel: encoder.report.sha256, model, keys: await createKeyStream(), onRows: async () => { await yields(); return true; } });
     return pictureOf(value);
   } finally {
     await crew.lendFeatures(null);
@@ -45,7 +46,7 @@ export async function updatePreview(parts: { readonly database: BedsideDatabase;
 async function firstModel(trainer: Trainer, { tokenizer, shape }: EncoderFacts, { labels, labelSentences }: Task, head: TaskHead): Promise<Float32Array> {
   const [layer, weight] = [head.featureLayers[0]!, head.featureWeights[0]!];
   const sentences = await trainer.encode(labelSentences.map((sentence) => tokenizer.encode(sentence, head.maximumLength).ids), { ...federatedFeatures(head), layers: [layer], weights: [1] });
-  return labelStart(sentences, labels.length, shape.width, head.publicMean.length, usualLabelScale / Math.sqrt(weight));
+  return projectedHead(head, labelStart(sentences, labels.length, shape.width, head.publicMean.length, usualLabelScale / Math.sqrt(weight)));
 }
 
 /** Bars that hold nearly all numbers of both, and the first bytes of what would be sent. */

@@ -3,8 +3,10 @@ import { badRelease, noRelease } from '../federation/errors.ts';
 import { checkSignature, readReleasedModel, type VerifySignature } from '../federation/release.ts';
 import type { Sha256, SigningKey } from '../federation/signing.ts';
 import type { Release } from '../federation/status.ts';
+import type { TaskHead } from '../federation/task.ts';
 import { scoreLogits } from '../training/held-out-score.ts';
 import { bestKept, isWorse, pooledHead } from '../training/received-model.ts';
+import type { TrainedHead } from '../training/trained-model.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import type { Participant } from './federation-fit.ts';
@@ -45,7 +47,7 @@ export async function fetchRelease(coordinator: CoordinatorClient, key: SigningK
     if (release === null) throw noRelease();
     // Before it is fetched: what nobody signed is not worth the bytes.
     await checkSignature({ task, taskHash, release, leastVersion, verify: verifySignature });
-    const file = await coordinator.model(key, task.coordinates);
+    const file = await coordinator.model({ key, taskHash }, task.coordinates);
     try {
       return { release, weights: await readReleasedModel({ task, taskHash, release, file, leastVersion, sha256, verify: verifySignature }) };
     } catch (error) {
@@ -66,13 +68,13 @@ export interface ReceiveParts {
 }
 
 /** The best of those kept, or the federation's first. */
-async function bestBefore(database: BedsideDatabase, { task, first, models }: MembershipRecord): Promise<{ readonly weights: Float32Array; readonly runId: string | null; readonly version: number; readonly round: number } | null> {
+async function bestBefore(database: BedsideDatabase, { task, first, models }: MembershipRecord, head: TaskHead): Promise<{ readonly model: TrainedHead; readonly runId: string | null; readonly version: number; readonly round: number } | null> {
   const kept = bestKept(models);
-  const fallback = first && first.weights.length === task.coordinates ? { weights: first.weights, runId: null, version: first.version, round: first.round } : null;
+  const fallback = first && first.weights.length === task.coordinates ? { model: pooledHead(task, head, first.weights), runId: null, version: first.version, round: first.round } : null;
   if (kept === undefined) return fallback;
   // Its project's run may have been deleted.
   const stored = await readModel(database, kept.runId).catch(() => null);
-  return stored?.model.kind === 'head' ? { weights: stored.model.weights, runId: kept.runId, version: kept.version, round: kept.round } : fallback;
+  return stored?.model.kind === 'head' ? { model: stored.model, runId: kept.runId, version: kept.version, round: kept.round } : fallback;
 }
 
 /**
@@ -86,14 +88,13 @@ export async function keepRelease({ database, ledger, crew, encoder, participant
   const rows = heldOut.flatMap((unit) => unit.rows);
   const actual = rows.map(({ label }) => label);
   const classes = task.labels.length;
-  const scored = async (numbers: Float32Array, version: number, round: number): Promise<PooledModel> => {
-    const model = pooledHead(task, head, numbers);
+  const scored = async (model: TrainedHead, version: number, round: number): Promise<PooledModel> => {
     const logits = rows.length === 0 ? new Float32Array(0) : await crew.modelLogits(model, rows.map(({ ids }) => ids));
     if (!logits.every(Number.isFinite)) throw badRelease('scores of own notes', 'finite', 'others');
     return { task, taskHash, version, round, model, logits };
   };
-  const before = await bestBefore(database, membership);
-  const [fresh, old] = [await scored(weights, release.version, release.round), before && (await scored(before.weights, before.version, before.round))];
+  const before = await bestBefore(database, membership, head);
+  const [fresh, old] = [await scored(pooledHead(task, head, weights), release.version, release.round), before && (await scored(before.model, before.version, before.round))];
   const isKept = old === null || !isWorse(fresh.logits, old.logits, actual, classes);
   const facts = { encoderSha256: encoder.report.sha256, device: crew.device, answered, events: (await ledger.ledger()).entries.map(({ event }) => event) };
   const keep = (model: PooledModel) => keepPooledRun(database, participant, { heldOutNotes }, model, facts);

@@ -8,7 +8,7 @@ import type { EncoderFacts } from './encoder.ts';
 import { featureUseOf, grantFeatures } from './feature-store.ts';
 import { participantOf } from './federation-fit.ts';
 import type { RoundState } from './federation-membership.ts';
-import { federationRunId, guardedSource } from './federation-source.ts';
+import { checkPersonalLimit, federationRunId, guardedSource } from './federation-source.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import { trainingLockName } from './live-runs.ts';
 import type { RemoteTrainer } from './remote-trainer.ts';
@@ -24,6 +24,8 @@ export interface RoundSourceParts {
   readonly agreement: Agreement;
   readonly projectId: string;
   readonly onState: (state: RoundState) => void;
+  /** How long a round kept the trainers busy, well or badly: waiting for them is not work. */
+  readonly onWork: (round: number, seconds: number) => void;
 }
 
 /** What one preparation holds good for. */
@@ -50,7 +52,7 @@ export class RoundSource implements UpdateSource {
   async train(request: RoundRequest): Promise<Releasable<NoisedUpdate>> {
     const { onState } = this.#parts;
     try {
-      return await this.#whileLocked(() => this.#train(request));
+      return await this.#whileLocked(() => this.#timed(request));
     } finally {
       onState({ kind: 'idle' });
     }
@@ -78,10 +80,20 @@ export class RoundSource implements UpdateSource {
     }
   }
 
+  async #timed(request: RoundRequest): Promise<Releasable<NoisedUpdate>> {
+    const startMs = performance.now();
+    try {
+      return await this.#train(request);
+    } finally {
+      this.#parts.onWork(request.terms.round, (performance.now() - startMs) / 1000);
+    }
+  }
+
   async #train(request: RoundRequest): Promise<Releasable<NoisedUpdate>> {
-    const { onState, crew } = this.#parts;
+    const { onState, crew, agreement, ledger } = this.#parts;
     // Over while it waited: no note need be read.
-    if (request.isWanted?.() === false) throw roundTooLate(request.terms.round);
+    if ((await request.isWanted?.()) === false) throw roundTooLate(request.terms.round);
+    checkPersonalLimit(agreement, await ledger.ledger(), request.terms);
     onState({ kind: 'training' });
     const { updates, lendFeatures } = await this.#ready();
     if (this.#cancel.signal.aborted) throw trainingCancelled();
@@ -124,7 +136,7 @@ export class RoundSource implements UpdateSource {
       ledger,
       trainers,
       lendFeatures: async () => crew.lendFeatures(use && (await grantFeatures(database, project, use))),
-      updates: guardedSource({ agreement, ledger, cohortIds: { training: subject.cohorts[0].cohortId, 'held-out': subject.cohorts[1].cohortId }, training, unit: task.unit, baseModel, trainers, onProgress }),
+      updates: guardedSource({ agreement, ledger, cohortIds: { training: subject.cohorts[0].cohortId, 'held-out': subject.cohorts[1].cohortId }, training, unit: plan.unit, baseModel, trainers, onProgress }),
     };
   }
 }

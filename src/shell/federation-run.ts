@@ -11,7 +11,7 @@ import { federationRunId } from './federation-source.ts';
 import { summaryOfRun } from './project-summary.ts';
 import type { RunRecord } from './records.ts';
 import { factsOf, type RunData } from './run-data.ts';
-import { nextRunNumber } from './runs.ts';
+import { nextRunNumber } from './run-number.ts';
 import { recordMissing } from './storage-errors.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -43,7 +43,7 @@ export async function keepPooledRun(database: BedsideDatabase, { project, datase
   const charges = pooledCharges(chargesOfRun(facts.events, federationRunId(taskHash)).training, facts.answered);
   const ownRounds = charges.reduce((sum, { count }) => sum + count, 0);
   const origin: PooledOrigin = { federation: task.name, coordinator: task.coordinator, taskHash, version, rounds: round, ownRounds };
-  const statement = pooledStatement(task, model, charges);
+  const statement = pooledStatement(task, model, charges, plan.unit);
   const evaluation = evaluateHeldOut(logits, heldOutNotes, task.labels, dataset.groupColumns, plan.seed).value;
   const { accuracy, macroF1 } = evaluation.classification;
   return inTransaction(

@@ -1,5 +1,6 @@
 import type { DBSchema, IDBPDatabase } from 'idb';
 import type { NodeRecord, NodeStore } from '../federation/node-record.ts';
+import { addedUp, MOST_LINES, withBody, type SentBody, type SentLine } from '../federation/sent-body.ts';
 import type { SigningKey } from '../federation/signing.ts';
 import type { MembershipRecord } from './federation-membership.ts';
 import { openDatabase } from './open-database.ts';
@@ -14,6 +15,8 @@ interface FederationSchema extends DBSchema {
   memberships: { key: string; value: MembershipRecord };
   /** Invitations that rooms dealt and that were not used yet, by the token of the room's link. */
   dealt: { key: string; value: string };
+  /** Every body that left, by call and hash; under the call alone, older ones that were added up. */
+  sent: { key: string; value: SentLine; indexes: { last: number } };
 }
 
 export const federationDatabaseName = 'bedside-federation';
@@ -34,11 +37,15 @@ export interface FederationStore extends NodeStore {
   saveDealt(room: string, invitation: string): Promise<void>;
   /** Of whichever room dealt it. */
   forgetDealt(invitation: string): Promise<void>;
+  /** Writes a body down; past `mostLines` different ones those that were not seen for longest are added up. */
+  listSent(body: SentBody): Promise<void>;
+  /** Every body that left this device, oldest first, of whichever membership. */
+  sentLines(): Promise<readonly SentLine[]>;
   close(): void;
 }
 
 /** Opens the federation's own small database. Every save is strictly durable. */
-export async function openFederationStore(name: string = federationDatabaseName): Promise<FederationStore> {
+export async function openFederationStore(name: string = federationDatabaseName, mostLines: number = MOST_LINES): Promise<FederationStore> {
   const database = await openFederationDatabase(name);
   const store: FederationStore = {
     load: () => inTransaction(database, ['nodes'], 'readonly', async (transaction) => (await transaction.objectStore('nodes').get(nodeKey)) ?? null),
@@ -106,6 +113,24 @@ export async function openFederationStore(name: string = federationDatabaseName)
         'strict',
       ),
 
+    listSent: (body) =>
+      // Not strict: a poll every few seconds would keep the disk busy, and a browser that crashes loses none of it.
+      inTransaction(database, ['sent'], 'readwrite', async (transaction) => {
+        const sent = transaction.objectStore('sent');
+        const key = `${body.endpoint} ${body.sha256}`;
+        await sent.put(withBody(await sent.get(key), body), key);
+        let tooMany = (await sent.count()) - mostLines;
+        for (let cursor = tooMany > 0 ? await sent.index('last').openCursor() : null; cursor && tooMany > 0; cursor = await cursor.continue()) {
+          const line = cursor.value;
+          if (line.sha256 === null || cursor.primaryKey === key) continue;
+          await cursor.delete();
+          await sent.put(addedUp(await sent.get(line.endpoint), line), line.endpoint);
+          tooMany--;
+        }
+      }),
+
+    sentLines: async () => (await inTransaction(database, ['sent'], 'readonly', (transaction) => transaction.objectStore('sent').getAll())).sort((a, b) => a.firstAtMs - b.firstAtMs || a.lastAtMs - b.lastAtMs),
+
     close: () => database.close(),
   };
   return store;
@@ -120,7 +145,7 @@ export async function webCryptoKey({ publicKey, privateKey }: CryptoKeyPair): Pr
 }
 
 function openFederationDatabase(name: string): Promise<IDBPDatabase<FederationSchema>> {
-  return openDatabase<FederationSchema>(name, 3, (database, from) => {
+  return openDatabase<FederationSchema>(name, 4, (database, from) => {
     // One step a version; a step is never changed once it has been released.
     if (from < 1) {
       database.createObjectStore('nodes');
@@ -128,5 +153,6 @@ function openFederationDatabase(name: string): Promise<IDBPDatabase<FederationSc
     }
     if (from < 2) database.createObjectStore('memberships');
     if (from < 3) database.createObjectStore('dealt');
+    if (from < 4) database.createObjectStore('sent').createIndex('last', 'lastAtMs');
   });
 }

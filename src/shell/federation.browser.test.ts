@@ -68,7 +68,7 @@ describe('federation store', () => {
 
   it('keeps a membership and its first model over a reopening, and forgets it when told', async () => {
     const task = { name: 'A', coordinator: 'B', labels: ['a', 'b'], labelSentences: ['An a.', 'A b.'], baseModel: 'ab'.repeat(32), coordinates: 2, rounds: 3, unit: 'row', clipNorm: 1, noiseMultiplier: 4, delta: 1e-5, updateNormBound: 2 } as const;
-    const membership: MembershipRecord = { version: 1, task, taskHash: 'ab'.repeat(32), projectId: 'p', epsilonLimit: 3, link: null, seat: 2, seats: 5, ended: null, sentBytes: 1, receivedBytes: 2, models: [], first: { version: 0, round: 0, weights: Float32Array.of(1, 2) } };
+    const membership: MembershipRecord = { version: 1, task, taskHash: 'ab'.repeat(32), projectId: 'p', epsilonLimit: 3, link: null, seat: 2, seats: 5, ended: null, receivedBytes: 2, models: [], first: { version: 0, round: 0, weights: Float32Array.of(1, 2) } };
     expect(await store.membership()).toBeNull();
     await store.saveMembership(membership);
     store.close();
@@ -100,6 +100,26 @@ describe('federation store', () => {
     expect(await store.load()).toEqual(record);
     expect(await store.membership()).toBeNull();
     expect(await store.dealtInvitation('room')).toBeNull();
+  });
+
+  it('lists bodies that left, the same ones on one line, and adds up the oldest of too many by their call', async () => {
+    store.close();
+    store = await openFederationStore(name, 4);
+    const body = (endpoint: string, at: number, sha256 = `${endpoint}-${at}`) => store.listSent({ endpoint, atMs: at, bytes: sha256 === 'same' ? 12 : 10 + at, sha256 });
+    await body('enrol', 1);
+    for (const at of [2, 3, 4]) await body('poll', at, 'same');
+    expect(await store.sentLines()).toEqual([
+      { endpoint: 'enrol', sha256: 'enrol-1', bytes: 11, times: 1, firstAtMs: 1, lastAtMs: 1 },
+      { endpoint: 'poll', sha256: 'same', bytes: 12, times: 3, firstAtMs: 2, lastAtMs: 4 },
+    ]);
+    for (const at of [5, 6, 7, 8]) await body('push', at);
+    store.close();
+    store = await openFederationStore(name, 4);
+    await body('poll', 9, 'same');
+    const lines = await store.sentLines();
+    // 11 of the seat, 4 polls of 12, and pushes of 15, 16, 17 and 18: nothing is lost of the sum.
+    expect(lines.reduce((sum, { sha256, bytes, times }) => sum + (sha256 === null ? bytes : bytes * times), 0)).toBe(11 + 48 + 66);
+    expect(lines.map(({ endpoint, sha256 }) => `${endpoint} ${sha256}`)).toEqual(['enrol null', 'poll null', 'push null', 'poll same']);
   });
 
   it('destroys a key that was not used', async () => {

@@ -4,8 +4,10 @@
  */
 import type { Clamp } from '../federation/agreement.ts';
 import type { RoundOutcome } from '../federation/node-record.ts';
+import type { SentLine } from '../federation/sent-body.ts';
 import type { FederationRound, FederationState, FederationStatus, PublicScore } from '../federation/status.ts';
 import type { Task } from '../federation/task.ts';
+import type { EnergyRange } from '../energy/estimate.ts';
 import type { Proportion } from '../metrics/classification.ts';
 import type { Failure } from '../state/failure.ts';
 import type { FederationOutlook } from '../training/federation-outlook.ts';
@@ -16,7 +18,7 @@ export type FederationLink = { readonly kind: 'seat' | 'room' | 'projector'; rea
 
 export type { FederationRound, FederationState, FederationStatus, PublicScore };
 
-export type { FederationOutlook };
+export type { FederationOutlook, SentLine };
 
 /** What a person reads before joining. */
 export interface FederationOffer {
@@ -32,6 +34,9 @@ export interface FederationOffer {
     readonly bytesTotal: number;
     readonly epsilonPerRound: number;
     readonly epsilonTotal: number;
+    /** Of all rounds: the best share of right guesses at even odds, and the largest share that is found at 1 % false alarms. */
+    readonly guessingBound: number;
+    readonly foundAtOnePercent: number;
   };
   /** Codes for the words: why this browser cannot take part. Null where it can. */
   readonly obstacle: 'insecure-context' | 'other-base-model' | 'other-membership' | 'no-head' | null;
@@ -80,6 +85,8 @@ export interface SharedRound {
   readonly reason: string | null;
   /** Charged for this round; null where nothing was trained. */
   readonly epsilon: number | null;
+  /** Drawn here by training for this round, by the settings of this device; null where nothing was trained. Told to nobody. */
+  readonly energyWh: EnergyRange | null;
   /** Settings that the server pushed past what was agreed; the agreed ones were used. */
   readonly clamps: readonly Clamp[];
   /** Objects that went out, with their SHA-256: all of a reply, the array among them. */
@@ -119,8 +126,12 @@ export interface FederationMembership {
   readonly wasServerTold: boolean | null;
   readonly status: FederationStatus | null;
   readonly rounds: readonly SharedRound[];
+  /** Bodies of every call that this device has made to this address, also before it joined. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** Drawn here by this device's rounds, with their carbon. Told to nobody. */
+  readonly energyWh: EnergyRange;
+  readonly carbonGrams: EnergyRange;
   readonly models: readonly ReceivedModel[];
 }
 
@@ -146,11 +157,15 @@ export interface FederationService {
   preview(projectId: string, taskHash: string, signal: AbortSignal): Promise<UpdatePreview>;
   /** The one deliberate act: from here on rounds are answered until the person leaves. `epsilonLimit` is at most the task's total. */
   join(projectId: string, taskHash: string, link: FederationLink, epsilonLimit: number): Promise<void>;
-  /** Finishes nothing: the key is destroyed and the node unregistered. Resolves to whether the server could be told. */
+  /** Finishes nothing: the server closes the seat, then the key is destroyed. Resolves to whether the server knows; where it could not be told the phase stays `leaving`, it is told again by and by, also after a reload, and the key is kept for that alone. */
   leave(): Promise<boolean>;
+  /** Leaves without telling the server, or without telling it again: the key is destroyed now, and the seat stays taken. */
+  destroyKey(): Promise<void>;
   /** Null where this device has never joined. Listens until the returned function is called; called at once with what is known. Goes on with a membership that a reload cut off. */
   watch(onChange: (membership: FederationMembership | null) => void): Promise<() => void>;
   /** Fetches the newest release, checks its signature, hash, shape and numbers, scores it on the own held-out notes and keeps it unless it is worse. */
   receive(): Promise<ReceivedModel>;
+  /** Every request body that left this device for this address, written down before it went: oldest first, those that are byte for byte the same on one line. Kept after leaving. */
+  sent(): Promise<readonly SentLine[]>;
   projector(token: string): Promise<ProjectorView>;
 }

@@ -1,13 +1,13 @@
-import type { AuditOptions, BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunPrices, RunResults } from './bedside.service.ts';
+import type { AuditForecast, AuditOptions, BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunPrices, RunResults, TrainOnOffer } from './bedside.service.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { AuditProgress } from '../training/audit/audit-run.ts';
+import type { CheckedDevice } from '../training/checked-device.ts';
 import type { Plan } from '../training/plan.ts';
 import type { EncoderSource } from './encoder-source.ts';
-import type { FederationFit, FederationLink, FederationMembership, FederationOffer, FederationService, ProjectorView, ReceivedModel, UpdatePreview } from './federation.service.ts';
+import type { FederationFit, FederationLink, FederationMembership, FederationOffer, FederationService, ProjectorView, ReceivedModel, SentLine, UpdatePreview } from './federation.service.ts';
 import type { Living } from './remote.ts';
 import type { TrainerPort } from './remote-trainer.ts';
-import type { RequestLog } from './request-log.ts';
 
 /** What the page may ask about a federation. */
 export interface FederationCalls {
@@ -17,9 +17,11 @@ export interface FederationCalls {
   previewUpdate(projectId: string, taskHash: string, callId: string): Promise<UpdatePreview>;
   joinFederation(projectId: string, taskHash: string, link: FederationLink, epsilonLimit: number): Promise<void>;
   leaveFederation(): Promise<boolean>;
+  destroyFederationKey(): Promise<void>;
   /** Tells until `unwatchFederation` is called with the same name. */
   watchFederation(watchId: string, onChange: (membership: FederationMembership | null) => void): Promise<void>;
   unwatchFederation(watchId: string): Promise<void>;
+  federationSent(): Promise<readonly SentLine[]>;
   receiveModel(): Promise<ReceivedModel>;
   projector(token: string): Promise<ProjectorView>;
   /** Rejects where the project takes part. */
@@ -33,7 +35,10 @@ export interface GuardService extends Living, FederationCalls {
    * hands their ports over with `connect`, and resolves.
    */
   open(encoder: EncoderSource, bringTrainers: () => Promise<void>): Promise<void>;
-  connect(ports: readonly TrainerPort[]): Promise<void>;
+  /** `workShare`: that of its time which each trainer works. `checked`: what is known of their device. */
+  connect(ports: readonly TrainerPort[], workShare: number, checked: CheckedDevice | null): Promise<void>;
+  /** The trainers work that share of their time from now on. */
+  pace(workShare: number): Promise<void>;
   loadEncoder(onProgress: (progress: Progress) => void): Promise<ModelReport>;
   encoder(): Promise<ModelReport>;
   energy(): Promise<EnergyReport>;
@@ -56,9 +61,12 @@ export interface GuardService extends Living, FederationCalls {
   resumeEpsilons(id: string): Promise<Readonly<Record<string, { readonly charged: number; readonly again: number }>>>;
 
   audit(id: string, options: AuditOptions, callId: string, onProgress: (progress: AuditProgress) => void): Promise<AuditReport>;
+  auditForecast(id: string, options: AuditOptions): Promise<AuditForecast>;
+  pauseAudit(isPaused: boolean): Promise<void>;
 
   results(id: string, runId: string): Promise<RunResults>;
   prices(id: string, runId: string): Promise<RunPrices | null>;
+  trainOn(id: string, runId: string): Promise<TrainOnOffer>;
   chargeScore(id: string, runId: string): Promise<RunResults>;
   classify(id: string, runId: string, text: string): Promise<Prediction>;
   classifyFile(id: string, runId: string, file: File, callId: string, onProgress: (progress: Progress) => void): Promise<LabelledFile>;
@@ -76,5 +84,6 @@ export interface GuardService extends Living, FederationCalls {
   ledger(): ReturnType<BedsideService['ledger']>;
   eraseLedger(): Promise<void>;
   ledgerBytes(): Promise<{ readonly bytes: number; readonly count: number }>;
-  requests(): Promise<RequestLog>;
+  /** Bytes of request bodies since the guard was started. */
+  sentBytes(): Promise<number>;
 }

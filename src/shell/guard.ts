@@ -1,61 +1,49 @@
 import { checkPositive } from '../ground/check.ts';
-import { BedsideError } from '../ground/errors.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
 import type { Dataset } from '../data/table.ts';
 import { isPrivate, searchOf, type Plan, type PrivatePlan } from '../training/plan.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { AuditProgress } from '../training/audit/audit-run.ts';
+import { auditedPlans, type AuditedPlans } from '../training/audit/audited-plans.ts';
+import type { CheckedDevice } from '../training/checked-device.ts';
 import { plannedSteps } from '../training/planned-charges.ts';
 import { isSameData, type RunFacts } from '../training/run-facts.ts';
+import { SessionControl } from '../training/session-control.ts';
 import type { Split } from '../training/split.ts';
-import type { AuditOptions, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunPrices, RunResults } from './bedside.service.ts';
-import { auditProject } from './audit.ts';
+import type { AuditForecast, AuditOptions, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunPrices, RunResults, TrainOnOffer } from './bedside.service.ts';
 import { chargedAgain } from './charged-again.ts';
-import { chargeScore } from './late-score.ts';
-import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import type { BedsideDatabase } from './database.ts';
-import { encoderReport, loadEncoder, type EncoderFacts } from './encoder.ts';
+import type { EncoderFacts } from './encoder.ts';
+import { encoderReport } from './encoder-report.ts';
 import type { EncoderSource } from './encoder-source.ts';
 import { otherEncoder } from './model-errors.ts';
 import { EnergyMeter, RunEnergy } from './energy-meter.ts';
 import { energyReportOf, keepEnergySettings, readEnergySettings } from './energy-settings.ts';
-import { exportedModel } from './exported-model.ts';
-import { FederationGuard, type FederationOptions } from './federation-guard.ts';
-import { GuardedRun } from './guarded-run.ts';
+import { FederationGuard } from './federation-guard.ts';
+import type { FederationOptions } from './federation-guard-parts.ts';
+import type { GuardedRun } from './guarded-run.ts';
+import { createKeyStream } from './key-stream.ts';
 import { dataChanged, type LedgerKeeper, type RunLedger } from './ledger-keeper.ts';
 import { runLockName, trainingLockName } from './live-runs.ts';
+import type { ModelUseParts } from './model-use.ts';
 import { Planner, type ProposalFollower } from './planner.ts';
-import { exportProject, importProject } from './project-file.ts';
 import { forgetDataset, readDataset, readProject } from './projects.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
 import type { TrainerPort } from './remote-trainer.ts';
 import { factsOf } from './run-data.ts';
+import { cannotResume, runIsOver, scoreNeedsApart, searchNeedsApart } from './run-errors.ts';
 import { RunKeeper } from './run-keeper.ts';
-import { createRun, keepResults, readCheckpoint, readModel, readResults, readRun, runsOfProject, saveRun } from './runs.ts';
+import { createRun, isDealtAs, keepResults, mayResume, readCheckpoint, readModel, readResults, readRun, runsOfProject, saveRun } from './runs.ts';
 import { otherTabTrains } from './storage-errors.ts';
+import { takenOver, trainOnOffer, type TrainOnParts } from './train-on.ts';
 import { TrainingCrew } from './training-crew.ts';
-
-function runIsOver(): BedsideError {
-  return new BedsideError('training/not-running', 'input', 'This run is not going on.', 'Open the Runs page to see how it ended.');
-}
-
-function cannotResume(): BedsideError {
-  return new BedsideError('training/not-interrupted', 'input', 'This run was not interrupted, so there is nothing to resume.', 'Start a new run.');
-}
-
-function scoreNeedsApart(): BedsideError {
-  return new BedsideError('training/score-not-apart', 'settings', 'Some notes stand in both the training and the held-out part, so a score would cost them more than the held-out part is charged for.', 'Keep the model without a score that may leave.');
-}
-
-function searchNeedsApart(): BedsideError {
-  return new BedsideError('training/search-not-apart', 'settings', 'Some notes stand in both the training and the held-out part, so settings cannot be chosen by the held-out part without a further charge to them.', 'Train once, or protect persons if the same text belongs to several.');
-}
 
 /** One reading of a project's notes, dealt. */
 interface RunDataset {
   readonly project: ProjectRecord;
   readonly dataset: Dataset;
   readonly split: Split;
+  readonly splitId: string;
   readonly isDisjoint: boolean;
   readonly facts: RunFacts;
 }
@@ -66,7 +54,7 @@ function planFor({ isDisjoint }: RunDataset, plan: Plan): Plan {
   return isPrivate(plan) && !isDisjoint ? { ...plan, validationEpsilon: null } : plan;
 }
 
-/** Everything the guard worker does, over its parts. */
+/** Everything the guard worker does, over its parts. What no first page needs (the encoder, runs, models in use, project files, the lab) is loaded when it is asked for, as the pages are. */
 export class Guard {
   readonly #database: BedsideDatabase;
   readonly #ledger: LedgerKeeper;
@@ -77,6 +65,8 @@ export class Guard {
   readonly federation: FederationGuard;
   #encoder: Promise<EncoderFacts> | null = null;
   #active: GuardedRun | null = null;
+  /** Of the attack that goes on. */
+  #audit: SessionControl | null = null;
 
   constructor(database: BedsideDatabase, ledger: LedgerKeeper, source: EncoderSource, bringTrainers: () => Promise<void>, federation: FederationOptions = {}) {
     this.#database = database;
@@ -87,8 +77,12 @@ export class Guard {
     this.federation = new FederationGuard({ ...federation, database, ledger, crew: this.#crew, encoder: () => this.encoder(), loadEncoder: () => this.#loadedEncoder(() => undefined) });
   }
 
-  connect(ports: readonly TrainerPort[]): Promise<void> {
-    return this.#crew.connect(ports);
+  connect(ports: readonly TrainerPort[], workShare = 1, checked: CheckedDevice | null = null): Promise<void> {
+    return this.#crew.connect(ports, workShare, checked);
+  }
+
+  pace(workShare: number): void {
+    this.#crew.workShare = workShare;
   }
 
   encoder(): Promise<ModelReport> {
@@ -100,7 +94,7 @@ export class Guard {
   }
 
   async #loadedEncoder(onProgress: (progress: Progress) => void): Promise<EncoderFacts> {
-    this.#encoder ??= loadEncoder(this.#source, onProgress).catch((error: unknown) => {
+    this.#encoder ??= import('./encoder.ts').then(({ loadEncoder }) => loadEncoder(this.#source, onProgress)).catch((error: unknown) => {
       this.#encoder = null;
       throw error;
     });
@@ -149,16 +143,17 @@ export class Guard {
       if (isPrivate(plan)) await this.#ledger.checkAllowance(project, plan);
       await this.#planner.checkMemory(id, plan);
       const data = await this.#dataOf(project, plan);
-      return this.#begin(await createRun(this.#database, id, planFor(data, plan), data.facts, plannedSteps(plan, data.split.training.length)), data, onMessage, 'started');
+      const more = { splitId: data.splitId, ...(await takenOver(this.#trainOnParts(), project, plan, data.dataset)) };
+      return this.#begin(await createRun(this.#database, id, planFor(data, plan), data.facts, plannedSteps(plan, data.split.training.length), more), data, onMessage, 'started');
     });
   }
 
   async resumeRun(id: string, runId: string, onMessage: (message: RunMessage) => void): Promise<string> {
     return this.#whileLocked(async () => {
       const run = await readRun(this.#database, runId);
-      if (run.projectId !== id || run.state === 'finished' || run.state === 'stopped' || run.state === 'failed') throw cannotResume();
+      if (run.projectId !== id || !mayResume(run)) throw cannotResume();
       const data = await this.#dataOf(await readProject(this.#database, id), run.plan);
-      if (run.facts && !isSameData(run.facts, data.facts)) throw dataChanged();
+      if ((run.facts && !isSameData(run.facts, data.facts)) || (run.splitId ?? data.splitId) !== data.splitId) throw dataChanged();
       const resumed: RunRecord = { ...run, plan: planFor(data, run.plan), state: 'running' };
       await saveRun(this.#database, resumed);
       return this.#begin(resumed, data, onMessage, 'resumed');
@@ -185,15 +180,17 @@ export class Guard {
   async #dataOf(project: ProjectRecord, plan: Plan): Promise<RunDataset> {
     const dataset = await readDataset(this.#database, project.id);
     const subject = await this.#ledger.subject(project, plan, dataset);
-    return { project, dataset, split: subject.split, isDisjoint: subject.isDisjoint, facts: factsOf(dataset, subject) };
+    return { project, dataset, split: subject.split, splitId: subject.splitId, isDisjoint: subject.isDisjoint, facts: factsOf(dataset, subject) };
   }
 
   async #begin(run: RunRecord, { project, dataset, split }: RunDataset, onMessage: (message: RunMessage) => void, how: 'started' | 'resumed'): Promise<{ readonly run: GuardedRun; readonly isOver: Promise<void> }> {
+    const start = run.plan.continues ? (await readModel(this.#database, run.plan.continues.runId)).model : null;
     const ledger = isPrivate(run.plan) ? await this.#openLedger(run, run.plan, project, dataset, how) : null;
     const keeper = new RunKeeper(run, new RunEnergy(new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction)), ledger, onMessage);
     const checkpoint = how === 'resumed' ? await readCheckpoint(this.#database, run.id) : null;
     this.#crew.claim(run);
-    const guarded = new GuardedRun({ database: this.#database, crew: this.#crew, project, dataset, split, ledger, loadEncoder: (onProgress) => this.#loadedEncoder(onProgress), checkpoint }, keeper);
+    const { GuardedRun } = await import('./guarded-run.ts');
+    const guarded = new GuardedRun({ database: this.#database, crew: this.#crew, project, dataset, split, ledger, loadEncoder: (onProgress) => this.#loadedEncoder(onProgress), checkpoint, start }, keeper);
     this.#active = guarded;
     // The lock tells every tab that somebody works on this run.
     const isOver = navigator.locks.request(runLockName(run.id), () => guarded.work()).finally(() => {
@@ -243,18 +240,39 @@ export class Guard {
 
   // ---- the attack lab ---------------------------------------------------------------------------
 
-  /** Attacks the private head of this epsilon and its twin on a project's own notes. While it lasts no run goes on, and the other way round. */
-  audit(id: string, { epsilon }: AuditOptions, onProgress: (progress: AuditProgress) => void, signal: AbortSignal): Promise<AuditReport> {
-    checkPositive('epsilon', epsilon);
+  /** Attacks a private plan of this epsilon and its twin on a project's own notes. While it lasts no run goes on, and the other way round. */
+  audit(id: string, options: AuditOptions, onProgress: (progress: AuditProgress) => void, signal: AbortSignal): Promise<AuditReport> {
+    checkPositive('epsilon', options.epsilon);
     return navigator.locks.request(trainingLockName, { ifAvailable: true }, async (lock) => {
       if (!lock) throw otherTabTrains();
-      const { alternatives } = await this.#planner.propose(id, { onProgress: () => undefined, signal });
-      const plan = { ...alternatives['full-batch-head'], epsilon };
+      const plans = await this.#auditedPlans(id, options, signal);
       const [project, dataset, encoder] = await Promise.all([readProject(this.#database, id), readDataset(this.#database, id), this.#loadedEncoder(() => undefined)]);
-      const { split } = await this.#ledger.subject(project, plan, dataset);
-      this.#crew.claim(plan);
-      return auditProject({ database: this.#database, crew: this.#crew, project, dataset, split, encoder, plan, twin: alternatives['plain-head'] }, onProgress, signal);
+      const { split } = await this.#ledger.subject(project, plans.plan, dataset);
+      this.#crew.claim(plans.plan);
+      const control = new SessionControl();
+      this.#audit = control;
+      try {
+        const { auditProject } = await import('./audit.ts');
+        return await auditProject({ database: this.#database, crew: this.#crew, project, dataset, split, encoder, plans, control }, onProgress, signal);
+      } finally {
+        this.#audit = null;
+      }
     });
+  }
+
+  async auditForecast(id: string, options: AuditOptions): Promise<AuditForecast> {
+    checkPositive('epsilon', options.epsilon);
+    return this.#planner.forecastAudit(id, await this.#auditedPlans(id, options, new AbortController().signal));
+  }
+
+  async pauseAudit(isPaused: boolean): Promise<void> {
+    if (isPaused) this.#audit?.pause();
+    else this.#audit?.resume();
+  }
+
+  async #auditedPlans(id: string, { epsilon, kind = 'head', like }: AuditOptions, signal: AbortSignal): Promise<AuditedPlans> {
+    const { alternatives } = await this.#planner.propose(id, { onProgress: () => undefined, signal });
+    return auditedPlans(kind, epsilon, alternatives, like ?? null);
   }
 
   // ---- results and use --------------------------------------------------------------------------
@@ -265,7 +283,16 @@ export class Guard {
 
   async prices(id: string, runId: string): Promise<RunPrices | null> {
     const [project, run] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId)]);
-    return isPrivate(run.plan) && !run.pooled ? this.#planner.prices(project, run.plan, await readResults(this.#database, runId)) : null;
+    return isPrivate(run.plan) && !run.pooled ? this.#planner.prices(project, run, run.plan, await readResults(this.#database, runId)) : null;
+  }
+
+  async trainOn(id: string, runId: string): Promise<TrainOnOffer> {
+    const [project, run] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId)]);
+    return trainOnOffer(this.#trainOnParts(), project, run);
+  }
+
+  #trainOnParts(): TrainOnParts {
+    return { database: this.#database, ledger: this.#ledger, encoderSha256: async () => (await this.encoder()).sha256 };
   }
 
   async chargeScore(id: string, runId: string): Promise<RunResults> {
@@ -277,35 +304,31 @@ export class Guard {
       if (!isPrivate(plan)) throw runIsOver();
       const data = await this.#dataOf(project, plan);
       if (!data.isDisjoint) throw scoreNeedsApart();
-      if (run.facts && !isSameData(run.facts, data.facts)) throw dataChanged();
+      // Notes that the model was trained on would make the score too good, and pay for it a second time.
+      if ((run.facts && !isSameData(run.facts, data.facts)) || !isDealtAs(run, data.splitId)) throw dataChanged();
       // Where the run was charged for other units than these, this refuses.
-      const ledger = await this.#ledger.openRun(project, plan, run.id, 'resumed', data.dataset);
-      const scored = await chargeScore({ run, plan, project, dataset: data.dataset, split: data.split, trainingUnits: data.facts.trainingUnits, model, results, encoder, crew: this.#crew, ledger });
+      const openLedger = () => this.#ledger.openRun(project, plan, run.id, 'resumed', data.dataset);
+      const { chargeScore } = await import('./late-score.ts');
+      const scored = await chargeScore({ run, plan, project, dataset: data.dataset, split: data.split, trainingUnits: data.facts.trainingUnits, model, results, encoder, crew: this.#crew, openLedger, createKeys: createKeyStream });
       await keepResults(this.#database, run, scored);
       return scored;
     });
   }
 
   async classify(_id: string, runId: string, text: string): Promise<Prediction> {
-    return classifyText(await this.#classifier(runId), text);
+    return (await import('./model-use.ts')).classifyNote(this.#modelParts(), runId, text);
   }
 
   async classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<LabelledFile> {
-    const [classifier, project] = await Promise.all([this.#classifier(runId), readProject(this.#database, id)]);
-    const trainedName = Object.entries(project.columnRoles).find(([, role]) => role === 'text')?.[0] ?? null;
-    return classifyTable(classifier, file, trainedName, signal, onProgress);
-  }
-
-  async #classifier(runId: string): Promise<Classifier> {
-    const [{ model, encoderSha256 }, results, encoder] = await Promise.all([readModel(this.#database, runId), readResults(this.#database, runId), this.#loadedEncoder(() => undefined)]);
-    if (encoderSha256 !== encoder.report.sha256) throw otherEncoder();
-    return { model, tokenizer: encoder.tokenizer, crew: this.#crew, temperature: results.temperature };
+    return (await import('./model-use.ts')).classifyNotes(this.#modelParts(), id, runId, file, onProgress, signal);
   }
 
   async exportModel(id: string, runId: string): Promise<Blob> {
-    const [project, run, { model, encoderSha256 }, results, encoder] = await Promise.all([readProject(this.#database, id), readRun(this.#database, runId), readModel(this.#database, runId), readResults(this.#database, runId), this.#loadedEncoder(() => undefined)]);
-    if (encoderSha256 !== encoder.report.sha256) throw otherEncoder();
-    return exportedModel(project, run, model, results, encoder);
+    return (await import('./model-use.ts')).exportRunModel(this.#modelParts(), id, runId);
+  }
+
+  #modelParts(): ModelUseParts {
+    return { database: this.#database, crew: this.#crew, loadedEncoder: () => this.#loadedEncoder(() => undefined) };
   }
 
   // ---- projects and ledger ----------------------------------------------------------------------
@@ -315,8 +338,8 @@ export class Guard {
     return project.noteCount === null ? null : this.#ledger.shareable(project);
   }
 
-  exportProject(id: string, epsilon: number): Promise<Blob> {
-    return exportProject(this.#database, this.#ledger, id, epsilon);
+  async exportProject(id: string, epsilon: number): Promise<Blob> {
+    return (await import('./project-file.ts')).exportProject(this.#database, this.#ledger, id, epsilon);
   }
 
   /** Lets go of a project's notes, which have been deleted. */
@@ -325,8 +348,8 @@ export class Guard {
     this.#planner.forget(id);
   }
 
-  importProject(file: Blob, mayExhaust = false): Promise<string> {
-    return importProject(this.#database, this.#ledger, file, mayExhaust);
+  async importProject(file: Blob, mayExhaust = false): Promise<string> {
+    return (await import('./project-file.ts')).importProject(this.#database, this.#ledger, file, mayExhaust);
   }
 
   ledger(): ReturnType<LedgerKeeper['entries']> {

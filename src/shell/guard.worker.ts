@@ -4,13 +4,14 @@ import { Guard } from './guard.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
 import { openLedgerStore } from './ledger-store.ts';
 import { expose, holdLifeLock } from './remote.ts';
-import { logRequests, readRequestLog } from './request-log.ts';
+import { logRequestsForPage } from './request-log.ts';
 import type { GuardService } from './guard-service.ts';
 import { BedsideError } from '../ground/errors.ts';
 
-logRequests();
-
 let guard: Guard | null = null;
+const sentBytes = () => guard?.federation.sentBytes ?? 0;
+
+logRequestsForPage(sentBytes);
 
 /** Calls that go on and can be ended, by the name that they came with. */
 const calls = new Map<string, AbortController>();
@@ -38,7 +39,8 @@ const service: GuardService = {
     // Not waited for: a federation whose server is gone must keep nobody from the own notes.
     void guard.federation.begin().catch(() => undefined);
   },
-  connect: async (ports) => opened().connect(ports),
+  connect: async (ports, workShare, checked) => opened().connect(ports, workShare, checked),
+  pace: async (workShare) => opened().pace(workShare),
   loadEncoder: async (onProgress) => opened().loadEncoder(onProgress),
   encoder: async () => opened().encoder(),
   energy: async () => opened().energy(),
@@ -55,8 +57,11 @@ const service: GuardService = {
   stop: async (runId) => opened().active(runId).stop(),
   resumeEpsilons: async (id) => opened().resumeEpsilons(id),
   audit: async (id, options, callId, onProgress) => cancellable(callId, (signal) => opened().audit(id, options, onProgress, signal)),
+  auditForecast: async (id, options) => opened().auditForecast(id, options),
+  pauseAudit: async (isPaused) => opened().pauseAudit(isPaused),
   results: async (id, runId) => opened().results(id, runId),
   prices: async (id, runId) => opened().prices(id, runId),
+  trainOn: async (id, runId) => opened().trainOn(id, runId),
   chargeScore: async (id, runId) => opened().chargeScore(id, runId),
   classify: async (id, runId, text) => opened().classify(id, runId, text),
   classifyFile: async (id, runId, file, callId, onProgress) => cancellable(callId, (signal) => opened().classifyFile(id, runId, file, onProgress, signal)),
@@ -69,7 +74,7 @@ const service: GuardService = {
   ledger: async () => opened().ledger(),
   eraseLedger: async () => opened().eraseLedger(),
   ledgerBytes: async () => opened().ledgerBytes(),
-  requests: async () => ({ ...readRequestLog(), sentBytes: guard?.federation.sentBytes ?? 0 }),
+  sentBytes: async () => sentBytes(),
 
   federationOffer: async () => opened().federation.offer(),
   federationFit: async (projectId, taskHash) => opened().federation.fit(projectId, taskHash),
@@ -77,8 +82,10 @@ const service: GuardService = {
   previewUpdate: async (projectId, taskHash, callId) => cancellable(callId, (signal) => opened().federation.preview(projectId, taskHash, signal)),
   joinFederation: async (projectId, taskHash, link, epsilonLimit) => opened().federation.join(projectId, taskHash, link, epsilonLimit),
   leaveFederation: async () => opened().federation.leave(),
+  destroyFederationKey: async () => opened().federation.destroyKey(),
   watchFederation: async (watchId, onChange) => opened().federation.watch(watchId, onChange),
   unwatchFederation: async (watchId) => opened().federation.unwatch(watchId),
+  federationSent: async () => opened().federation.sent(),
   receiveModel: async () => opened().federation.receive(),
   projector: async (token) => opened().federation.projector(token),
   checkMayDelete: async (projectId) => opened().federation.checkMayDelete(projectId),

@@ -7,13 +7,15 @@ import { isPrivate } from '../training/plan.ts';
 import { isStoppedEarly, SessionControl, stoppedEarly } from '../training/session-control.ts';
 import type { ChargePort, SessionOutcome } from '../training/session-input.ts';
 import { runSession } from '../training/session.ts';
+import type { TrainedModel } from '../training/trained-model.ts';
 import type { Split } from '../training/split.ts';
+import { awakeClockHere } from './awake-clock.ts';
 import type { Progress } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import { otherEncoder } from './model-errors.ts';
 import type { FeatureGrant } from './feature-cache.ts';
-import { featureUseOf, grantFeatures } from './feature-store.ts';
+import { featureUseOf, grantFeatures, outputUseOf } from './feature-store.ts';
 import { createKeyStream } from './key-stream.ts';
 import type { RunLedger } from './ledger-keeper.ts';
 import { whenThereIsRoom } from './patience.ts';
@@ -36,6 +38,8 @@ export interface RunParts {
   readonly ledger: RunLedger | null;
   readonly loadEncoder: (onProgress: (progress: Progress) => void) => Promise<EncoderFacts>;
   readonly checkpoint: Checkpoint | null;
+  /** The model of the earlier run that this one goes on from; null for the others. */
+  readonly start: TrainedModel | null;
 }
 
 export class GuardedRun {
@@ -101,12 +105,14 @@ export class GuardedRun {
     });
     await crew.ready();
     this.#keeper.reportDevice(crew.name);
+    // What a run was begun on; one that is resumed may go on elsewhere.
+    if (crew.checked && !this.#keeper.run.checkedDevice) this.#keeper.change({ checkedDevice: crew.checked });
     return { encoder, data };
   }
 
   async #train(encoder: EncoderFacts, data: RunData): Promise<SessionOutcome> {
     const { crew } = this.#parts;
-    await crew.lendFeatures(await this.#openFeatures(encoder));
+    await crew.lendFeatures(await this.#openFeatures(encoder, data));
     try {
       return await this.#runSession(data);
     } finally {
@@ -115,35 +121,44 @@ export class GuardedRun {
   }
 
   /** The project's cached features; null for plans that read none. */
-  async #openFeatures(encoder: EncoderFacts): Promise<FeatureGrant | null> {
+  async #openFeatures(encoder: EncoderFacts, { training, heldOut }: RunData): Promise<FeatureGrant | null> {
     const { database, project, dataset, crew } = this.#parts;
     // The device without the number of workers: they find each other's files.
-    const [first] = await crew.ready();
-    const use = first ? featureUseOf(this.#keeper.run.plan, dataset.notes.length, encoder, first.device) : null;
+    const trainers = await crew.ready();
+    const [first] = trainers;
+    const { plan } = this.#keeper.run;
+    const rows = [...training, ...heldOut].flatMap((unit) => unit.rows);
+    const load = { rows: rows.length, tokens: rows.reduce((sum, { ids }) => sum + ids.length, 0), classes: dataset.labels.length, trainers: trainers.length };
+    const use = first ? (featureUseOf(plan, dataset.notes.length, encoder, first.device) ?? outputUseOf(plan, load, encoder, first.device)) : null;
     const grant = use && (await grantFeatures(database, project, use));
-    this.#hasReadAllNotes = grant === null || grant.files.length === 0;
+    this.#hasReadAllNotes = grant === null || (grant.files.length === 0 && !grant.hasOutputs);
     return grant;
   }
 
   async #runSession(data: RunData): Promise<SessionOutcome> {
-    const { dataset, crew, ledger, checkpoint } = this.#parts;
+    const { dataset, crew, ledger, checkpoint, start } = this.#parts;
     const { id, plan } = this.#keeper.run;
-    return runSession({
+    const trainers = await crew.ready();
+    const keys = isPrivate(plan) ? oncePerTensor(await createKeyStream()) : null;
+    const clock = awakeClockHere();
+    const session = runSession({
       runId: id,
       plan,
       labels: dataset.labels,
       ...data,
-      trainers: await crew.ready(),
+      trainers,
       charges: ledger && this.#patient(ledger.charges),
-      keys: isPrivate(plan) ? oncePerTensor(await createKeyStream()) : null,
+      keys,
       ...(ledger ? { bounds: ledger.bounds } : {}),
       checkpoints: { save: (saved) => this.#save(saved) },
-      clock: () => performance.now(),
+      clock: () => clock.now(),
       yields: takeTurn,
       control: this.#control,
       onProgress: (progress) => this.#keeper.reportSession(progress),
       resumeFrom: checkpoint,
+      ...(start ? { startsFrom: start } : {}),
     });
+    return session.finally(() => clock.stop());
   }
 
   /** A full disk pauses the run before anything is charged; the charge is made when there is room. */
@@ -162,8 +177,8 @@ export class GuardedRun {
     const { database, dataset, ledger } = this.#parts;
     const before = this.#keeper.close(outcome);
     const results = resultsOf(before, dataset, data, outcome, ledger?.charged() ?? { training: [], heldOut: [] });
-    const { accuracy, macroF1, epsilonRun } = results.run;
-    const run = this.#keeper.change({ accuracy, macroF1, epsilonRun });
+    const { accuracy, macroF1, epsilonRun, epsilonModel } = results.run;
+    const run = this.#keeper.change({ accuracy, macroF1, epsilonRun, ...(epsilonModel === undefined ? {} : { epsilonModel }) });
     await ledger?.end(outcome.state);
     await whenThereIsRoom(this.#control, (error) => this.#keeper.reportPaused(error), () => finishRun(database, run, outcome.model, encoder.report.sha256, results));
     const { run: summary, statement } = results;

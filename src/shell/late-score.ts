@@ -1,15 +1,14 @@
 /** A score that may leave with a model, charged after its run: a click of its own, on the run's own held-out part. */
 import { BedsideError } from '../ground/errors.ts';
 import type { Dataset } from '../data/table.ts';
-import { oncePerTensor } from '../privacy/key-stream.ts';
+import { oncePerTensor, type KeyStream } from '../privacy/key-stream.ts';
 import { releaseAccuracy } from '../training/charged-validation.ts';
 import { noiseLawOf, type PrivatePlan } from '../training/plan.ts';
-import { defaultValidationEpsilon } from '../training/propose.ts';
 import type { Split } from '../training/split.ts';
 import { statementAtEnd } from '../training/statement.ts';
 import type { RunResults } from './bedside.service.ts';
 import type { EncoderFacts } from './encoder.ts';
-import { createKeyStream } from './key-stream.ts';
+import { lateScoreEpsilon, mayBeScored } from './late-score-offer.ts';
 import type { RunLedger } from './ledger-keeper.ts';
 import type { ModelRecord, ProjectRecord, RunRecord } from './records.ts';
 import { prepareRunData } from './run-data.ts';
@@ -23,44 +22,37 @@ function hasScore(): BedsideError {
   return new BedsideError('training/has-score', 'input', 'This run has its score already, or can have none.', 'Look at the results of the run.');
 }
 
-/** What such a score is charged at. */
-export const lateScoreEpsilon = defaultValidationEpsilon;
-
-/**
- * Whether a run may still be given a score: it was private, kept a model, held units out, and has no score. Not one of a federation: which of its releases
- * was kept, the held-out notes have decided, so that a score of it would not be all that it tells of them.
- */
-export function mayBeScored({ run, releasedAccuracy, statement, classification }: RunResults): boolean {
-  return !run.pooled && statement.isPrivate && releasedAccuracy === null && classification.accuracy.total > 0;
-}
-
 export interface LateScoreParts {
-  readonly run: RunRecord;
+  readonly run: Pick<RunRecord, 'state' | 'stepsDone' | 'inherited'>;
   readonly plan: PrivatePlan;
-  readonly project: ProjectRecord;
-  readonly dataset: Dataset;
+  readonly project: Pick<ProjectRecord, 'sentences'>;
+  readonly dataset: Pick<Dataset, 'labels'>;
   readonly split: Split;
   readonly trainingUnits: number;
-  readonly model: ModelRecord;
+  readonly model: Pick<ModelRecord, 'model'>;
   readonly results: RunResults;
-  readonly encoder: EncoderFacts;
+  readonly encoder: Pick<EncoderFacts, 'tokenizer'>;
   readonly crew: Pick<TrainingCrew, 'modelLogits'>;
-  readonly ledger: RunLedger;
+  /** Opens the run in the ledger, which writes there that it goes on: asked for once nothing is left that would refuse. */
+  readonly openLedger: () => Promise<Pick<RunLedger, 'charges' | 'charged' | 'end'>>;
+  /** A stream under a key that nobody has used. */
+  readonly createKeys: () => Promise<KeyStream>;
 }
 
 /**
  * Charges the held-out part for a score, durably, draws its noise under a fresh key, and returns the run's results with it.
  * Guarantee: sensitivity and law are those of a score charged at a run's end; it composes in parallel with training. A score that is lost before it is kept stays charged.
  */
-export async function chargeScore({ run, plan, project, dataset, split, trainingUnits, model: { model }, results, encoder, crew, ledger }: LateScoreParts): Promise<RunResults> {
+export async function chargeScore({ run, plan, project, dataset, split, trainingUnits, model: { model }, results, encoder, crew, openLedger, createKeys }: LateScoreParts): Promise<RunResults> {
   if (!mayBeScored(results)) throw hasScore();
   const { heldOut } = await prepareRunData(dataset, { training: [], heldOut: split.heldOut }, plan, project.sentences, encoder.tokenizer, () => undefined);
   const logits = await crew.modelLogits(model, heldOut.flatMap(({ rows }) => rows.map(({ ids }) => ids)));
-  const keys = oncePerTensor(await createKeyStream());
+  const ledger = await openLedger();
+  const keys = oncePerTensor(await createKeys());
   const released = await releaseAccuracy(logits, heldOut, dataset.labels.length, { epsilon: lateScoreEpsilon, delta: plan.delta, noiseLaw: noiseLawOf(plan) }, { charges: ledger.charges, keys }, run.stepsDone);
   await ledger.end(run.state === 'stopped' ? 'stopped' : 'finished');
   if (released === null) throw scoreRefused();
-  const statement = statementAtEnd(plan, { unit: plan.unit, trainingUnits, classes: dataset.labels.length }, { stepsDone: run.stepsDone, model }, ledger.charged());
+  const statement = statementAtEnd(plan, { unit: plan.unit, trainingUnits, classes: dataset.labels.length }, { stepsDone: run.stepsDone, model }, ledger.charged(), run.inherited);
   const epsilon = statement.isPrivate && statement.validation ? statement.validation.epsilon : released.value.epsilon;
   return { ...results, statement, releasedAccuracy: { ...released.value, epsilon } };
 }

@@ -1,9 +1,10 @@
 import { deleteDB } from 'idb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { buildDataset } from '../data/dataset.ts';
 import { sampleTable } from '../data/sample.ts';
 import type { ColumnRole, RawTable } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
+import { LedgerState } from '../privacy/balance.ts';
 import { composedEpsilon } from '../privacy/composition.ts';
 import { forSeveralUnits } from '../privacy/exposure.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
@@ -123,6 +124,31 @@ describe('a private run and its ledger', () => {
     expect(await keeper.afterRun(await read(id), again)).toMatchObject({ fitsBudget: true, overElsewhere: null });
     expect((await keeper.afterRun(await read(id), { ...plan, epsilon: more * 1.01 })).fitsBudget).toBe(false);
     expect(await chargeAll(id, again)).toEqual({ left: 0, code: null });
+  });
+
+  it('says how much of what a plan asks for is left beside samples, in few tries: each composes losses anew', async () => {
+    const id = await project();
+    await keeper.setBudget(await read(id), 20);
+    const { charges } = await keeper.openRun(await read(id), plan, 'sampled', 'started');
+    for (let step = 1; step <= 3; step++) await charges.charge('training', step, 'gradient', { kind: 'poisson-gaussian', samplingRate: 0.1, noiseMultiplier: 1 });
+    const tries = vi.spyOn(LedgerState.prototype, 'refusal');
+    try {
+      expect(await keeper.epsilonLeft(await read(id), { atMost: 3, within: 0.005 })).toBe(3);
+      expect(tries).toHaveBeenCalledTimes(1);
+      await keeper.setBudget(await read(id), 3);
+      tries.mockClear();
+      const left = await keeper.epsilonLeft(await read(id), { atMost: 3, within: 0.01 });
+      expect(tries.mock.calls.length).toBeLessThanOrEqual(4);
+      expect(left).toBeGreaterThan(1);
+      expect(left).toBeLessThan(3);
+      // As a proposal has it: in hundredths, rounded down. All of its charges are accepted, and a little more would not be.
+      const proposed = { ...plan, epsilon: Math.floor(left * 100) / 100 };
+      expect((await keeper.afterRun(await read(id), proposed)).fitsBudget).toBe(true);
+      expect((await keeper.afterRun(await read(id), { ...plan, epsilon: left + 0.011 })).fitsBudget).toBe(false);
+      expect(await chargeAll(id, proposed)).toEqual({ left: 0, code: null });
+    } finally {
+      tries.mockRestore();
+    }
   });
 
   it('forecasts at the delta that the run will be charged at', async () => {

@@ -5,7 +5,7 @@ import { LedgerState, type Balance, type ExtraCharges } from '../privacy/balance
 import { shareable, shareTooLarge, type Shareable } from '../privacy/budget-share.ts';
 import type { Charge } from '../privacy/composition.ts';
 import type { BudgetEvent, CohortEvent, LedgerEntry, LedgerEvent, PrivacyUnit, RunEvent } from '../privacy/events.ts';
-import { gaussianMu } from '../privacy/gaussian.ts';
+import { epsilonLeft, type LeftOptions } from '../privacy/epsilon-left.ts';
 import { checkpointsOf, KnownBounds } from '../privacy/known-bounds.ts';
 import { allowanceExhausted } from '../privacy/ledger-errors.ts';
 import { Ledger } from '../privacy/ledger.ts';
@@ -193,20 +193,12 @@ export class LedgerKeeper {
   }
 
   /** Largest epsilon that a new run may still spend on the training part, by every limit that its charges will be held to; 0 where nothing is left. */
-  async epsilonLeft(project: ProjectRecord): Promise<number> {
+  async epsilonLeft(project: ProjectRecord, options: LeftOptions = {}): Promise<number> {
     const subject = await this.subject(project);
-    const { epsilonLimit, delta } = await this.#balance(subject, {});
     const { ledger, state } = await this.#entered(subject);
-    const fits = (epsilon: number) => state.refusal(subject.splitId, { training: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 1 / gaussianMu(epsilon, delta) }, count: 1 }] }) === null;
     if (!ledger.isChainIntact) return 0;
-    if (fits(epsilonLimit)) return epsilonLimit;
-    let [low, high] = [0, epsilonLimit];
-    for (let round = 0; round < 20; round++) {
-      const middle = (low + high) / 2;
-      if (fits(middle)) low = middle;
-      else high = middle;
-    }
-    return low;
+    const { delta } = await this.#balance(subject, {});
+    return epsilonLeft(state, subject.splitId, delta, options);
   }
 
   /** What the most exposed unit will have spent once a run of this plan has ended, and whether every charge of it will be accepted. `charges`: those of the training part, where they are not the plan's. */
@@ -229,9 +221,14 @@ export class LedgerKeeper {
     return after ? { epsilonHeldOut: after.epsilonHeldOut, fits: state.refusal(subject.splitId, extra) === null } : { epsilonHeldOut: Infinity, fits: false };
   }
 
+  /** What the ledger says that a run was charged until now. */
+  async chargesOf(runId: string): Promise<ChargedParts> {
+    return chargesOfRun((await this.ledger()).entries.map(({ event }) => event), runId);
+  }
+
   /** Epsilon that a run's training part was charged until now, by the ledger's events. */
   async epsilonCharged(runId: string, { delta }: PrivatePlan): Promise<number> {
-    const { training } = chargesOfRun((await this.ledger()).entries.map(({ event }) => event), runId);
+    const { training } = await this.chargesOf(runId);
     return this.#bounds.tightly(() => epsilonOf(training, delta, this.#bounds)) ?? 0;
   }
 
@@ -261,8 +258,9 @@ export class LedgerKeeper {
     const spentAfter = (steps: number) => ledger.balanceAfter(splitId, { training: ofPlan(steps) })?.epsilonSpent ?? Infinity;
     const epsilonCharged = () => epsilonOf(charged().training, plan.delta, this.#bounds) ?? 0;
     const done = charged().training.length;
-    if (step?.mechanism.kind === 'poisson-gaussian') {
-      const checkpoints = checkpointsOf(plan.steps).map((checkpoint) => Math.max(0, checkpoint - done));
+    if (step) {
+      // Full-batch steps beside samples of earlier runs: what they come to in the end bounds them all.
+      const checkpoints = (step.mechanism.kind === 'poisson-gaussian' ? checkpointsOf(plan.steps) : [plan.steps]).map((checkpoint) => Math.max(0, checkpoint - done));
       this.#bounds.tightly(() => checkpoints.forEach(spentAfter));
       // And what they come to in other data sets that RDP alone would stop the run for.
       for (const checkpoint of checkpoints) state.refusal(splitId, { training: ofPlan(checkpoint) });
@@ -371,6 +369,6 @@ function runEvent(runId: string, state: RunEvent['state']): RunEvent {
   return { kind: 'run', id: crypto.randomUUID(), runId, state };
 }
 
-function reportOf({ epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, allowance, isChainIntact }: Balance): BudgetReport {
-  return { epsilonLimit, delta, epsilonSpent, epsilonHeldOut, isUnitMixed, allowance, isChainIntact };
+function reportOf({ epsilonLimit, delta, epsilonSpent, epsilonTraining, epsilonHeldOut, isUnitMixed, allowance, isChainIntact }: Balance): BudgetReport {
+  return { epsilonLimit, delta, epsilonSpent, epsilonTraining, epsilonHeldOut, isUnitMixed, allowance, isChainIntact };
 }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { fullBatchHeadPlan, planOfKind, type PlanFacts } from '../training/propose.ts';
-import { availableBytes, deviceGigabytes, memoryForecast, planTooLarge, type MemoryLoad } from './memory.ts';
+import { engineBytes } from './engine-bytes.ts';
+import { availableBytes, deviceGigabytes } from './device-memory.ts';
+import { memoryForecast, planTooLarge, type MemoryLoad } from './memory.ts';
 
 const shape = { layers: 6, width: 384, heads: 12, feedForwardWidth: 1536, vocabularySize: 30522, maximumPositions: 512, tokenTypes: 2, layerNormEpsilon: 1e-12 };
 const facts: PlanFacts = { trainingUnits: 80_000, trainingRows: 80_000, heldOutUnits: 20_000, heldOutRows: 20_000, classes: 8, unit: 'row', encoderLayers: 6, maximumLength: 128, heldOutShare: 0.2, seed: 1, epsilon: 3, delta: 1e-6 };
-const load: MemoryLoad = { trainingRows: 80_000, heldOutRows: 20_000, meanTokens: 30, classes: 8, largestUnitRows: 1, shape, encoderBytes: 23e6, trainers: 2 };
+const load: MemoryLoad = { trainingRows: 80_000, heldOutRows: 20_000, meanTokens: 30, classes: 8, largestUnitRows: 1, shape, encoderBytes: 23e6, engineBytes: 35e6, trainers: 2 };
 const gigabyte = 2 ** 30;
 
 describe('the memory of a plan', () => {
@@ -13,7 +15,7 @@ describe('the memory of a plan', () => {
     const features = 180_000 * 769 * 4;
     // Beside them the notes themselves, some 1.5 KB each, and the encoders.
     expect(neededBytes).toBeGreaterThan(features);
-    expect(neededBytes).toBeLessThan(features + 100_000 * 2000 + 4 * 23e6);
+    expect(neededBytes).toBeLessThan(features + 100_000 * 2000 + 2 * (23e6 + 35e6));
     expect(largest).toBe('features');
     expect(fits).toBe(true);
   });
@@ -34,6 +36,16 @@ describe('the memory of a plan', () => {
     expect(many).toMatchObject({ fits: false, largest: 'gradients' });
     // Where rows are protected, it makes no difference whose they are.
     expect(memoryForecast(planOfKind('dp-sgd', facts), { ...load, largestUnitRows: 20_000 }, 4 * gigabyte)).toEqual(memoryForecast(planOfKind('dp-sgd', facts), load, 4 * gigabyte));
+  });
+
+  it('counts what an engine plans for its own steps: weights, activations of 256 tokens, gradients of 32 rows', async () => {
+    const [head, adapters] = [await engineBytes(fullBatchHeadPlan(facts), load), await engineBytes(planOfKind('dp-sgd', facts), load)];
+    const matrices = 22.6e6;
+    expect(head).toBeGreaterThan(matrices);
+    expect(head).toBeLessThan(matrices + 10e6);
+    // Six layers keep 4.3 MB each for the way back.
+    expect(adapters).toBeGreaterThan(head + 20e6);
+    expect(adapters).toBeLessThan(2.9 * matrices);
   });
 
   it('reads no training row for label sentences', () => {

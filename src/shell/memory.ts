@@ -1,9 +1,9 @@
 /** How much memory a plan takes, before it is begun: an estimate from counts alone, of what grows with the notes. */
 import type { BertShape } from '../engine/model/weights.ts';
-import { parameterLayout } from '../engine/parameters.ts';
+import { firstTrainedLayer, parameterLayout } from '../engine/parameters.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { defaultPrefixBytes, prefixNumberBytes } from '../training/frozen-prefix.ts';
-import type { Plan } from '../training/plan.ts';
+import { adapterOf, type Plan } from '../training/plan.ts';
 import type { MemoryForecast } from './bedside.service.ts';
 
 export interface MemoryLoad {
@@ -15,6 +15,8 @@ export interface MemoryLoad {
   readonly largestUnitRows: number;
   readonly shape: BertShape;
   readonly encoderBytes: number;
+  /** What one trainer's engine holds for the plan (`./engine-bytes.ts`). */
+  readonly engineBytes: number;
   readonly trainers: number;
 }
 
@@ -24,25 +26,6 @@ const bytesANote = 1000;
 const bytesARow = 250;
 const float32Bytes = 4;
 const float64Bytes = 8;
-/** Where a browser does not say how much the device has: 4 GB, which nearly all have. */
-const assumedDeviceGigabytes = 4;
-/** The browser, its other tabs and the system have the rest. */
-const usableShare = 0.5;
-
-/** Bytes that a page may count on. `deviceMemory` is Chromium's and is rounded down; other browsers do not say. */
-export function availableBytes(deviceGigabytes: number | undefined): number {
-  return usableShare * (deviceGigabytes ?? assumedDeviceGigabytes) * 2 ** 30;
-}
-
-/** Most of the browsers' typings lack it. */
-export function deviceGigabytes(device: object): number | undefined {
-  return 'deviceMemory' in device && typeof device.deviceMemory === 'number' ? device.deviceMemory : undefined;
-}
-
-function layoutLength({ shape, classes }: MemoryLoad, plan: Extract<Plan, { readonly lora: unknown }>): number {
-  return parameterLayout(shape, { classes, lora: plan.lora }).length;
-}
-
 /** Features of the head, the logits of a step, and the sums of trainers and guard. */
 function featureBytes(plan: Plan, { trainingRows, heldOutRows, classes, shape, trainers }: MemoryLoad): number {
   if (plan.kind !== 'full-batch-head' && plan.kind !== 'plain-head' && plan.kind !== 'label-sentences') return 0;
@@ -56,19 +39,23 @@ function featureBytes(plan: Plan, { trainingRows, heldOutRows, classes, shape, t
 
 /** Gradients of adapters: those of a unit's rows meet before the clip, so the largest unit sets the size. */
 function gradientBytes(plan: Plan, load: MemoryLoad): number {
-  if (plan.kind !== 'dp-sgd' && plan.kind !== 'plain-lora') return 0;
-  const parameters = layoutLength(load, plan);
+  const adapter = adapterOf(plan, load.classes);
+  if (!adapter) return 0;
+  const parameters = parameterLayout(load.shape, adapter).length;
+  const below = firstTrainedLayer(load.shape, adapter);
+  const frozen = below === 0 ? 0 : Math.min(load.trainers * defaultPrefixBytes, (load.trainingRows + load.heldOutRows) * load.meanTokens * load.shape.width * prefixNumberBytes);
+  // Of whole layers, in numbers of four bytes: a trainer has theta twice, the gradient twice and its sum in float64; the guard the trainers' sums and their own, theta, the mean, two moments, and three of them once more to save.
+  if (plan.kind === 'plain-layers') return (8 * load.trainers + 9) * parameters * float32Bytes + frozen;
   const rowsAtOnce = Math.max(16, plan.kind === 'dp-sgd' && plan.unit === 'person' ? load.largestUnitRows : 1);
-  const frozen = plan.lora.layers[0] === 0 ? 0 : Math.min(load.trainers * defaultPrefixBytes, (load.trainingRows + load.heldOutRows) * load.meanTokens * load.shape.width * prefixNumberBytes);
   return load.trainers * parameters * (2 * rowsAtOnce * float32Bytes + float64Bytes) + 6 * parameters * float64Bytes + frozen;
 }
 
 /** What a plan needs at its largest moment, in all workers together, beside what the browser itself takes. */
 export function memoryForecast(plan: Plan, load: MemoryLoad, available: number): MemoryForecast {
   const rows = load.trainingRows + load.heldOutRows;
-  // Tokens lie in the guard and in the trainers; each trainer keeps the encoder twice, to open its device again.
+  // Tokens lie in the guard and in the trainers; each trainer keeps the encoder beside its engine, to open the device again.
   const parts = {
-    notes: rows * (bytesANote + 2 * (load.meanTokens * float32Bytes + bytesARow)) + 2 * load.trainers * load.encoderBytes,
+    notes: rows * (bytesANote + 2 * (load.meanTokens * float32Bytes + bytesARow)) + load.trainers * (load.encoderBytes + load.engineBytes),
     features: featureBytes(plan, load),
     gradients: gradientBytes(plan, load),
   };

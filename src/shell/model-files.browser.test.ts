@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { engineFiles } from '../engine/model/manifest.ts';
 import { nanoModelFiles } from '../engine/model/nano.ts';
-import { encoderReport, loadEncoder, loadEncoderWeights } from './encoder.ts';
+import { loadEncoder, loadTrainerModel } from './encoder.ts';
+import { encoderReport } from './encoder-report.ts';
 import { modelCacheName } from './model-cache.ts';
 
 const files = nanoModelFiles(3);
@@ -45,7 +46,7 @@ describe('loading an encoder', () => {
     expect(tokenizer.encode('the patient', 16).ids.length).toBeGreaterThan(2);
     expect(progress.at(-1)).toBe(1);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
-    expect((await loadEncoderWeights(source)).shape.layers).toBe(2);
+    expect((await loadTrainerModel(source)).weights.shape.layers).toBe(2);
     for (const name of engineFiles) expect(asked.filter((one) => one === name)).toHaveLength(1);
     expect(await (await caches.open(modelCacheName)).keys()).toHaveLength(engineFiles.length + 1);
   });
@@ -68,7 +69,7 @@ describe('loading an encoder', () => {
     await serve();
     await loadEncoder(source, () => undefined);
     await (await caches.open(modelCacheName)).put(`${source.folder}model.safetensors`, new Response('damaged'));
-    expect((await loadEncoderWeights(source)).shape.width).toBe(32);
+    expect((await loadTrainerModel(source)).weights.shape.width).toBe(32);
   });
 
   it.each(['bedside.json', 'tokenizer.json'])('says that %s is missing', async (missing) => {

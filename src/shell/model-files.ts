@@ -1,11 +1,16 @@
-import { engineFiles, manifestFile, readManifest, type ModelManifest } from '../engine/model/manifest.ts';
+import { engineFiles, goldenFile, manifestFile, readManifest, type ModelManifest } from '../engine/model/manifest.ts';
 import { missingFileError } from '../engine/model/model-error.ts';
 import type { Progress } from './bedside.service.ts';
 import { modelCacheName } from './model-cache.ts';
 import { modelHashMismatch, modelNotFound } from './model-errors.ts';
 import { toStorageError } from './storage-errors.ts';
 
-export type EngineFile = (typeof engineFiles)[number];
+export type EngineFile = (typeof engineFiles)[number] | typeof goldenFile;
+
+/** The model's golden batch among the files to load, where the folder has one. */
+export function withGolden(manifest: ModelManifest, names: readonly EngineFile[]): readonly EngineFile[] {
+  return goldenFile in manifest.files ? [...names, goldenFile] : names;
+}
 
 async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));

@@ -27,6 +27,26 @@ export function keepBackendChoice(choice: BackendChoice): void {
   }
 }
 
+const leavesRoomKey = 'bedside.leaves-room';
+
+/** Whether training leaves room for other work, as chosen in the settings. */
+export function leavesRoom(): boolean {
+  try {
+    return localStorage.getItem(leavesRoomKey) === 'yes';
+  } catch {
+    return false;
+  }
+}
+
+export function keepLeavesRoom(isLeaving: boolean): void {
+  try {
+    if (isLeaving) localStorage.setItem(leavesRoomKey, 'yes');
+    else localStorage.removeItem(leavesRoomKey);
+  } catch {
+    // As with the backend.
+  }
+}
+
 /** The encoder of `?model=`, for tests and for deployments with several; a folder of `models/` beside the page. */
 export function encoderSource(): EncoderSource {
   const asked = new URLSearchParams(location.search).get('model');

@@ -1,26 +1,30 @@
 import type { Dataset } from '../data/table.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
+import type { AuditedPlans } from '../training/audit/audited-plans.ts';
 import { validationMechanism } from '../training/charged-validation.ts';
 import { isPrivate, noiseLawOf, searchOf, type Plan, type PrivatePlan } from '../training/plan.ts';
-import { defaultEpsilon, defaultHeldOutShare, defaultMaximumLength, proposePlan } from '../training/propose.ts';
+import { defaultEpsilon, defaultHeldOutShare, defaultMaximumLength, leastEpsilon, proposePlan } from '../training/propose.ts';
 import { statementOf } from '../training/statement.ts';
 import { countTokens, lengthsUnder, type TokenLengths } from '../training/units.ts';
-import type { CostForecast, MemoryForecast, PlanProposal, Progress, RunPrices, RunResults } from './bedside.service.ts';
+import type { AuditForecast, CostForecast, MemoryForecast, PlanProposal, Progress, RunPrices, RunResults } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { EncoderFacts } from './encoder.ts';
 import { EnergyMeter } from './energy-meter.ts';
 import { readEnergySettings } from './energy-settings.ts';
 import { areFeaturesCached, featureUseOf } from './feature-store.ts';
 import type { LedgerKeeper, LedgerSubject } from './ledger-keeper.ts';
-import { lateScoreEpsilon, mayBeScored } from './late-score.ts';
-import { availableBytes, deviceGigabytes, memoryForecast, planTooLarge, type MemoryLoad } from './memory.ts';
+import { lateScoreEpsilon, mayBeScored } from './late-score-offer.ts';
+import { availableBytes, deviceGigabytes } from './device-memory.ts';
+import { memoryForecast, planTooLarge, type MemoryLoad } from './memory.ts';
 import { changeProject, readDataset, readProject } from './projects.ts';
 import { keepLearnedSpeed, readLearnedSpeed, type SpeedPlace } from './learned-speed.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
+import { isDealtAs } from './runs.ts';
 import { shownLabels } from './project-summary.ts';
 import { scoreFits } from './score-fits.ts';
 import { SharedWork, type Follower } from './shared-work.ts';
-import { forecastSeconds, learnedSpeed, measureSpeed, type Speed, type Workload } from './speed.ts';
+import { forecastSeconds, learnedSpeed, measureSpeed, wholeParameters, type Speed, type Workload } from './speed.ts';
+import { chargesBefore } from './train-on.ts';
 import type { TrainingCrew } from './training-crew.ts';
 import { takeTurn } from './turn.ts';
 
@@ -57,7 +61,7 @@ export class Planner {
   readonly #crew: TrainingCrew;
   readonly #encoder: () => Promise<EncoderFacts>;
   #lengths: { readonly id: string; readonly of: string; readonly counting: SharedWork<TokenLengths> } | null = null;
-  #speed: Promise<Speed> | null = null;
+  #speed: { readonly pace: string; readonly measuring: Promise<Speed> } | null = null;
 
   constructor(database: BedsideDatabase, ledger: LedgerKeeper, crew: TrainingCrew, encoder: () => Promise<EncoderFacts>) {
     this.#database = database;
@@ -75,7 +79,7 @@ export class Planner {
     const lengths = await this.#lengthsOf(id, dataset, followers?.counting);
     const { delta } = await this.#ledger.budgetOf(project);
     const maximumLength = Math.min(defaultMaximumLength, encoder.shape.maximumPositions);
-    const left = await this.#ledger.epsilonLeft(project);
+    const left = await this.#ledger.epsilonLeft(project, { atMost: defaultEpsilon, within: 0.01 });
     const facts = {
       ...countsOf(subject),
       classes: dataset.labels.length,
@@ -84,8 +88,8 @@ export class Planner {
       maximumLength,
       heldOutShare: defaultHeldOutShare,
       seed: defaultSeed,
-      // A budget that is all but gone still gets a plan; the forecast then says that it does not fit.
-      epsilon: Math.max(0.1, Math.floor(Math.min(defaultEpsilon, left) * 100) / 100),
+      // Rounded down: more noise, never more than is left. A budget that is all but gone still gets a plan; the forecast then says that it does not fit.
+      epsilon: Math.max(leastEpsilon, Math.floor(Math.min(defaultEpsilon, left) * 100) / 100),
       delta,
     };
     const { report } = lengthsUnder(lengths, maximumLength);
@@ -105,22 +109,29 @@ export class Planner {
     const seconds = forecastSeconds(plan, { ...workload, isRead }, speed);
     const isScored = !isPrivate(plan) || scoreFits(await this.#ledger.ledger(), await this.#ledger.subject(project, plan), plan);
     // A score that the run will leave out is no part of what it promises.
-    const statement = statementOf(isPrivate(plan) && !isScored ? { ...plan, validationEpsilon: null } : plan, { unit: plan.unit, trainingUnits, classes: workload.classes });
+    const statement = statementOf(isPrivate(plan) && !isScored ? { ...plan, validationEpsilon: null } : plan, { unit: plan.unit, trainingUnits, classes: workload.classes }, await chargesBefore(this.#database, this.#ledger, plan));
     const drawn = new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction).between(seconds);
     if (!isPrivate(plan) || !statement.isPrivate) return { seconds, ...drawn, epsilonRun: null, epsilonAfter: null, allowanceAfter: null, fitsBudget: true, memory, statement };
     const { epsilonHeldOutAfter, ...after } = await this.#ledger.afterRun(project, plan);
-    return { seconds, ...drawn, epsilonRun: statement.epsilon, ...after, ...(searchOf(plan) ? { epsilonHeldOutAfter } : {}), scoreFits: isScored || !after.fitsBudget, memory, statement };
+    return { seconds, ...drawn, epsilonRun: statement.continues?.epsilonAlone ?? statement.epsilon, ...after, ...(searchOf(plan) ? { epsilonHeldOutAfter } : {}), scoreFits: isScored || !after.fitsBudget, memory, statement };
   }
 
-  /** What another run of a finished run's plan would cost, and a score that may leave, where it has none. */
-  async prices(project: ProjectRecord, plan: PrivatePlan, results: RunResults): Promise<RunPrices> {
+  /** How long the attack lab would take over these plans. */
+  async forecastAudit(id: string, plans: AuditedPlans): Promise<AuditForecast> {
+    const [{ workload, trainingUnits, place }, { shape }] = await Promise.all([this.#workOf(id, plans.plan), this.#encoder()]);
+    const { auditForecast } = await import('./audit-forecast.ts');
+    return auditForecast(plans, trainingUnits, workload, shape, (await readLearnedSpeed(this.#database, place)) ?? (await this.#measuredSpeed()));
+  }
+
+  /** What another run of a finished run's plan would cost, and a score that may leave, where it has none and the notes that it held out are held out still. */
+  async prices(project: ProjectRecord, run: RunRecord, plan: PrivatePlan, results: RunResults): Promise<RunPrices> {
     const before = await this.#ledger.budgetOf(project);
     const again = await this.#ledger.afterRun(project, plan);
     const { epsilonLimit } = before;
     const prices: RunPrices = { again: { epsilonBefore: before.epsilonSpent, epsilonAfter: again.epsilonAfter, epsilonLimit, fits: again.fitsBudget }, score: null };
     if (!mayBeScored(results)) return prices;
     const subject = await this.#ledger.subject(project, plan);
-    if (!subject.isDisjoint) return prices;
+    if (!subject.isDisjoint || !isDealtAs(run, subject.splitId)) return prices;
     const mechanism = validationMechanism({ epsilon: lateScoreEpsilon, delta: plan.delta, noiseLaw: noiseLawOf(plan) });
     const after = await this.#ledger.afterCharges(subject, plan.delta, { 'held-out': [{ mechanism, count: 1 }] });
     return { ...prices, score: { epsilon: lateScoreEpsilon, epsilonBefore: before.epsilonHeldOut, epsilonAfter: after.epsilonHeldOut, epsilonLimit, fits: after.fits } };
@@ -146,13 +157,15 @@ export class Planner {
     const [{ maximumRowsPerPerson, maximumRowsPerText = 1 }] = subject.cohorts;
     const { meanTokens } = lengthsUnder(await this.#lengthsOf(id, dataset), plan.maximumLength);
     const counts = { trainingRows, heldOutRows, meanTokens, classes: dataset.labels.length };
-    const load: MemoryLoad = { ...counts, largestUnitRows: Math.max(maximumRowsPerText, plan.unit === 'person' ? (maximumRowsPerPerson ?? 1) : 1), shape: encoder.shape, encoderBytes: encoder.report.sizeBytes, trainers: trainers.length };
+    // With the first plan that is weighed: no first page needs the engine.
+    const { engineBytes } = await import('./engine-bytes.ts');
+    const load: MemoryLoad = { ...counts, largestUnitRows: Math.max(maximumRowsPerText, plan.unit === 'person' ? (maximumRowsPerPerson ?? 1) : 1), shape: encoder.shape, encoderBytes: encoder.report.sizeBytes, engineBytes: await engineBytes(plan, { shape: encoder.shape, classes: counts.classes }), trainers: trainers.length };
     return {
       project,
-      workload: { ...counts, width: encoder.shape.width },
+      workload: { ...counts, width: encoder.shape.width, layers: encoder.shape.layers, wholeParameters: wholeParameters(plan, encoder.shape, counts.classes) },
       memory: memoryForecast(plan, load, availableBytes(deviceGigabytes(navigator))),
       trainingUnits,
-      place: { encoderSha256: encoder.report.sha256, device: this.#crew.device, kind: plan.kind },
+      place: { encoderSha256: encoder.report.sha256, device: this.#crew.pace, kind: plan.kind },
     };
   }
 
@@ -161,12 +174,18 @@ export class Planner {
     if (this.#lengths?.id === id) this.#lengths = null;
   }
 
-  #measuredSpeed(): Promise<Speed> {
-    this.#speed ??= this.#crew.ready().then(measureSpeed).catch((error: unknown) => {
-      this.#speed = null;
+  /** Of the trainers at the pace that they have now: measured once for each. */
+  async #measuredSpeed(): Promise<Speed> {
+    const trainers = await this.#crew.ready();
+    const { pace } = this.#crew;
+    if (this.#speed?.pace !== pace) this.#speed = { pace, measuring: measureSpeed(trainers) };
+    const { measuring } = this.#speed;
+    try {
+      return await measuring;
+    } catch (error) {
+      if (this.#speed?.measuring === measuring) this.#speed = null;
       throw error;
-    });
-    return this.#speed;
+    }
   }
 
   /** Counts the tokens of every note once, whatever maximum length is asked about; the counts are kept with the project. */

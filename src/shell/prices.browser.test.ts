@@ -41,7 +41,10 @@ describe('what a click costs, and the clicks', () => {
     expect(await service.results(id, runId)).toEqual(scored);
     // It has its score now; a second one is not on offer.
     expect((await service.prices(id, runId))!.score).toBeNull();
+    const entries = (await service.ledger()).entries.length;
     await expect(service.chargeScore(id, runId)).rejects.toMatchObject({ code: 'training/has-score' });
+    // Asked before the run is opened: none is left as one that goes on.
+    expect((await service.ledger()).entries).toHaveLength(entries);
     await service.deleteProject(id);
   });
 
@@ -55,6 +58,17 @@ describe('what a click costs, and the clicks', () => {
     const before = (await chargesOf(runId)).length;
     await expect(service.chargeScore(id, runId)).rejects.toMatchObject({ code: 'budget/score-refused', family: 'budget' });
     expect(await chargesOf(runId)).toHaveLength(before);
+    await service.deleteProject(id);
+  });
+
+  it('refuses a score where other notes are held out than the run held out, charging nothing', async () => {
+    const { id, runId } = await finished({ validationEpsilon: null });
+    expect((await service.prices(id, runId))!.score).not.toBeNull();
+    // The notes are dealt by the ledger's key, which goes with it: some that the model was trained on are held out now.
+    await service.eraseLedger();
+    expect((await service.prices(id, runId))!.score).toBeNull();
+    await expect(service.chargeScore(id, runId)).rejects.toMatchObject({ code: 'training/data-changed' });
+    expect(await chargesOf(runId)).toEqual([]);
     await service.deleteProject(id);
   });
 

@@ -44,12 +44,16 @@ const listOf = (item: Check): Check => (value) => Array.isArray(value) && value.
 const has = (fields: Readonly<Record<string, Check>>): Check => (value) => isRecord(value) && Object.entries(fields).every(([name, check]) => check(value[name]));
 const either = (...checks: readonly Check[]): Check => (value) => checks.some((check) => check(value));
 
+const oneOf = (...values: readonly string[]): Check => (value) => typeof value === 'string' && values.includes(value);
+/** These stand in a model card, which is Markdown. */
+const word: Check = (value) => typeof value === 'string' && /^[A-Za-z0-9]{1,40}$/.test(value);
+const backendName = oneOf('reference', 'wasm', 'webgpu');
 const texts: Check = (value) => isRecord(value) && Object.values(value).every(text);
 const rawRow = has({ row: number, cells: listOf(text) });
 const checks: Readonly<Record<(typeof projectFileParts)[number], Check>> = {
   project: has({ format: (value) => value === projectFormat, version: (value) => value === projectFormatVersion, name: text, fileName: text, isSynthetic: flag, columnRoles: texts, sentences: texts, epsilonLimit: number, runsStarted: number }),
   table: has({ fileName: text, format: text, encoding: text, header: listOf(text), rows: listOf(rawRow), unreadable: listOf(has({ row: number, code: text, values: object, cells: listOf(text) })) }),
-  runs: listOf(has({ id: text, number, state: text, plan: has({ kind: text, unit: text, maximumLength: number, heldOutShare: number, seed: number }), startedAtMs: number, seconds: number, stepsDone: number, steps: number, energyWh: object, carbonGrams: object, points: listOf(object), facts: either(absent, has({ trainingRows: number, trainingUnits: number, heldOutUnits: number, labels: listOf(text), isSynthetic: flag, codeVersion: text })) })),
+  runs: listOf(has({ id: text, number, state: oneOf('running', 'paused', 'finished', 'stopped', 'failed', 'interrupted'), plan: has({ kind: text, unit: text, maximumLength: number, heldOutShare: number, seed: number }), startedAtMs: number, seconds: number, stepsDone: number, steps: number, energyWh: object, carbonGrams: object, points: listOf(object), checkedDevice: either(absent, has({ backend: backendName, checksPassed: number, hasGolden: flag, refused: listOf(has({ backend: backendName, operation: word, layer: either(absent, number) })) })), facts: either(absent, has({ trainingRows: number, trainingUnits: number, heldOutUnits: number, labels: listOf(text), isSynthetic: flag, codeVersion: text })) })),
   models: listOf(has({ runId: text, encoderSha256: text, model: either(has({ kind: (value) => value === 'head', labels: listOf(text), weights: floats, maximumLength: number }), has({ kind: (value) => value === 'lora', labels: listOf(text), theta: floats, maximumLength: number })) })),
   results: listOf(has({ runId: text, results: has({ run: object, labels: listOf(text), classification: object, calibration: object, temperature: number, groups: listOf(object), statement: object }) })),
   ledger: has({ cohorts: listOf(has({ event: has({ kind: (value) => value === 'cohort', id: text, cohortId: text, splitId: text, part: text, unit: text }), rows: listOf(number), persons: listOf(number) })), events: listOf(has({ kind: (value) => value === 'budget' || value === 'charge' || value === 'run', id: text })), allowance: either((value) => value === null, has({ id: text, epsilon: number, delta: number, givenBy: listOf(text) })) }),

@@ -6,6 +6,7 @@ import type { Balance, LedgerState } from '../privacy/balance.ts';
 import type { LedgerEvent } from '../privacy/events.ts';
 import type { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
+import type { RunState } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import { eventsOfShare } from './ledger-share.ts';
@@ -126,6 +127,11 @@ function exhaustedBy(ledger: Ledger, events: readonly LedgerEvent[]): readonly {
   });
 }
 
+/** What a run needs to go on is not in a file, and a file may say anything: what had not ended there has ended here. */
+function stateFromFile(state: RunState): RunState {
+  return state === 'finished' || state === 'stopped' ? state : 'failed';
+}
+
 /**
  * Takes a project in under new ids. The ledger comes first: if saving fails afterwards, more is counted as spent, never less.
  * Row hashes are computed anew under this installation's key, and events merge by id.
@@ -162,7 +168,7 @@ export async function importProject(database: BedsideDatabase, ledger: LedgerKee
       transaction.objectStore('projects').add(record),
       transaction.objectStore('tables').add({ projectId: record.id, table }),
       ...(dataset ? [transaction.objectStore('datasets').add({ projectId: record.id, dataset })] : []),
-      ...runs.map((run): Promise<unknown> => runStore.add({ ...run, id: newId.get(run.id)!, projectId: record.id, isFromFile: true } satisfies RunRecord)),
+      ...runs.map((run): Promise<unknown> => runStore.add({ ...run, state: stateFromFile(run.state), id: newId.get(run.id)!, projectId: record.id, isFromFile: true } satisfies RunRecord)),
       ...models.flatMap((model) => (newId.has(model.runId) ? [transaction.objectStore('models').add({ ...model, runId: newId.get(model.runId)!, projectId: record.id })] : [])),
       ...results.flatMap((result) => {
         const runId = newId.get(result.runId);

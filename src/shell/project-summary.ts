@@ -35,8 +35,8 @@ export function unreadableRows(problems: readonly RowProblem[]): UnreadableRows 
 }
 
 export function summaryOfRun(run: RunRecord): RunSummary {
-  const { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1 } = run;
-  return { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, accuracy, macroF1, hasModel: state === 'finished' || state === 'stopped', ...(run.isFromFile ? { isFromFile: true } : {}), ...(run.pooled ? { pooled: run.pooled } : {}) };
+  const { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, carbonGrams, accuracy, macroF1 } = run;
+  return { id, number, state, plan, startedAtMs, seconds, stepsDone, steps, epsilonRun, energyWh, carbonGrams, accuracy, macroF1, hasModel: state === 'finished' || state === 'stopped', ...(run.epsilonModel === undefined ? {} : { epsilonModel: run.epsilonModel }), ...(run.isFromFile ? { isFromFile: true } : {}), ...(run.pooled ? { pooled: run.pooled } : {}), ...(run.checkedDevice ? { checkedDevice: run.checkedDevice } : {}) };
 }
 
 /** A project's line on the start page; the best recent run is the last one that was scored. */

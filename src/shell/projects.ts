@@ -6,7 +6,7 @@ import { liveRunIds, withInterruption } from './live-runs.ts';
 import { summaryOfRun, viewOfDataset } from './project-summary.ts';
 import { unusedName } from './project-name.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
-import { nextRunNumber } from './runs.ts';
+import { nextRunNumber } from './run-number.ts';
 import { recordMissing, runGoesOn } from './storage-errors.ts';
 import { inTransaction } from './transaction.ts';
 

@@ -3,6 +3,8 @@ import type { ColumnRole, Dataset, RawTable } from '../data/table.ts';
 import type { EnergyRange } from '../energy/estimate.ts';
 import type { Proportion } from '../metrics/classification.ts';
 import type { HashedRow } from '../privacy/cohort.ts';
+import type { Charge } from '../privacy/composition.ts';
+import type { CheckedDevice } from '../training/checked-device.ts';
 import type { Checkpoint } from '../training/checkpoint.ts';
 import type { Plan } from '../training/plan.ts';
 import type { PooledOrigin } from '../training/received-model.ts';
@@ -80,6 +82,10 @@ export interface RunRecord {
   readonly plan: Plan;
   /** The data as it was when the run began; absent from runs of older versions. */
   readonly facts?: RunFacts;
+  /** Names the notes, persons and parts that it was dealt, as the ledger does; absent from runs of older versions. */
+  readonly splitId?: string;
+  /** What the model that it went on from was charged to the training part, by the ledger when it began; absent where it started from the beginning. */
+  readonly inherited?: readonly Charge[];
   /** Of the encoder that its features are from; absent until it was loaded, and from runs of older versions. */
   readonly encoderSha256?: string;
   readonly startedAtMs: number;
@@ -88,12 +94,16 @@ export interface RunRecord {
   readonly steps: number;
   /** What was charged to the training part until now; null where the plan is not private. */
   readonly epsilonRun: number | null;
+  /** What the model promises, all runs together that led to it; absent where the run began by itself, has not ended, or is of an older version. */
+  readonly epsilonModel?: number;
   readonly energyWh: EnergyRange;
   readonly carbonGrams: EnergyRange;
   readonly accuracy: Proportion | null;
   readonly macroF1: number | null;
   readonly points: readonly PanelPoint[];
   readonly device: string;
+  /** What its kernels were held to before it began; absent from runs of older versions. */
+  readonly checkedDevice?: CheckedDevice;
   readonly savedAtMs: number | null;
   /** It came with a project file: the notes were dealt otherwise there. */
   readonly isFromFile?: true;

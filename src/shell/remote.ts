@@ -1,6 +1,7 @@
 /** Comlink with errors of ours intact, and workers whose death is noticed. Every file that crosses a worker boundary imports comlink from here. */
 import { transferHandlers, wrap, type Remote } from 'comlink';
 import { errorToPlain, plainToError, BedsideError, type PlainError } from '../ground/errors.ts';
+import { hearRequests } from './worker-requests.ts';
 
 export { expose, proxy, transfer, wrap, releaseProxy } from 'comlink';
 export type { Remote } from 'comlink';
@@ -83,6 +84,7 @@ export async function linkWorker<T extends Living>(worker: Worker, what: string)
     die(workerDied(what));
     for (const listener of listeners) listener();
   };
+  hearRequests(worker, lockName);
   // A script that cannot be loaded never takes the lock; its error event is the only sign.
   worker.addEventListener('error', end);
   const live: (name: string) => Promise<unknown> = (name) => Promise.resolve((remote as Remote<Living>).live(name));

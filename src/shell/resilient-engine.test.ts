@@ -21,13 +21,22 @@ function countingEngine(losesAt: number): Engine & { calls: number; isDisposed: 
     setParameters: (theta) => {
       sum = theta.reduce((total, value) => total + value, 0);
     },
+    initialParameters: () => new Float32Array(2),
     encode: async () => new Float32Array(4),
     hidden: async () => new Float32Array(4),
     async logits() {
-      if (++this.calls === losesAt) throw new DeviceLost();
+      if (++this.calls >= losesAt) throw new DeviceLost();
       return Float32Array.of(sum);
     },
     gradients: async () => ({ losses: new Float32Array(1), gradients: new Float32Array(2) }),
+    summedGradient: async () => ({ losses: new Float32Array(1), gradient: new Float32Array(2) }),
+    async clippedSum(batches) {
+      for await (const batch of batches()) expect(batch).toBeDefined();
+      // As an engine complains that was disposed of meanwhile, and has no parameters any more.
+      if (this.isDisposed) throw new Error('configured before');
+      if (++this.calls >= losesAt) throw new DeviceLost();
+      return { sum: Float64Array.of(sum), losses: new Float32Array(0) };
+    },
     dispose() {
       this.isDisposed = true;
     },
@@ -75,6 +84,23 @@ describe('resilient engine', () => {
     engine.setParameters(Float32Array.of(3, 4));
     expect(await engine.logits(input)).toEqual(Float32Array.of(7));
     expect(engine.losses).toBe(1);
+  });
+
+  it('asks for the batches again where the device is lost in a clipped sum, and replaces a device once that was lost while they were made', async () => {
+    const batch = { input, labels: Int32Array.of(0), unitOffsets: Int32Array.of(0, 1) };
+    const engine: ResilientEngine = new ResilientEngine(countingEngine(1), (error) => error instanceof DeviceLost, async () => countingEngine(Infinity));
+    engine.setParameters(Float32Array.of(3, 4));
+    let asked = 0;
+    async function* batches() {
+      asked++;
+      // As a prefix is computed on the same engine, which loses its device here.
+      await engine.logits(input);
+      yield batch;
+    }
+    const { sum } = await engine.clippedSum(batches, { gridScale: 1, sensitivity: 1 });
+    expect([...sum]).toEqual([7]);
+    expect(engine.losses).toBe(1);
+    expect(asked).toBe(2);
   });
 
   it('passes any other error on, and the failure to rebuild', async () => {

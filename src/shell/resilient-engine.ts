@@ -1,4 +1,4 @@
-import type { Engine, EngineInput, ExampleGradients } from '../engine/engine.ts';
+import type { Engine, EngineInput, ExampleGradients, SummedGradient, UnitBatch, UnitGrid, UnitSum } from '../engine/engine.ts';
 import { parameterLayout, type AdapterConfig, type ParameterLayout } from '../engine/parameters.ts';
 
 /**
@@ -54,6 +54,11 @@ export class ResilientEngine implements Engine {
     this.#unlessLost(() => this.#engine.setParameters(theta));
   }
 
+  /** Of the weights alone: no device is asked. */
+  initialParameters(adapter: AdapterConfig): Float32Array {
+    return this.#engine.initialParameters(adapter);
+  }
+
   encode(input: EngineInput, layers: readonly number[]): Promise<Float32Array> {
     return this.#repeatingOnLoss((engine) => engine.encode(input, layers));
   }
@@ -65,6 +70,12 @@ export class ResilientEngine implements Engine {
   }
   gradients(input: EngineInput, labels: Int32Array): Promise<ExampleGradients> {
     return this.#repeatingOnLoss((engine) => engine.gradients(input, labels));
+  }
+  summedGradient(input: EngineInput, labels: Int32Array): Promise<SummedGradient> {
+    return this.#repeatingOnLoss((engine) => engine.summedGradient(input, labels));
+  }
+  clippedSum(batches: () => AsyncIterable<UnitBatch>, grid: UnitGrid): Promise<UnitSum> {
+    return this.#repeatingOnLoss((engine) => engine.clippedSum(batches, grid));
   }
 
   dispose(): void {
@@ -78,6 +89,8 @@ export class ResilientEngine implements Engine {
         if (this.#met) throw this.#met.error;
         return await call(engine);
       } catch (error) {
+        // Making the batches of a clipped sum may itself have met the loss, and replaced the engine: what the old one says then counts for nothing.
+        if (this.#engine !== engine) continue;
         if (!this.#isLost(error)) throw error;
         await this.#replace(engine, error);
       }

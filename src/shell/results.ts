@@ -16,10 +16,10 @@ export function resultsOf(run: RunRecord, dataset: Dataset, data: RunData, outco
   const { labels } = dataset;
   const { plan, energyWh, carbonGrams } = run;
   const { classification, calibration, temperature, groups } = evaluateHeldOut(outcome.heldOutLogits.value, data.heldOutNotes, labels, dataset.groupColumns, plan.seed).value;
-  const statement = statementAtEnd(plan, { unit: plan.unit, trainingUnits: data.training.length, classes: labels.length }, outcome, charged);
+  const statement = statementAtEnd(plan, { unit: plan.unit, trainingUnits: data.training.length, classes: labels.length }, outcome, charged, run.inherited);
   const released = outcome.releasedAccuracy?.value ?? null;
   return {
-    run: summaryOfRun({ ...run, accuracy: classification.accuracy, macroF1: classification.macroF1, epsilonRun: statement.isPrivate ? statement.epsilon : null }),
+    run: summaryOfRun({ ...run, accuracy: classification.accuracy, macroF1: classification.macroF1, epsilonRun: statement.isPrivate ? (statement.continues?.epsilonAlone ?? statement.epsilon) : null, ...(statement.isPrivate && statement.continues ? { epsilonModel: statement.epsilon } : {}) }),
     labels,
     classification,
     calibration,

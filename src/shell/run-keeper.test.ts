@@ -128,6 +128,17 @@ describe('what the page hears of a run', () => {
     expect([last.runNumber, last.energyAtEnd]).toEqual([7, null]);
   });
 
+  it('that ended early keeps its looks in order, with the model of one before the last', () => {
+    const keeper = new RunKeeper(record(sentences), energy(), null, () => undefined);
+    const look = (done: number, lossNats: number) => keeper.reportSession(step(done, done, { heldOut: forOwnersEyes({ accuracy: { count: 1, total: 2, value: 0.5, low: 0.1, high: 0.9 }, lossNats }) }));
+    for (const [done, loss] of [[4, 2], [8, 1], [12, 1.5], [16, 1.2]] as const) look(done, loss);
+    const run = keeper.close({ state: 'finished', stepsDone: 8, steps: 40, elapsedSeconds: 17 });
+    expect(run.stepsDone).toBe(8);
+    expect(run.points.map((point) => point.step)).toEqual([4, 8, 12, 16]);
+    // Time and energy are those of all steps.
+    expect(run.points.at(-1)).toMatchObject({ elapsedSeconds: 17, energyWh: run.energyWh });
+  });
+
   it('looks ahead by the pace, and no lower than what was drawn', () => {
     const messages: RunMessage[] = [];
     const keeper = new RunKeeper(record(sentences), energy(), null, (message) => messages.push(message));

@@ -77,7 +77,7 @@ export class RunKeeper {
 
   /**
    * The session's end, with what was drawn until then: the panel's last point says the same. Where draws are secret and the end is no tenth
-   * step, time and energy stay those of the tenth step before: the rest may be a single step.
+   * step, time and energy stay those of the tenth step before: the rest may be a single step. A run that ended early keeps the model of a step before its last.
    */
   close({ state, stepsDone, steps, elapsedSeconds }: Pick<SessionOutcome, 'state' | 'stepsDone' | 'steps' | 'elapsedSeconds'>): RunRecord {
     this.#ledger?.settle();
@@ -85,7 +85,7 @@ export class RunKeeper {
     const { energyWh, carbonGrams } = this.#isTimed(stepsDone) ? this.#energy.after(elapsedSeconds) : this.#run;
     const last = this.#points.at(-1);
     const end: PanelPoint = { step: stepsDone, elapsedSeconds: seconds, accuracy: null, heldOutLossNats: null, energyWh, carbonGrams, epsilonSpent: this.#ledger?.budget().epsilonSpent ?? null };
-    this.#points = last?.step === stepsDone ? [...this.#points.slice(0, -1), { ...last, elapsedSeconds: seconds, energyWh, carbonGrams }] : [...this.#points, end];
+    this.#points = last && last.step >= stepsDone ? [...this.#points.slice(0, -1), { ...last, elapsedSeconds: seconds, energyWh, carbonGrams }] : [...this.#points, end];
     this.change({ state, stepsDone, steps, seconds, energyWh, carbonGrams, points: this.#points });
     this.#isPaused = false;
     this.#tell({ step: stepsDone, points: this.#points, energyAtEnd: null, budget: this.#ledger?.budget() ?? null });

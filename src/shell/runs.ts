@@ -1,22 +1,34 @@
+import { hideDerivable } from '../fairness/hide-derivable.ts';
+import { completedStatement } from '../privacy/statement.ts';
 import type { Checkpoint } from '../training/checkpoint.ts';
-import type { Plan } from '../training/plan.ts';
+import { isPrivate, type Plan } from '../training/plan.ts';
 import type { RunFacts } from '../training/run-facts.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import type { RunResults } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
-import type { ModelRecord, ProjectRecord, RunRecord } from './records.ts';
+import type { ModelRecord, RunRecord } from './records.ts';
+import { nextRunNumber } from './run-number.ts';
 import { recordMissing } from './storage-errors.ts';
 import { inTransaction } from './transaction.ts';
 
 const nothing = { low: 0, central: 0, high: 0 };
 
-/** The number that a project's next run gets: the only place that says so. */
-export function nextRunNumber({ runsStarted }: Pick<ProjectRecord, 'runsStarted'>): number {
-  return runsStarted + 1;
+/** Whether a run trained on the notes of this deal and held out the others: what was held out there may have been trained on else. A run of an older version did not write it down. */
+export function isDealtAs({ splitId, isFromFile }: Pick<RunRecord, 'splitId' | 'isFromFile'>, ofNow: string): boolean {
+  return splitId === undefined ? !isFromFile : splitId === ofNow;
 }
 
-/** Records a new run and counts it in its project, in one transaction. */
-export async function createRun(database: BedsideDatabase, projectId: string, plan: Plan, facts: RunFacts, steps: number): Promise<RunRecord> {
+/**
+ * Whether a run can go on where it was interrupted. Not one of a file, which may say anything of itself; nor a private one that goes on from another model
+ * without what that model was charged: its promise would be for the last steps alone.
+ */
+export function mayResume({ state, plan, inherited, isFromFile }: Pick<RunRecord, 'state' | 'plan' | 'inherited' | 'isFromFile'>): boolean {
+  if (isFromFile || state === 'finished' || state === 'stopped' || state === 'failed') return false;
+  return !isPrivate(plan) || plan.continues === undefined || (inherited?.length ?? 0) > 0;
+}
+
+/** Records a new run and counts it in its project, in one transaction. `more`: the notes that it was dealt, and what it takes over from an earlier run. */
+export async function createRun(database: BedsideDatabase, projectId: string, plan: Plan, facts: RunFacts, steps: number, more: Pick<RunRecord, 'splitId' | 'inherited' | 'encoderSha256'> = {}): Promise<RunRecord> {
   return inTransaction(database, ['projects', 'runs'], 'readwrite', async (transaction) => {
     const projects = transaction.objectStore('projects');
     const project = await projects.get(projectId);
@@ -40,6 +52,7 @@ export async function createRun(database: BedsideDatabase, projectId: string, pl
       points: [],
       device: '',
       savedAtMs: null,
+      ...more,
     };
     await Promise.all([projects.put({ ...project, runsStarted: run.number }), transaction.objectStore('runs').add(run)]);
     return run;
@@ -128,5 +141,6 @@ export async function readModel(database: BedsideDatabase, runId: string): Promi
 export async function readResults(database: BedsideDatabase, runId: string): Promise<RunResults> {
   const record = await inTransaction(database, ['results'], 'readonly', (transaction) => transaction.objectStore('results').get(runId));
   if (!record) throw recordMissing('results');
-  return record.results;
+  // An older version kept what follows from the totals.
+  return { ...record.results, groups: record.results.groups.map(hideDerivable), statement: completedStatement(record.results.statement) };
 }

@@ -62,6 +62,22 @@ describe('the ledger that is saved to a file', () => {
   });
 });
 
+describe('the ledger of a copy, saved to a file', () => {
+  it('has beside these what came with the file: an allowance, whose givers are named by the hashes of their keys, and charges made elsewhere', async () => {
+    const copy = await Ledger.open(createMemoryLedgerStore(), () => 60_000);
+    const [training] = cohorts;
+    await copy.merge([
+      ...cohorts, { kind: 'charge', id: 'elsewhere', cohortId: training.cohortId, runId: 'r', step: 1, purpose: 'gradient', mechanism: mechanisms[0]! },
+      { kind: 'allowance', id: 'allowance', allowanceId: 'brought', cohortIds: cohorts.map(({ cohortId }) => cohortId), epsilon: 1, delta: 5e-6, givenBy: [keyIdOf(key)] },
+    ]);
+    const { entries } = copy;
+    const found = distinct(entries.map(({ event }) => event)).map((field) => field.slice('[].'.length));
+    expect(found.filter((field) => !eventFields.includes(field))).toEqual(['allowanceId', 'epsilon', 'givenBy[]', 'isFromFile']);
+    const saved = JSON.stringify(entries);
+    for (const text of telling) expect(saved.toLowerCase()).not.toContain(text.toLowerCase());
+  });
+});
+
 describe('the ledger inside a project file', () => {
   const shared = async () => shareLedger((await ledger()).entries.map(({ event }): LedgerEvent => event), new Set(cohorts.map(({ cohortId }) => cohortId)), rows, personNamingOf(key, header));
 

@@ -8,12 +8,12 @@ const worker: RequestLog = { requests: [{ ...own, atMs: 1, what: 'model.safetens
 
 describe('the report of silence', () => {
   it('joins what the page and its workers asked for, refused, and reached elsewhere', () => {
-    const report = silenceOf([page, worker], true);
+    const report = silenceOf([page, worker], 1, true);
     expect(report.requests.map(({ what }) => what)).toEqual(['model.safetensors', 'index.js']);
     expect(report).toMatchObject({ refused: 3, elsewhere: 1, sentBytes: 0, isReadyOffline: true });
   });
 
   it('counts nothing elsewhere where nothing went there', () => {
-    expect(silenceOf([page], false)).toMatchObject({ elsewhere: 0, isReadyOffline: false });
+    expect(silenceOf([page], 1, false)).toMatchObject({ elsewhere: 0, isReadyOffline: false });
   });
 });

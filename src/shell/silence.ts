@@ -17,10 +17,11 @@ export async function isReadyOffline(encoderName: string): Promise<boolean> {
 const madeUpWord = 'bedside-made-up-word';
 let sentBytes = 0;
 
-/** Joins the logs of the page and its workers. No request of ours has a body but those to a federation that was joined, and the try below, whose bytes are counted where it got through. */
-export function silenceOf(logs: readonly RequestLog[], isReady: boolean): SilenceReport {
+/** Joins the logs of the page and its workers, of those too that have ended. No request of ours has a body but those to a federation that was joined, and the try below, whose bytes are counted where it got through. */
+export function silenceOf(logs: readonly RequestLog[], sinceMs: number, isReady: boolean): SilenceReport {
   const requests = logs.flatMap((log) => log.requests).sort((a, b) => a.atMs - b.atMs);
   return {
+    sinceMs,
     requests: requests.filter((request) => request.isOwnOrigin).map(({ atMs, what, receivedBytes }) => ({ atMs, what, receivedBytes })),
     sentBytes: logs.reduce((sum, log) => sum + (log.sentBytes ?? 0), sentBytes),
     elsewhere: logs.reduce((sum, log) => sum + log.elsewhere, 0),

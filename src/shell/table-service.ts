@@ -2,7 +2,6 @@ import type { ColumnRole } from '../data/table.ts';
 import type { BedsideService, DatasetView, Progress, Project } from './bedside.service.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
 import type { Living } from './remote.ts';
-import type { RequestLog } from './request-log.ts';
 
 export interface ListedProject {
   readonly record: ProjectRecord;
@@ -29,7 +28,6 @@ export interface TableService extends Living {
   /** Removes the cached features of every project's notes. */
   clearFeatures(): Promise<void>;
   storedBytes(): Promise<StoredBytes>;
-  requests(): Promise<RequestLog>;
 }
 
 /** Projects and models are estimated from the text and arrays kept; features are the lengths of their files. */

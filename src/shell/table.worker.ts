@@ -1,27 +1,22 @@
-/** Tables and projects: parses files, keeps rows in IndexedDB, gives the page what it shows. */
-import { buildDataset } from '../data/dataset.ts';
-import { guessColumns } from '../data/columns.ts';
+/** Tables and projects: parses files, keeps rows in IndexedDB, gives the page what it shows. What reads tables is loaded with the first one: the start page lists projects alone. */
 import { cancelledError } from '../data/data-errors.ts';
-import { parseTable } from '../data/parse.ts';
-import { isSampleTable, sampleSentences, sampleTable } from '../data/sample.ts';
-import { setAsideCsv } from '../data/set-aside.ts';
 import type { ColumnGuess, RawTable, TextEncoding } from '../data/table.ts';
 import { openBedsideDatabase } from './database.ts';
-import { clearFeatures, storedFeatures, sweepFeatures } from './feature-store.ts';
 import { unreadableRows, viewOfDataset } from './project-summary.ts';
 import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readTable, saveDataset } from './projects.ts';
 import { expose, holdLifeLock } from './remote.ts';
-import { logRequests, readRequestLog } from './request-log.ts';
+import { logRequestsForPage } from './request-log.ts';
 import { recordMissing } from './storage-errors.ts';
 import { storedBytes } from './stored-bytes.ts';
 import type { TableService } from './table-service.ts';
 import { takeTurn } from './turn.ts';
 
-logRequests();
+logRequestsForPage();
 
 const opening = openBedsideDatabase();
 opening.catch(() => undefined);
 const shownRows = 20;
+const features = () => import('./feature-store.ts');
 /** The reading that can be cancelled: the last one begun. */
 let reading = { isCancelled: false };
 
@@ -32,7 +27,8 @@ function decode(bytes: Uint8Array, encoding: TextEncoding): string {
 /** The table in hand and what was guessed of it: a project's table never changes, and 100,000 rows take a second to read. */
 let inHand: { readonly id: string; readonly table: RawTable; readonly guesses: readonly ColumnGuess[] } | null = null;
 
-function takeInHand(id: string, table: RawTable) {
+async function takeInHand(id: string, table: RawTable) {
+  const { guessColumns } = await import('../data/columns.ts');
   return (inHand = { id, table, guesses: guessColumns(table) });
 }
 
@@ -41,8 +37,9 @@ async function tableOf(id: string) {
 }
 
 async function save(table: RawTable, sentences: Readonly<Record<string, string>> = {}): Promise<string> {
+  const { isSampleTable } = await import('../data/sample.ts');
   const { id } = await createProject(await opening, table, isSampleTable(table), sentences);
-  takeInHand(id, table);
+  await takeInHand(id, table);
   return id;
 }
 
@@ -63,12 +60,12 @@ const service: TableService = {
     const database = await opening;
     await deleteProject(database, id);
     if (inHand?.id === id) inHand = null;
-    await sweepFeatures(database);
+    await (await features()).sweepFeatures(database);
   },
 
   readFile: async (file, onProgress) => {
     const own = (reading = { isCancelled: false });
-    const bytes = new Uint8Array(await file.arrayBuffer());
+    const [bytes, { parseTable }] = await Promise.all([file.arrayBuffer().then((buffer) => new Uint8Array(buffer)), import('../data/parse.ts')]);
     const table = await parseTable({ fileName: file.name, bytes, decode, onProgress: ({ done, total }) => onProgress({ done, total }), pause: takeTurn, isCancelled: () => own.isCancelled });
     const id = await save(table);
     // Cancelled while it was being saved: whoever cancels finds nothing of it afterwards.
@@ -80,7 +77,10 @@ const service: TableService = {
   cancelRead: async () => {
     reading.isCancelled = true;
   },
-  openSample: () => save(sampleTable(), sampleSentences),
+  openSample: async () => {
+    const { sampleSentences, sampleTable } = await import('../data/sample.ts');
+    return save(sampleTable(), sampleSentences);
+  },
   preview: async (id) => {
     const { table, guesses } = await tableOf(id);
     const { fileName, format, encoding, header, rows, unreadable } = table;
@@ -89,23 +89,23 @@ const service: TableService = {
   setColumns: async (id, roles) => {
     const database = await opening;
     const { table, guesses } = await tableOf(id);
+    const { buildDataset } = await import('../data/dataset.ts');
     const dataset = buildDataset(table, roles, guesses);
     await saveDataset(database, id, roles, dataset);
-    await sweepFeatures(database);
+    await (await features()).sweepFeatures(database);
     return viewOfDataset(dataset);
   },
   setSentences: async (id, sentences) => void (await changeProject(await opening, id, (record) => ({ ...record, sentences }))),
   setAsideRows: async (id) => {
     const database = await opening;
-    const [{ table }, dataset] = await Promise.all([tableOf(id), readDataset(database, id)]);
+    const [{ table }, dataset, { setAsideCsv }] = await Promise.all([tableOf(id), readDataset(database, id), import('../data/set-aside.ts')]);
     return new Blob([setAsideCsv(table.header, dataset.problems)], { type: 'text/csv' });
   },
-  clearFeatures: async () => clearFeatures(await opening),
+  clearFeatures: async () => (await features()).clearFeatures(await opening),
   storedBytes: async () => {
     const database = await opening;
-    return { ...(await storedBytes(database)), features: await storedFeatures(database) };
+    return { ...(await storedBytes(database)), features: await (await features()).storedFeatures(database) };
   },
-  requests: async () => readRequestLog(),
 };
 
 expose(service);

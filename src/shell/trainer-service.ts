@@ -1,27 +1,33 @@
 /** The two faces of a trainer worker. */
 import type { TrainedModel } from '../training/trained-model.ts';
 import type { Trainer } from '../training/trainer.ts';
-import type { DeviceReport, KernelCheck } from './bedside.service.ts';
+import type { KernelCheck } from './bedside.service.ts';
 import type { Thoroughness } from './backend.ts';
-import type { BackendChoice } from './device.ts';
+import type { BackendChoice, OpenedDevice } from './device.ts';
 import type { EncoderSource } from './encoder-source.ts';
 import type { FeatureGrant } from './feature-cache.ts';
-import type { RequestLog } from './request-log.ts';
+import type { SpeedPass, SpeedTask } from './speed-tasks.ts';
 import type { Living } from './remote.ts';
 
 /** What the page may ask: nothing that depends on a note. */
 export interface TrainerHost extends Living {
   /** Opens a backend and checks its kernels against the reference. */
-  open(choice: BackendChoice, thoroughness: Thoroughness, onCheck: (check: KernelCheck) => void): Promise<DeviceReport>;
+  open(choice: BackendChoice, thoroughness: Thoroughness, onCheck: (check: KernelCheck) => void): Promise<OpenedDevice>;
   /** Opens a backend that another trainer of the same machine has checked. */
   openChecked(name: 'wasm' | 'webgpu'): Promise<void>;
-  /** Loads the encoder, once; the worker can then train. */
-  load(source: EncoderSource): Promise<void>;
+  /**
+   * Loads the encoder, once; the worker can then train. Where the backend was checked here (`open`), it is held to the model's golden batch as well, and given
+   * up where it fails: answers with the device as it is then, and else null. Steps that would take more than `budgetBytes` are cut or refused.
+   */
+  load(source: EncoderSource, budgetBytes?: number): Promise<OpenedDevice | null>;
   /** Gives the guard its port. Un-noised sums go there and nowhere else. */
   serve(port: MessagePort): Promise<void>;
+  /** Works that share of its time from now on, also in the middle of a run; 1 for all of it. */
+  pace(workShare: number): Promise<void>;
+  /** Works once on made-up notes, after `load`, and says how long it took. */
+  speedPass(task: SpeedTask): Promise<SpeedPass>;
   /** The device as it is now: another one than at the start where one was lost. */
   device(): Promise<string>;
-  requests(): Promise<RequestLog>;
   /** For tests: gives the device up as if the system had taken it. */
   loseDevice(): Promise<void>;
 }

@@ -20,6 +20,44 @@ async function trainersOf(crew: Crew) {
 }
 
 describe('trainer workers', () => {
+  it('that are sent away while they open leave those that come after them alone', async () => {
+    const crew = startCrew('wasm', 1);
+    const ended = crew.device().catch((error: unknown) => error);
+    await Promise.resolve();
+    crew.restart();
+    const opened = crew.device();
+    expect(await ended).toMatchObject({ code: 'device/worker-died' });
+    await opened;
+    const [link] = crew.links;
+    expect(link?.isDead).toBe(false);
+    // Nobody asks for another trainer beside it.
+    await crew.device();
+    expect(crew.links).toEqual([link]);
+  });
+
+  it('of a crew that is sent away while it fills up do not come into the next one', async () => {
+    const crew = startCrew('wasm', 2);
+    await crew.device();
+    const ended = crew.ports().catch((error: unknown) => error);
+    await Promise.resolve();
+    crew.restart();
+    const [opened] = await Promise.all([crew.device(), ended]);
+    expect(await ended).toMatchObject({ code: 'device/worker-died' });
+    expect(opened.backend).toBe('wasm');
+    expect(crew.links.map(({ isDead }) => isDead)).toEqual([false]);
+  });
+
+  it('are replaced once where they were on their way', async () => {
+    const crew = startCrew('wasm', 1);
+    const ended = crew.device().catch((error: unknown) => error);
+    await expect.poll(() => crew.links.length).toBe(1);
+    crew.restart();
+    const opened = crew.device();
+    expect(await ended).toMatchObject({ code: 'device/worker-died' });
+    await opened;
+    expect(crew.links.map(({ isDead }) => isDead)).toEqual([false]);
+  });
+
   it('pass a software adapter over, and say so', async () => {
     const report = await startCrew('automatic', 1).device();
     expect(report).toMatchObject({ backend: 'wasm', mismatch: null, isSecureContext: true });

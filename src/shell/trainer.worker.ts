@@ -1,38 +1,31 @@
 /** A trainer: owns a device and some of the units. Computes clipped sums for the guard; tells the page nothing that depends on a note. */
+import type { Engine } from '../engine/engine.ts';
 import { BedsideError } from '../ground/errors.ts';
-import { createTrainer } from '../training/in-process-trainer.ts';
-import { modelLogits } from '../training/predict.ts';
-import type { Trainer } from '../training/trainer.ts';
 import { openWasm, openWebGpu, type Backend } from './backend.ts';
-import { chooseBackend, reportOf } from './device.ts';
-import { loadEncoderWeights } from './encoder.ts';
-import { FeatureCache } from './feature-cache.ts';
+import type { KernelCheck } from './bedside.service.ts';
+import { agreeingEngine, chooseBackend, reportOf, type ChosenBackend } from './device.ts';
+import { isDeviceGone, reopenBackend } from './device-loss.ts';
+import { Pacer } from './pacer.ts';
+import { openHeadProducts } from './kernel-files.ts';
 import { expose, holdLifeLock } from './remote.ts';
-import { logRequests, readRequestLog } from './request-log.ts';
+import { logRequestsForPage } from './request-log.ts';
 import { ResilientEngine } from './resilient-engine.ts';
-import { createQueue } from './serial.ts';
-import type { GuardedTrainer, TrainerHost } from './trainer-service.ts';
+import type { SpeedPass, SpeedTask } from './speed-tasks.ts';
+import type { TrainerHost } from './trainer-service.ts';
 
-logRequests();
+logRequestsForPage();
 
 let backend: Backend | null = null;
+/** How this worker's backend was chosen and checked; null where another one's was taken over. */
+let chosen: ChosenBackend | null = null;
+let tell: (check: KernelCheck) => void = () => undefined;
 let engine: ResilientEngine | null = null;
 let loadedName: string | null = null;
+const pacer = new Pacer(() => performance.now(), (ms) => new Promise((resolve) => setTimeout(resolve, ms)));
+let speedPass: ((task: SpeedTask) => Promise<SpeedPass>) | null = null;
 
 function notOpen(): BedsideError {
   return new BedsideError('device/not-open', 'device', 'The trainer has no device yet.', 'Run the device check in the settings.');
-}
-
-/** Losing the device, and whatever leaves its buffers in doubt. */
-function isDeviceGone(error: unknown): boolean {
-  return error instanceof BedsideError && ['device/lost', 'device/fault', 'device/out-of-memory'].includes(error.code);
-}
-
-/** A device that was taken away once may come back; one that fails, or is lost again, is given up for WASM. */
-async function reopen(error: unknown, losses: number): Promise<Backend> {
-  const isWorthRetrying = error instanceof BedsideError && error.code === 'device/lost' && losses === 1;
-  if (!isWorthRetrying) return openWasm();
-  return openWebGpu().catch(() => openWasm());
 }
 
 const host: TrainerHost = {
@@ -41,7 +34,8 @@ const host: TrainerHost = {
   async open(choice, thoroughness, onCheck) {
     backend?.close();
     engine = null;
-    const chosen = await chooseBackend(choice, thoroughness, onCheck);
+    tell = onCheck;
+    chosen = await chooseBackend(choice, thoroughness, onCheck);
     backend = chosen.backend;
     return reportOf(chosen, 1);
   },
@@ -49,71 +43,61 @@ const host: TrainerHost = {
   async openChecked(name) {
     backend?.close();
     engine = null;
+    chosen = null;
     backend = await (name === 'webgpu' ? openWebGpu() : openWasm());
   },
 
-  async load(source) {
+  async load(source, budgetBytes) {
     if (!backend) throw notOpen();
-    if (engine && loadedName === source.name) return;
-    const weights = await loadEncoderWeights(source);
-    engine = new ResilientEngine(await backend.engine(weights), isDeviceGone, async (error, losses) => {
+    if (engine && loadedName === source.name) return chosen && reportOf(chosen, 1);
+    // With the first run: until then nothing reads weights.
+    const { loadTrainerModel } = await import('./encoder.ts');
+    const model = await loadTrainerModel(source);
+    const rest = () => pacer.rest();
+    const open = (on: Backend) => {
+      on.leaveRoom(pacer.workShare < 1);
+      return on.engine(model.weights, rest, budgetBytes);
+    };
+    let first: Engine;
+    if (chosen) {
+      const agreed = await agreeingEngine(chosen, model, open, tell);
+      chosen = agreed.chosen;
+      backend = chosen.backend;
+      first = agreed.engine;
+    } else first = await open(backend);
+    engine = new ResilientEngine(first, isDeviceGone, async (error, losses) => {
       backend?.close();
-      backend = await reopen(error, losses);
-      return backend.engine(weights);
+      backend = await reopenBackend(error, losses);
+      return open(backend);
     });
     loadedName = source.name;
+    return chosen && reportOf(chosen, 1);
   },
 
   async serve(port) {
     if (!engine) throw notOpen();
-    expose(guarded(engine), port);
+    const trained = engine;
+    // With the first run, as the encoder: a device is opened and checked without it.
+    const { guardedTrainer } = await import('./guarded-trainer.ts');
+    expose(guardedTrainer(trained, pacer), port);
+  },
+
+  async pace(workShare) {
+    pacer.workShare = workShare;
+    backend?.leaveRoom(workShare < 1);
+  },
+
+  async speedPass(task) {
+    if (!engine) throw notOpen();
+    if (!speedPass) {
+      const { createSpeedTasks } = await import('./speed-tasks.ts');
+      speedPass = createSpeedTasks(engine, () => backend?.memoryBytes ?? 0, { openHeadProducts });
+    }
+    return speedPass(task);
   },
 
   device: async () => backend?.device ?? '',
-  requests: async () => readRequestLog(),
   loseDevice: async () => backend?.close(),
 };
-
-/** The guard's side: one call after the other, so that a prediction never meets a training step half-way. */
-function guarded(engine: ResilientEngine): GuardedTrainer {
-  const cache = new FeatureCache(engine);
-  const trainer: Trainer = createTrainer(engine, { pooledCache: cache });
-  const inTurn = createQueue();
-  return {
-    get shape() {
-      return engine.shape;
-    },
-    get device() {
-      return engine.device;
-    },
-    assign: (units, unit) => inTurn(() => trainer.assign(units, unit)),
-    assignHeldOut: (rows) => inTurn(() => trainer.assignHeldOut(rows)),
-    useFeatures: (grant) => inTurn(() => cache.use(grant)),
-    prepareFeatures: (features, onRows, isLasting) => inTurn(() => trainer.prepareFeatures(features, onRows, isLasting)),
-    encode: (rows, features, isLasting) => inTurn(() => trainer.encode(rows, features, isLasting)),
-    featureSum: () => inTurn(() => trainer.featureSum()),
-    labelCounts: (classes) => inTurn(() => trainer.labelCounts(classes)),
-    centreFeatures: (mean) => inTurn(() => trainer.centreFeatures(mean)),
-    headGradientSum: (weights, classes, clipNorm, biasInput) => inTurn(() => trainer.headGradientSum(weights, classes, clipNorm, biasInput)),
-    plainHeadGradientSum: (head, units) => inTurn(() => trainer.plainHeadGradientSum(head, units)),
-    scoreHead: (head) => inTurn(() => trainer.scoreHead(head)),
-    configure: (adapter) => inTurn(() => trainer.configure(adapter)),
-    loraGradientSum: (theta, units, clipNorm) => inTurn(() => trainer.loraGradientSum(theta, units, clipNorm)),
-    plainLoraGradientSum: (theta, units) => inTurn(() => trainer.plainLoraGradientSum(theta, units)),
-    scoreLora: (theta) => inTurn(() => trainer.scoreLora(theta)),
-    modelLogits: (model, rows) =>
-      inTurn(async () => {
-        const { adapter, theta } = engine.installed;
-        try {
-          return await modelLogits(engine, model, rows);
-        } finally {
-          // A run in progress finds its own adapters again.
-          if (model.kind === 'lora' && adapter) engine.configure(adapter);
-          if (model.kind === 'lora' && theta) engine.setParameters(theta);
-        }
-      }),
-  };
-}
-
 
 expose(host);

@@ -1,4 +1,6 @@
+import { busyFraction } from '../energy/busy-fraction.ts';
 import { BedsideError } from '../ground/errors.ts';
+import type { CheckedDevice } from '../training/checked-device.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
 import { distributeRows, joinRows } from '../training/distribute.ts';
 import type { DeviceName } from './bedside.service.ts';
@@ -11,8 +13,11 @@ function noTrainers(): BedsideError {
 
 /** The guard's trainers: asked of the page when there are none or one has died. */
 export class TrainingCrew {
+  /** Of their time that the trainers work. */
+  workShare = 1;
   #trainers: readonly RemoteTrainer[] = [];
   #bringing: Promise<void> | null = null;
+  #checked: CheckedDevice | null = null;
   #lastUser: object | null = null;
   readonly #bring: () => Promise<void>;
 
@@ -20,7 +25,9 @@ export class TrainingCrew {
     this.#bring = bring;
   }
 
-  async connect(ports: readonly TrainerPort[]): Promise<void> {
+  async connect(ports: readonly TrainerPort[], workShare = 1, checked: CheckedDevice | null = null): Promise<void> {
+    this.workShare = workShare;
+    this.#checked = checked;
     for (const trainer of this.#trainers) trainer.release();
     this.#trainers = await Promise.all(ports.map(connectTrainer));
   }
@@ -50,20 +57,30 @@ export class TrainingCrew {
     await Promise.all(this.#trainers.map((trainer) => trainer.useFeatures(share).catch(() => undefined)));
   }
 
+  /** What is known of the trainers' device; null where nobody said. */
+  get checked(): CheckedDevice | null {
+    return this.#checked;
+  }
+
   get name(): DeviceName {
     return { name: this.#trainers[0]?.device ?? '', workers: this.#trainers.length };
   }
 
-  /** Names the place where speeds are measured and features cached. */
+  /** Names the place where speeds are measured: those of a crew that rests in between are its own. */
+  get pace(): string {
+    return this.workShare < 1 ? `${this.device}, ${Math.round(100 * this.workShare)} % of the time` : this.device;
+  }
+
+  /** Names the device with its workers. */
   get device(): string {
     const { name, workers } = this.name;
     return workers > 1 ? `${name}, ${workers} workers` : name;
   }
 
-  /** Share of the device that works while the trainers do: their cores, or all of the graphics device. */
+  /** Share of the device that works while the trainers do, their rests counted in. */
   get busyFraction(): number {
     const isGpu = this.#trainers[0]?.device.startsWith('WebGPU') ?? false;
-    return isGpu ? 1 : Math.min(1, Math.max(1, this.#trainers.length) / navigator.hardwareConcurrency);
+    return this.workShare * busyFraction(isGpu, this.#trainers.length, navigator.hardwareConcurrency);
   }
 
   /** Logits of rows under a model, shared among the trainers: [rows, C], in the order of `rows`. */

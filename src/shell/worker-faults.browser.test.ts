@@ -64,7 +64,7 @@ describe('a trainer that is killed', { timeout }, () => {
       const plan: FullBatchHeadPlan = { ...proposed.plan, steps: 3, epsilon: 0.1, validationEpsilon: 0.1 };
       await here.guard.setBudget(id, 100);
       const calls = await callsOfRun(here, id, plan);
-      const points = spread(calls, 4);
+      const points = spread(calls, 3);
       console.log(`a trainer killed ${when} a call is sent: tried at ${points.length} of ${calls} calls`);
       for (const point of points) {
         await untilFree();

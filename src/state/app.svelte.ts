@@ -7,6 +7,7 @@ import { NoticesState } from './notices.svelte.ts';
 import { ProjectState } from './project.svelte.ts';
 import { ReadingState } from './reading.svelte.ts';
 import type { SettingsState } from './settings.svelte.ts';
+import { SpeedState } from './speed.svelte.ts';
 
 /** Everything the pages share: the device, the saved projects, the open one, what has been sent. */
 export class AppState {
@@ -20,6 +21,7 @@ export class AppState {
   readonly silence = new Loaded<SilenceReport>();
   readonly reading: ReadingState;
   readonly federation: FederationState;
+  readonly speed: SpeedState;
   #project = $state.raw<ProjectState | null>(null);
   /** The project whose run goes on, held while another one is looked at: it alone can pause and stop the run. */
   #training: ProjectState | null = null;
@@ -33,6 +35,7 @@ export class AppState {
     this.service = service;
     this.settings = settings;
     this.reading = new ReadingState(service);
+    this.speed = new SpeedState(service);
     this.federation = new FederationState(() => service.federation);
   }
 
@@ -115,9 +118,20 @@ export class AppState {
     if (this.device.value) this.#checks = this.device.value.checks;
   }
 
+  /** What is known of the device by now: the first run has held it to the model as well. */
+  async refreshDevice(): Promise<void> {
+    if (!this.device.value || this.device.isBusy) return;
+    const report = await this.service.device().catch(() => null);
+    if (report && !this.device.isBusy) this.device.set(report);
+  }
+
   async chooseBackend(backend: 'automatic' | 'wasm' | 'webgpu'): Promise<void> {
     this.#checks = [];
     await this.device.load(() => this.service.chooseBackend(backend));
+  }
+
+  async leaveRoom(leavesRoom: boolean): Promise<void> {
+    await this.device.replace(() => this.service.leaveRoom(leavesRoom));
   }
 
   async loadEnergy(): Promise<void> {
@@ -126,7 +140,7 @@ export class AppState {
 
   /** Takes up a choice and works out again what the plan that stands ready would cost. */
   async setEnergy(settings: EnergySettings): Promise<void> {
-    if (await this.energy.load(() => this.service.setEnergy(settings))) await this.#project?.forecastAnew();
+    if (await this.energy.load(() => this.service.setEnergy(settings))) await Promise.all([this.#project?.forecastAnew(), this.speed.load()]);
   }
 
   async rename(id: string, name: string): Promise<void> {

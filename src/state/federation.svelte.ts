@@ -1,4 +1,4 @@
-import type { FederationFit, FederationLink, FederationMembership, FederationOffer, FederationService, ReceivedModel, UpdatePreview } from '../shell/federation.service.ts';
+import type { FederationFit, FederationLink, FederationMembership, FederationOffer, FederationService, ReceivedModel, SentLine, UpdatePreview } from '../shell/federation.service.ts';
 import { isCancelled, toFailure, type Failure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
 import { ProjectorState } from './projector.svelte.ts';
@@ -19,6 +19,7 @@ export class FederationState {
   readonly fit = new Loaded<FederationFit>();
   readonly model = new Loaded<ReceivedModel>();
   readonly dealing = new Loaded<Dealt>();
+  readonly sent = new Loaded<readonly SentLine[]>();
   readonly #service: () => FederationService;
   #membership = $state.raw<FederationMembership | null>(null);
   #known = $state(false);
@@ -31,6 +32,7 @@ export class FederationState {
   #previewAbort: AbortController | null = null;
   #joining = $state(false);
   #joinFailure = $state.raw<Failure | null>(null);
+  #isDealtTaken = $state(false);
   #leaving = $state(false);
   #leaveFailure = $state.raw<Failure | null>(null);
   #isTalking = $state(false);
@@ -53,6 +55,8 @@ export class FederationState {
   get preview(): PreviewView { return this.#preview; }
   get isJoining(): boolean { return this.#joining; }
   get joinFailure(): Failure | null { return this.#joinFailure; }
+  /** Joining failed because the seat that was dealt here has been taken by another device. */
+  get isDealtTaken(): boolean { return this.#isDealtTaken; }
   get isLeaving(): boolean { return this.#leaving; }
   get leaveFailure(): Failure | null { return this.#leaveFailure; }
   /** Something was sent to a coordinator on purpose: by a member, or by a wall. */
@@ -135,12 +139,14 @@ export class FederationState {
     this.#joining = true;
     this.#isTalking = true;
     this.#joinFailure = null;
+    this.#isDealtTaken = false;
     try {
       await this.#service().join(projectId, offer.taskHash, dealt ? { kind: 'seat', token: dealt.invitation } : link, epsilonLimit);
       this.#usedToken = link.token;
       return true;
     } catch (error) {
       this.#joinFailure = toFailure(error);
+      this.#isDealtTaken = dealt !== null && this.#joinFailure.values['reason'] === 'used-invitation';
       // Its invitation may be used up: notes of another seat can be asked for.
       if (this.#joinFailure.code === 'federation/turned-away') this.dealing.clear();
       return false;
@@ -150,11 +156,20 @@ export class FederationState {
   }
 
   async leave(): Promise<void> {
+    await this.#leave(() => this.#service().leave());
+  }
+
+  /** Leaves without telling the server. */
+  async destroyKey(): Promise<void> {
+    await this.#leave(() => this.#service().destroyKey());
+  }
+
+  async #leave(leave: () => Promise<unknown>): Promise<void> {
     if (this.#leaving) return;
     this.#leaving = true;
     this.#leaveFailure = null;
     try {
-      await this.#service().leave();
+      await leave();
     } catch (error) {
       this.#leaveFailure = toFailure(error);
     } finally {
@@ -166,6 +181,11 @@ export class FederationState {
   wall(token: string): ProjectorState {
     this.#isTalking = true;
     return new ProjectorState(this.#service(), token);
+  }
+
+  /** The list of what left as it is now; null where it cannot be read. */
+  loadSent(): Promise<readonly SentLine[] | null> {
+    return this.sent.load(() => this.#service().sent());
   }
 
   receive(): Promise<ReceivedModel | null> {

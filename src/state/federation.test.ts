@@ -6,7 +6,7 @@ import { ProjectorState } from './projector.svelte.ts';
 
 const nothing = (): never => { throw new Error('Not asked for here.'); };
 /** A service of which a test gives the calls it expects; any other one fails. */
-const service = (calls: Partial<FederationService>): FederationService => ({ offer: nothing, fit: nothing, openDealtNotes: nothing, preview: nothing, join: nothing, leave: nothing, watch: nothing, receive: nothing, projector: nothing, ...calls });
+const service = (calls: Partial<FederationService>): FederationService => ({ offer: nothing, fit: nothing, openDealtNotes: nothing, preview: nothing, join: nothing, leave: nothing, destroyKey: nothing, watch: nothing, receive: nothing, sent: nothing, projector: nothing, ...calls });
 const offer = { taskHash: 'hash' } as FederationOffer;
 const fitOf = (projectId: string) => ({ projectId, failure: null }) as FederationFit;
 const preview = { spreadBefore: 1 } as UpdatePreview;

@@ -1,11 +1,12 @@
-import type { AuditProgress, AuditReport, BedsideService } from '../shell/bedside.service.ts';
+import type { AuditForecast, AuditOptions, AuditProgress, AuditReport, BedsideService } from '../shell/bedside.service.ts';
 import { isCancelled, toFailure, type Failure } from './failure.ts';
+import { Loaded } from './loaded.svelte.ts';
 import { TimeLeft } from './time-left.ts';
 
 /** An attack on models of a project's own notes. */
 export type Attack =
   | { readonly kind: 'none' }
-  | { readonly kind: 'busy'; readonly epsilon: number; readonly progress: AuditProgress | null; readonly secondsLeft: number | null }
+  | { readonly kind: 'busy'; readonly options: AuditOptions; readonly progress: AuditProgress | null; readonly secondsLeft: number | null; readonly isPaused: boolean }
   | { readonly kind: 'done'; readonly report: AuditReport }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'failed'; readonly failure: Failure };
@@ -16,6 +17,9 @@ export class LabState {
   readonly #projectId: string;
   #attack = $state.raw<Attack>({ kind: 'none' });
   #abort: AbortController | null = null;
+  #timeLeft = new TimeLeft();
+  /** What an attack would take, before it begins. */
+  readonly forecast = new Loaded<AuditForecast>();
 
   constructor(service: BedsideService, projectId: string) {
     this.#service = service;
@@ -24,22 +28,39 @@ export class LabState {
 
   get attack(): Attack { return this.#attack; }
 
-  async start(epsilon: number): Promise<void> {
+  async foresee(options: AuditOptions): Promise<void> {
+    this.forecast.clear();
+    await this.forecast.load(() => this.#service.auditForecast(this.#projectId, options));
+  }
+
+  async start(options: AuditOptions): Promise<void> {
     this.forget();
     const abort = new AbortController();
     this.#abort = abort;
-    let [timeLeft, phase] = [new TimeLeft(), ''];
-    this.#attack = { kind: 'busy', epsilon, progress: null, secondsLeft: null };
+    this.#timeLeft = new TimeLeft();
+    let phase = '';
+    this.#attack = { kind: 'busy', options, progress: null, secondsLeft: null, isPaused: false };
     try {
-      const report = await this.#service.audit(this.#projectId, { epsilon }, (progress) => {
-        if (this.#abort !== abort) return;
-        if (progress.phase !== phase) [timeLeft, phase] = [new TimeLeft(), progress.phase];
-        this.#attack = { kind: 'busy', epsilon, progress, secondsLeft: timeLeft.tell(progress, performance.now()) };
+      const report = await this.#service.audit(this.#projectId, options, (progress) => {
+        if (this.#abort !== abort || this.#attack.kind !== 'busy') return;
+        if (progress.phase !== phase) [this.#timeLeft, phase] = [new TimeLeft(), progress.phase];
+        const { isPaused } = this.#attack;
+        const done = progress.share === undefined ? progress : { done: progress.share, total: 1 };
+        this.#attack = { kind: 'busy', options, progress, secondsLeft: isPaused ? null : this.#timeLeft.tell(done, performance.now()), isPaused };
       }, abort.signal);
       if (this.#abort === abort) this.#attack = { kind: 'done', report };
     } catch (error) {
       if (this.#abort === abort) this.#attack = isCancelled(error) ? { kind: 'cancelled' } : { kind: 'failed', failure: toFailure(error) };
     }
+  }
+
+  /** The attack stands still between two steps, and its notes and models stay where they are. */
+  async pause(isPaused: boolean): Promise<void> {
+    if (this.#attack.kind !== 'busy') return;
+    // Its pace is that of work alone.
+    this.#timeLeft = new TimeLeft();
+    this.#attack = { ...this.#attack, isPaused, secondsLeft: null };
+    await this.#service.pauseAudit(isPaused);
   }
 
   cancel(): void {

@@ -45,6 +45,18 @@ export class Loaded<T> {
     }
   }
 
+  /** Takes up what `work` brings without being busy meanwhile: what is shown stays. Something that is being loaded goes before it. */
+  async replace(work: () => Promise<T>): Promise<void> {
+    const ticket = this.#ticket;
+    const isOvertaken = () => ticket !== this.#ticket || untrack(() => this.isBusy);
+    try {
+      const value = await work();
+      if (!isOvertaken()) this.set(value);
+    } catch (error) {
+      if (!isOvertaken()) this.#state = { kind: 'failed', value: untrack(() => this.#state.value), failure: toFailure(error) };
+    }
+  }
+
   set(value: T): void {
     this.#ticket += 1;
     this.#state = { kind: 'ready', value };

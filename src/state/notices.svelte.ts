@@ -1,3 +1,5 @@
+import { untrack } from 'svelte';
+
 /** A short word after something was done. `undo` takes it back. */
 export interface Toast {
   readonly id: number;
@@ -15,7 +17,7 @@ export class NoticesState {
   get announcement(): string { return this.#announcement; }
 
   say(text: string, action: Toast['action'] = null): void {
-    this.#toasts = [...this.#toasts.slice(-2), { id: this.#next++, text, action }];
+    this.#toasts = [...untrack(() => this.#toasts).slice(-2), { id: this.#next++, text, action }];
     this.announce(text);
   }
 
@@ -23,8 +25,12 @@ export class NoticesState {
     this.#toasts = this.#toasts.filter((toast) => toast.id !== id);
   }
 
-  /** Spoken, not shown. A repeated sentence differs by a no-break space, or it would not be spoken again. */
+  clear(): void {
+    this.#toasts = [];
+  }
+
+  /** Spoken, not shown. A repeated sentence differs by a no-break space, or it would not be spoken again. An effect that says something does not depend on what was said. */
   announce(text: string): void {
-    this.#announcement = this.#announcement === text ? `${text}\u00a0` : text;
+    this.#announcement = untrack(() => this.#announcement) === text ? `${text}\u00a0` : text;
   }
 }

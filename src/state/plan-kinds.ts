@@ -1,5 +1,6 @@
 import type { LoraTarget } from '../engine/parameters.ts';
-import type { DescentSettings, DpSgdPlan, FullBatchHeadPlan, LabelBalance, Plan, PlainLoraPlan, PrivatePlan } from '../training/plan.ts';
+import type { PlanAlternatives } from '../training/propose.ts';
+import type { DescentSettings, DpSgdPlan, FullBatchHeadPlan, LabelBalance, Plan, PlainLoraPlan, PlainPlan, PrivatePlan } from '../training/plan.ts';
 
 export type PlanKind = Plan['kind'];
 
@@ -17,6 +18,16 @@ export function hasLora(plan: Plan): plan is DpSgdPlan | PlainLoraPlan {
   return plan.kind === 'dp-sgd' || plan.kind === 'plain-lora';
 }
 
+/** What a model of this plan has of its own, beside the encoder: that, and no more, is saved to a file. */
+export function trainedParts(plan: Plan): 'head' | 'adapters' | 'layers' {
+  return hasLora(plan) ? 'adapters' : plan.kind === 'plain-layers' ? 'layers' : 'head';
+}
+
+/** Layers of the encoder, as any proposal tells them. */
+export function encoderLayersOf(alternatives: PlanAlternatives): number {
+  return alternatives['plain-lora'].lora.layers.length;
+}
+
 /** Steps or epochs of a plan; null where nothing is trained. */
 export function planSteps(plan: Plan): number | null {
   if (isPrivatePlan(plan)) return plan.steps;
@@ -30,6 +41,15 @@ export function carryChoices(from: Plan, to: Plan): Plan {
   const plan: Plan = { ...to, maximumLength, unit, heldOutShare, seed };
   if (isPrivatePlan(from) && isPrivatePlan(plan)) return { ...plan, epsilon: from.epsilon, delta: from.delta, validationEpsilon: from.validationEpsilon };
   return hasLora(from) && hasLora(plan) ? { ...plan, lora: from.lora } : plan;
+}
+
+/** Looks in a row without gain after which a run ends, where its owner asks for it. */
+const usualPatience = 3;
+
+/** The plan ending where the held-out notes no longer gain, or training to its end. */
+export function withEarlyStop(plan: PlainPlan, isOn: boolean): PlainPlan {
+  const { stopEarly: _, ...rest } = plan;
+  return isOn ? { ...rest, stopEarly: { patience: usualPatience } } : rest;
 }
 
 /** The plan with rare labels helped, or as they are. */

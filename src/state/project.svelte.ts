@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import type { ColumnRole } from '../data/table.ts';
 import type { BedsideService, BudgetReport, CostForecast, DatasetView, PlanProposal, Progress, Project, RunResults, RunSummary } from '../shell/bedside.service.ts';
 import type { Plan } from '../training/plan.ts';
@@ -52,6 +53,8 @@ export class ProjectState {
     this.run = new CurrentRun(service, project.id, () => {
       // What the run last said holds until the ledger has been asked.
       this.#budget = this.run.progress?.budget ?? this.#budget;
+      // A plan that went on from a run has been used up: the next one would go on from the same model again, not from this one.
+      if (this.#plan?.continues && this.run.view.kind !== 'failed') this.#plan = this.proposal.value?.plan ?? null;
       void Promise.all([this.refresh(), this.forecastAnew()]).catch(() => undefined);
     });
   }
@@ -225,7 +228,8 @@ export class ProjectState {
   }
 
   async loadResults(runId: string): Promise<void> {
-    if (this.#resultsRunId === runId && this.results.value) return;
+    // Asked for by an effect, which must not depend on what is written here: it would ask again without end.
+    if (this.#resultsRunId === runId && untrack(() => this.results.value !== null || this.results.isBusy)) return;
     if (this.#resultsRunId !== runId) this.results.clear();
     this.#resultsRunId = runId;
     await this.results.load(() => this.#service.results(this.id, runId));

@@ -34,6 +34,28 @@ describe('a value from behind the boundary', () => {
   });
 });
 
+describe('a value that is replaced', () => {
+  it('is there all the time, and gives way to what is being loaded', async () => {
+    const loaded = new Loaded<string>();
+    loaded.set('shown');
+    let answer = (_: string): void => undefined;
+    const replacing = loaded.replace(() => new Promise<string>((resolve) => { answer = resolve; }));
+    expect(loaded.state).toEqual({ kind: 'ready', value: 'shown' });
+    answer('other');
+    await replacing;
+    expect(loaded.state).toEqual({ kind: 'ready', value: 'other' });
+    await loaded.replace(() => Promise.reject(new Error('gone')));
+    expect(loaded.value).toBe('other');
+    expect(loaded.failure?.code).toBe('internal/unexpected');
+
+    const loading = loaded.load(() => new Promise<string>((resolve) => { answer = resolve; }));
+    await loaded.replace(() => Promise.resolve('late'));
+    answer('loaded');
+    expect(await loading).toBe('loaded');
+    expect(loaded.value).toBe('loaded');
+  });
+});
+
 describe('settings', () => {
   it('survive a store that refuses', () => {
     const refuse = (): never => { throw new Error('refused'); };

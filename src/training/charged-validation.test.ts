@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import { testStream } from '../privacy/testing/streams.ts';
-import { releaseAccuracy } from './charged-validation.ts';
+import { releaseAccuracy, rightShares, unitShare } from './charged-validation.ts';
 import { nanoPlans, nanoSession, nanoUnits, RecordingLedger } from './testing/nano-session.ts';
 import { runSession } from './session.ts';
 
@@ -37,6 +37,27 @@ describe('charged validation', () => {
     const released = await releaseAccuracy(logitsOf([one, nine], 1), [one, nine], 3, loose, { charges: new RecordingLedger(), keys: testStream(1) }, 1);
     // Noise of standard deviation 1 / (mu 2) with mu = 1,410: four of them.
     expect(Math.abs(released!.value.value - 0.5)).toBeLessThan(0.0015);
+    const other = await releaseAccuracy(logitsOf([nine, one], 9), [nine, one], 3, loose, { charges: new RecordingLedger(), keys: testStream(1) }, 1);
+    expect(Math.abs(other!.value.value - 0.5)).toBeLessThan(0.0015);
+  });
+
+  it('has a say of one share for each unit, whatever it holds: leaving one out moves the sum by that at most, by all of it where all its notes are right', () => {
+    const units = [1, 3, 9, 2].map((rows, unit) => ({ ...nanoUnits(1, 3, unit + 1, rows)[0]!, unit }));
+    const rows = units.reduce((sum, unit) => sum + unit.rows.length, 0);
+    for (let right = 0; right <= rows; right++) {
+      const logits = logitsOf(units, right);
+      const sum = rightShares(logits, units, 3);
+      let first = 0;
+      for (const [place, unit] of units.entries()) {
+        const last = first + unit.rows.length;
+        const rest = Float32Array.from([...logits.subarray(0, 3 * first), ...logits.subarray(3 * last)]);
+        const moved = sum - rightShares(rest, units.filter((_, other) => other !== place), 3);
+        expect(Number.isSafeInteger(moved)).toBe(true);
+        expect(moved).toBe(Math.floor((unitShare * Math.max(0, Math.min(right, last) - first)) / unit.rows.length));
+        expect(moved).toBeLessThanOrEqual(unitShare);
+        first = last;
+      }
+    }
   });
 
   it('charges the held-out part, once, before the noise, and shows an interval wider than sampling alone', async () => {

@@ -32,14 +32,15 @@ describe('the descent of a plan', () => {
   for (const [name, descent] of [['AdamW', usualDescent], ['SGD with momentum', momentum]] as const) {
     it(`goes on after an interruption as if there had been none: ${name}`, async () => {
       const plan = nanoPlans.plainLora(48, { descent, epochs: 1 });
-      // Every look at the clock is long after the last, so that each step is saved.
+      // Every look at the clock is long after the last: the first step is saved, and after it as saving, which takes long too, allows.
       const session = (changes: Parameters<typeof nanoSession>[1] = {}) => {
         let nowMs = 0;
         return nanoSession(plan, { clock: () => (nowMs += 100_000), ...changes });
       };
       const whole = session();
       const end = await runSession(whole.input);
-      const middle = whole.checkpoints.saved.find(({ step }) => step === 3)!;
+      const middle = whole.checkpoints.saved[0]!;
+      expect(middle.step).toBe(1);
       const resumed = await runSession(session({ resumeFrom: middle }).input);
       expect(resumed.model).toEqual(end.model);
       expect(Object.keys(middle.tensors).includes('secondMoment')).toBe(descent.optimizer === 'adamw');

@@ -1,9 +1,9 @@
 import { createAdamW, createSgd, type Optimizer } from '../engine/optimizer.ts';
 import { schedule, type Schedule } from '../engine/schedule.ts';
-import { usualDescent, type DpSgdPlan, type PlainHeadPlan, type PlainLoraPlan } from './plan.ts';
+import { usualDescent, type DpSgdPlan, type PlainHeadPlan, type PlainPlan } from './plan.ts';
 
 /** The optimizer of a plan for `length` parameters, and its learning rate at each of `steps`. */
-export function descentOf(plan: DpSgdPlan | PlainHeadPlan | PlainLoraPlan, length: number, steps: number): { readonly optimizer: Optimizer; readonly learningRate: Schedule } {
+export function descentOf(plan: DpSgdPlan | PlainPlan, length: number, steps: number): { readonly optimizer: Optimizer; readonly learningRate: Schedule } {
   const { optimizer, momentum, warmUpShare, decay } = plan.descent ?? usualDescent;
   const weightDecay = plan.kind === 'dp-sgd' ? 0 : plan.weightDecay;
   return {

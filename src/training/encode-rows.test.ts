@@ -98,8 +98,8 @@ describe('features of rows', () => {
     const { engine, rows: encoded } = counting(nanoEngine());
     const again = nanoSession(plan, { trainers: [createTrainer(engine, { pooledCache: cache })], resumeFrom: first.checkpoints.saved[4]! });
     const resumed = await runSession(again.input);
-    // The clip check's one row and the label sentences are computed; no note is.
-    expect(encoded()).toBe(1 + again.input.labelSentences.length);
+    // The two rows of the check of a trainer and the label sentences are computed; no note is.
+    expect(encoded()).toBe(2 + again.input.labelSentences.length);
     if (model.kind !== 'head' || resumed.model.kind !== 'head') throw new Error('expected heads');
     expect(bits(resumed.model.weights)).toEqual(bits(model.weights));
   });

@@ -1,6 +1,7 @@
 import type { Note } from '../data/table.ts';
 import type { GroupReport } from '../fairness/group-report.ts';
 import { groupReports } from '../fairness/group-reports.ts';
+import { hideDerivable } from '../fairness/hide-derivable.ts';
 import { calibrationReport } from '../metrics/calibration-report.ts';
 import type { CalibrationReport } from '../metrics/calibration.ts';
 import { classificationReport } from '../metrics/classification-report.ts';
@@ -16,6 +17,7 @@ export interface Evaluation {
   readonly calibration: CalibrationReport;
   /** Fitted on these rows, 1 where there are none; never exported. */
   readonly temperature: number;
+  /** Small groups hidden, and what would give them away. */
   readonly groups: readonly GroupReport[];
 }
 
@@ -37,6 +39,6 @@ export function evaluateHeldOut(logits: Float32Array, notes: readonly Note[], la
     classification,
     calibration: calibrationReport(softmaxRows(logits, labels.length, temperature), actual),
     temperature,
-    groups: groupReports(actual, predicted, labels, groupColumns.map((column) => ({ column, values: notes.map((note) => note.groups[column] ?? '') }))),
+    groups: groupReports(actual, predicted, labels, groupColumns.map((column) => ({ column, values: notes.map((note) => note.groups[column] ?? '') }))).map(hideDerivable),
   });
 }

@@ -5,7 +5,7 @@ import { releasableBecause, type Releasable } from '../privacy/doors.ts';
 import { modelFiles } from './exported-tensors.ts';
 import { modelCard, type ModelCardFacts } from './model-card.ts';
 import { isPrivate, type Plan } from './plan.ts';
-import { predictScript } from './predict-script.ts';
+import { mergeScript, predictScript } from './predict-script.ts';
 import type { TrainedModel } from './trained-model.ts';
 
 /**
@@ -23,6 +23,7 @@ export function exportedFiles(model: Releasable<TrainedModel>, shape: BertShape,
   files.set('labels.json', utf8ToBytes(`${JSON.stringify(Object.fromEntries(model.value.labels.map((label, index) => [index, label])), null, 2)}\n`));
   files.set('README.md', utf8ToBytes(modelCard(card)));
   files.set('predict.py', utf8ToBytes(predictScript));
+  if (model.value.kind === 'lora' && model.value.adapter.whole) files.set('merge.py', utf8ToBytes(mergeScript));
   return files;
 }
 

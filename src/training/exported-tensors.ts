@@ -1,9 +1,10 @@
+import { familyName, familyPath } from '../engine/model/family.ts';
 import { isJsonObject, type JsonObject } from '../engine/model/json.ts';
 import { modelError } from '../engine/model/model-error.ts';
 import { readSafetensors, writeSafetensors } from '../engine/model/safetensors.ts';
-import type { Tensor } from '../engine/model/tensor.ts';
-import { loraPaths, loraTargets, parameterLayout, type AdapterConfig, type LoraConfig } from '../engine/parameters.ts';
-import type { BertShape } from '../engine/model/weights.ts';
+import type { Tensor, Tensors } from '../engine/model/tensor.ts';
+import { loraPaths, loraTargets, parameterLayout, type AdapterConfig, type LoraConfig, type LoraTarget } from '../engine/parameters.ts';
+import { familyOf, type BertShape } from '../engine/model/weights.ts';
 import { bytesToUtf8, utf8ToBytes } from '../ground/bytes.ts';
 import type { TrainedHead, TrainedLora, TrainedModel } from './trained-model.ts';
 
@@ -36,25 +37,29 @@ function headFiles(model: TrainedHead): Map<string, Uint8Array> {
 const peftName = (path: string): string => path.replace(/^attention\.self\./, '');
 
 /**
- * Where PEFT finds the adapted maps. It compares a list with the ends of paths, and `output.dense` ends both output maps: where only that of the
+ * Where PEFT finds the adapted maps. It compares a list with the ends of paths, and `output.dense` ends both output maps of BERT: where only that of the
  * feed-forward block is meant, a pattern over whole paths, beside which it takes no layers.
  */
-function peftTargets({ targets, layers }: LoraConfig): JsonObject {
-  const paths = targets.flatMap((target) => loraPaths[target]);
-  const isAmbiguous = targets.includes('feed-forward') && !targets.includes('attention-output');
+function peftTargets({ targets, layers }: LoraConfig, shape: BertShape): JsonObject {
+  const family = familyOf(shape);
+  const paths = targets.flatMap((target) => loraPaths[target]).map((path) => familyPath(family, path));
+  const isAmbiguous = family === 'bert' && targets.includes('feed-forward') && !targets.includes('attention-output');
   if (!isAmbiguous) return { target_modules: paths.map(peftName), layers_to_transform: layers, layers_pattern: 'layer' };
   return { target_modules: `.*\\.layer\\.(${layers.join('|')})\\.(${paths.map((path) => path.replaceAll('.', '\\.')).join('|')})` };
 }
 
+/** PEFT's name of a tensor that Bedside calls by BERT's. */
+const peftTensor = (shape: BertShape, name: string) => peftPrefix + familyName(familyOf(shape), name);
+
 /** The layers and targets of an adapter, by the names of its tensors. */
-function adaptedBy(names: Iterable<string>): Pick<LoraConfig, 'layers' | 'targets'> {
-  const found = [...names].flatMap((name) => {
-    const match = /encoder\.layer\.(\d+)\.(.+)\.lora_A\.weight$/.exec(name);
-    return match ? [{ layer: Number(match[1]), path: match[2]! }] : [];
-  });
-  const paths = new Set(found.map(({ path }) => path));
-  return { layers: [...new Set(found.map(({ layer }) => layer))].sort((a, b) => a - b), targets: loraTargets.filter((target) => loraPaths[target].some((path) => paths.has(path))) };
+function adaptedBy(names: ReadonlySet<string>, shape: BertShape): Pick<LoraConfig, 'layers' | 'targets'> {
+  const isThere = (layer: number, target: LoraTarget) => loraPaths[target].some((path) => names.has(peftTensor(shape, `encoder.layer.${layer}.${path}.lora_A.weight`)));
+  const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
+  return { layers: layers.filter((layer) => loraTargets.some((target) => isThere(layer, target))), targets: loraTargets.filter((target) => layers.some((layer) => isThere(layer, target))) };
 }
+
+/** Holds the trained layers of a model without adapters, under the names of its encoder. */
+const wholeFile = 'trained_layers.safetensors';
 
 function loraFiles(model: TrainedLora, shape: BertShape, baseModel: string): Map<string, Uint8Array> {
   const { entries } = parameterLayout(shape, model.adapter);
@@ -63,19 +68,22 @@ function loraFiles(model: TrainedLora, shape: BertShape, baseModel: string): Map
   for (const { name, shape: sizes, offset, length } of entries) {
     const tensor = { shape: sizes, values: model.theta.slice(offset, offset + length) };
     if (name.startsWith('classifier.')) head.set(name.slice('classifier.'.length), tensor);
-    else adapter.set(peftPrefix + name, tensor);
+    else if (model.adapter.whole) adapter.set(familyName(familyOf(shape), name), tensor);
+    else adapter.set(peftTensor(shape, name), tensor);
   }
+  const { lora, whole } = model.adapter;
+  const trained = whole ? { trained_layers: whole.topLayers, trained_embeddings: whole.embeddings } : {};
   const files = new Map<string, Uint8Array>([
-    ['head_config.json', json({ labels: model.labels, maximum_length: model.maximumLength, layers: [shape.layers], weights: [1], unit_length: false })],
+    ['head_config.json', json({ labels: model.labels, maximum_length: model.maximumLength, layers: [shape.layers], weights: [1], unit_length: false, ...trained })],
     ['head.safetensors', writeSafetensors(head)],
   ]);
-  const { lora } = model.adapter;
+  if (whole) files.set(wholeFile, writeSafetensors(adapter, { format: 'pt' }));
   if (lora) {
     files.set('adapter_model.safetensors', writeSafetensors(adapter, { format: 'pt' }));
     files.set('adapter_config.json', json({
       peft_type: 'LORA', task_type: 'FEATURE_EXTRACTION', base_model_name_or_path: baseModel, inference_mode: true,
       r: lora.rank, lora_alpha: lora.alpha, lora_dropout: 0, bias: 'none', fan_in_fan_out: false,
-      ...peftTargets(lora),
+      ...peftTargets(lora, shape),
     }));
   }
   return files;
@@ -137,6 +145,21 @@ export function readModelFiles(files: ReadonlyMap<string, Uint8Array>, shape: Be
   const bias = floats(head.get('bias'), classes, 'bias');
   if (!Number.isInteger(maximumLength) || maximumLength < 3 || maximumLength > shape.maximumPositions) throw folderError(`a maximum length of at most ${shape.maximumPositions}`);
   if (!layers.every((layer) => Number.isInteger(layer) && layer >= 0 && layer <= shape.layers)) throw folderError(`layers from 0 to ${shape.layers}`);
+  /** Theta of a layout from the tensors that the file has by name; the head's are read already. */
+  const assembled = (adapter: AdapterConfig, tensors: Tensors, nameOf: (name: string) => string): TrainedLora => {
+    const layout = parameterLayout(shape, adapter);
+    const theta = new Float32Array(layout.length);
+    for (const { name, offset, length: size } of layout.entries) {
+      theta.set(name === 'classifier.weight' ? weight : name === 'classifier.bias' ? bias : floats(tensors.get(nameOf(name)), size, name), offset);
+    }
+    return { kind: 'lora', labels, maximumLength, adapter, theta };
+  };
+  if (files.has(wholeFile)) {
+    const topLayers = Number(config['trained_layers']);
+    const embeddings = config['trained_embeddings'] === true;
+    if (!Number.isInteger(topLayers) || topLayers < 1 || topLayers > shape.layers || (embeddings && topLayers < shape.layers)) throw folderError(`1 to ${shape.layers} trained layers, and embeddings only with all of them`);
+    return assembled({ classes, lora: null, whole: { topLayers, embeddings } }, readSafetensors(file(files, wholeFile)), (name) => familyName(familyOf(shape), name));
+  }
   if (!files.has('adapter_config.json')) {
     const layerWeights = numbers(config['weights'], 'weights');
     if (layerWeights.length !== layers.length || layerWeights.some((one) => one < 0)) throw folderError('one weight of 0 or more for each layer');
@@ -154,12 +177,6 @@ export function readModelFiles(files: ReadonlyMap<string, Uint8Array>, shape: Be
   }
   const lora = settings(file(files, 'adapter_config.json'), 'adapter_config.json');
   const tensors = readSafetensors(file(files, 'adapter_model.safetensors'));
-  const adapter: AdapterConfig = { classes, lora: { rank: Number(lora['r']), alpha: Number(lora['lora_alpha']), ...adaptedBy(tensors.keys()) } };
-  const layout = parameterLayout(shape, adapter);
-  const theta = new Float32Array(layout.length);
-  for (const { name, offset, length: size } of layout.entries) {
-    const values = name === 'classifier.weight' ? weight : name === 'classifier.bias' ? bias : floats(tensors.get(peftPrefix + name), size, name);
-    theta.set(values, offset);
-  }
-  return { kind: 'lora', labels, maximumLength, adapter, theta };
+  const adapter: AdapterConfig = { classes, lora: { rank: Number(lora['r']), alpha: Number(lora['lora_alpha']), ...adaptedBy(new Set(tensors.keys()), shape) } };
+  return assembled(adapter, tensors, (name) => peftTensor(shape, name));
 }

@@ -1,5 +1,11 @@
 import { invariant } from '../ground/check.ts';
+import type { FullBatchHeadPlan } from './plan.ts';
 import type { FeatureSettings } from './trainer.ts';
+
+/** The features of a private head. */
+export function featureSettings({ featureLayers, featureWeights }: Pick<FullBatchHeadPlan, 'featureLayers' | 'featureWeights'>): FeatureSettings {
+  return { layers: featureLayers, weights: featureWeights, isUnitLength: true };
+}
 
 /** Length of a feature: layers side by side. */
 export function featureLength(settings: FeatureSettings, width: number): number {
@@ -43,17 +49,18 @@ export function centreRows(features: Float32Array, mean: Float32Array): void {
 
 /**
  * Logits W [x, biasInput] of each row: [rows, C]. Shapes: features [rows, D], weights [C, D + 1].
- * Guarantee: each logit is one float64 sum over the inputs in their order, so a row's bits do not depend on the other rows.
+ * Guarantee: each logit is one float32 sum over the inputs in their order, the bias last, every product and every sum rounded: the same bits on every machine,
+ * and a row's bits do not depend on the other rows.
  */
 export function headLogits(features: Float32Array, rows: number, weights: Float32Array, classes: number, biasInput: number): Float32Array {
   const length = weights.length / classes - 1;
   invariant(Number.isInteger(length) && features.length === rows * length, 'head weights are [C, D + 1]');
   const logits = new Float32Array(rows * classes);
-  // In float64 beforehand: the inner loop would convert every value again for every row and class.
-  const w = Float64Array.from(weights);
-  const x = new Float64Array(length);
+  const { fround } = Math;
+  const bias = fround(biasInput);
   for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < length; i++) x[i] = features[row * length + i]!;
+    const x = features.subarray(row * length, (row + 1) * length);
+    const out = row * classes;
     let c = 0;
     // Four classes at a time share the loads of x; their sums stay apart.
     for (; c + 3 < classes; c += 4) {
@@ -61,25 +68,24 @@ export function headLogits(features: Float32Array, rows: number, weights: Float3
       const w1 = w0 + length + 1;
       const w2 = w1 + length + 1;
       const w3 = w2 + length + 1;
-      let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+      let s0 = fround(0), s1 = fround(0), s2 = fround(0), s3 = fround(0);
       for (let i = 0; i < length; i++) {
         const value = x[i]!;
-        s0 += value * w[w0 + i]!;
-        s1 += value * w[w1 + i]!;
-        s2 += value * w[w2 + i]!;
-        s3 += value * w[w3 + i]!;
+        s0 = fround(s0 + fround(value * weights[w0 + i]!));
+        s1 = fround(s1 + fround(value * weights[w1 + i]!));
+        s2 = fround(s2 + fround(value * weights[w2 + i]!));
+        s3 = fround(s3 + fround(value * weights[w3 + i]!));
       }
-      const at = row * classes + c;
-      logits[at] = s0 + biasInput * w[w0 + length]!;
-      logits[at + 1] = s1 + biasInput * w[w1 + length]!;
-      logits[at + 2] = s2 + biasInput * w[w2 + length]!;
-      logits[at + 3] = s3 + biasInput * w[w3 + length]!;
+      logits[out + c] = s0 + fround(bias * weights[w0 + length]!);
+      logits[out + c + 1] = s1 + fround(bias * weights[w1 + length]!);
+      logits[out + c + 2] = s2 + fround(bias * weights[w2 + length]!);
+      logits[out + c + 3] = s3 + fround(bias * weights[w3 + length]!);
     }
     for (; c < classes; c++) {
-      const at = c * (length + 1);
-      let sum = 0;
-      for (let i = 0; i < length; i++) sum += x[i]! * w[at + i]!;
-      logits[row * classes + c] = sum + biasInput * w[at + length]!;
+      const w = c * (length + 1);
+      let sum = fround(0);
+      for (let i = 0; i < length; i++) sum = fround(sum + fround(x[i]! * weights[w + i]!));
+      logits[out + c] = sum + fround(bias * weights[w + length]!);
     }
   }
   return logits;

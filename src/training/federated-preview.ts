@@ -1,7 +1,9 @@
 import { forOwnersEyes, type OwnersEyes } from '../privacy/doors.ts';
 import { gaussianIntegers, type KeyStream } from '../privacy/noise.ts';
+import { clipNormsMoved } from '../privacy/shared-unit.ts';
 import { distributeUnits } from './distribute.ts';
-import { checkFederatedTask, federatedFeatures, federatedPlan, type FederatedData, type FederatedTask } from './federated-task.ts';
+import { projectionMap } from './federated-projection.ts';
+import { checkFederatedTask, federatedFeatures, federatedPlan, sharedUnits, type FederatedData, type FederatedTask } from './federated-task.ts';
 import { streamTensors } from './stream-tensors.ts';
 import { addClippedSums, checkClippedSum } from './sums.ts';
 import { checkTrainerClips } from './trainer-check.ts';
@@ -31,22 +33,22 @@ export interface PreviewedUpdate {
  */
 export async function previewUpdate({ task, trainers, model, keys, onRows, ...data }: PreviewParts): Promise<OwnersEyes<PreviewedUpdate>> {
   const head = checkFederatedTask(task, data, trainers[0]!.shape);
-  const { training } = data;
-  for (const trainer of trainers) await checkTrainerClips(trainer, federatedPlan(task, head), task.labels.length);
-  const shares = distributeUnits(training, trainers.length);
-  const mean = Float32Array.from(head.publicMean);
+  const units = sharedUnits(task, data.training);
+  for (const trainer of trainers) await checkTrainerClips(trainer, federatedPlan(task, head, data.unit), task.labels.length);
+  const shares = distributeUnits(units, trainers.length);
+  const [mean, map] = [Float32Array.from(head.publicMean), projectionMap(head)];
   const sums = await Promise.all(
     trainers.map(async (trainer, index) => {
-      await trainer.assign(shares[index]!, task.unit);
+      await trainer.assign(shares[index]!, data.unit);
       await trainer.assignHeldOut([]);
       await trainer.prepareFeatures(federatedFeatures(head), onRows, true);
-      await trainer.centreFeatures(mean);
+      await trainer.centreFeatures(mean, map);
       return trainer.headGradientSum(model, task.labels.length, task.clipNorm, head.biasInput);
     }),
   );
   const total = addClippedSums(sums, task.coordinates);
-  checkClippedSum(total, { length: task.coordinates, unitCount: training.length, clipNorm: task.clipNorm });
-  const noise = await gaussianIntegers(keys, 0, streamTensors.gradient, task.coordinates, task.noiseMultiplier * total.sensitivity);
-  const scale = -1 / (total.gridScale * training.length);
+  checkClippedSum(total, { length: task.coordinates, unitCount: units.length, clipNorm: task.clipNorm });
+  const noise = await gaussianIntegers(keys, 0, streamTensors.gradient, task.coordinates, clipNormsMoved(task.unit) * task.noiseMultiplier * total.sensitivity);
+  const scale = -1 / (total.gridScale * units.length);
   return forOwnersEyes({ before: Float32Array.from(total.sum, (value) => value * scale), after: withinNorm(total.sum.map((value, i) => (value + noise[i]!) * scale), task.updateNormBound) });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { federatedServerRate, honestNormBound, pooledSignal, type RatedTask } from './federated-rate.ts';
+import { federatedServerRate, honestNormBound, participantSignal, pooledSignal, type RatedTask } from './federated-rate.ts';
 import { planOfKind } from './propose.ts';
 
 const labels = ['a', 'b', 'c', 'd'];
@@ -38,6 +38,19 @@ describe('the server rate', () => {
     expect(federatedServerRate(taskOf(100_000), 50)).toBe(largest);
     expect(federatedServerRate({ ...shape, noiseMultiplier: 1e-300, updateNormBound: shape.clipNorm }, 50)).toBe(largest);
     expect(federatedServerRate(taskOf(20), 50)).toBeLessThan(largest);
+  });
+
+  it('for participants as units is for one step each towards all classes, against noise for two clip norms', () => {
+    const many = { ...shape, noiseMultiplier: 30, unit: 'participant' as const };
+    const task = taskOf(1, many);
+    // Twice the clip norm in every coordinate, divided by nothing.
+    const deviation = 2 * 0.3 * 30;
+    expect(task.updateNormBound).toBeCloseTo(Math.hypot(0.3, deviation * Math.sqrt(many.coordinates)) + 6 * deviation, 6);
+    const signal = participantSignal(400, Math.sqrt(10) / 30, 4);
+    expect(signal).toBeCloseTo((20 * (Math.sqrt(10) / 30)) / (2 * 2), 12);
+    const nu = 0.5 * Math.sqrt(signal);
+    expect(federatedServerRate(task, 400) / (nu / (Math.sqrt(10) * (deviation / 20)))).toBeCloseTo(1, 6);
+    expect(federatedServerRate({ ...task, noiseMultiplier: 1e-300, updateNormBound: 0.3 }, 400)).toBeCloseTo((5 * 2) / 0.3, 9);
   });
 
   it('falls where the server adds noise, and by how much that noise is longer than the participants\'', () => {

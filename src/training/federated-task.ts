@@ -1,18 +1,23 @@
 import type { BertShape } from '../engine/model/weights.ts';
+import type { MapSettings } from '../ground/orthonormal-map.ts';
 import { gaussianEpsilon } from '../privacy/gaussian.ts';
 import type { LedgerEvent, PrivacyUnit } from '../privacy/events.ts';
+import type { SharedUnit } from '../privacy/shared-unit.ts';
 import { featureLength } from './features.ts';
 import { beyondTask, unfitTask } from './federated-errors.ts';
+import { headInputs } from './federated-projection.ts';
 import type { FullBatchHeadPlan } from './plan.ts';
 import type { FeatureSettings, TokenizedUnit } from './trainer.ts';
 
-/** What the shared numbers mean: a head [C, D + 1] over frozen unit features that are centred by a public mean [D]. */
+/** What the shared numbers mean: a head [C, k + 1] over frozen unit features [D] that are centred by a public mean and, with a projection, mapped to k numbers; without one k is D. */
 export interface FederatedHead {
   readonly maximumLength: number;
   readonly featureLayers: readonly number[];
   readonly featureWeights: readonly number[];
   readonly publicMean: readonly number[];
   readonly biasInput: number;
+  /** The same public map for all, before the clip. */
+  readonly projection?: MapSettings;
 }
 
 /** The agreed task as far as training knows it. */
@@ -22,9 +27,9 @@ export interface FederatedTask {
   readonly baseModel: string;
   readonly coordinates: number;
   readonly rounds: number;
-  readonly unit: PrivacyUnit;
+  readonly unit: SharedUnit;
   readonly clipNorm: number;
-  /** Standard deviation of a round's noise over the clip norm, at least. */
+  /** Standard deviation of a round's noise over what a unit may move the sum by (`clipNormsMoved`), at least. */
   readonly noiseMultiplier: number;
   readonly delta: number;
   readonly updateNormBound: number;
@@ -60,11 +65,13 @@ export function checkFederatedTask(task: FederatedTask, data: FederatedData, sha
   const { head, labels, coordinates, unit, baseModel } = task;
   if (head === undefined) throw unfitTask('shared numbers', 'a head over frozen features', 'something else');
   if (baseModel !== data.baseModel) throw unfitTask('base model', data.baseModel.slice(0, 12), baseModel.slice(0, 12));
-  if (unit !== data.unit) throw unfitTask('unit of privacy', data.unit, unit);
+  if (unit !== 'participant' && unit !== data.unit) throw unfitTask('unit of privacy', data.unit, unit);
   if (!head.featureLayers.every((layer) => Number.isInteger(layer) && layer >= 1 && layer <= shape.layers) || head.featureLayers.length !== head.featureWeights.length) throw unfitTask('feature layers', `layers from 1 to ${shape.layers} with a weight each`, head.featureLayers.join(', '));
   const length = featureLength(federatedFeatures(head), shape.width);
   if (head.publicMean.length !== length) throw unfitTask('public mean', `${length} numbers`, String(head.publicMean.length));
-  if (coordinates !== labels.length * (length + 1)) throw unfitTask('number of coordinates', String(labels.length * (length + 1)), String(coordinates));
+  const inputs = headInputs(head);
+  if (inputs > length) throw unfitTask('projection', `at most ${length} numbers`, String(inputs));
+  if (coordinates !== labels.length * (inputs + 1)) throw unfitTask('number of coordinates', String(labels.length * (inputs + 1)), String(coordinates));
   if (data.training.length === 0) throw unfitTask('notes', 'one unit or more', 'none');
   for (const { rows } of data.training) {
     for (const { ids, label } of rows) {
@@ -73,6 +80,11 @@ export function checkFederatedTask(task: FederatedTask, data: FederatedData, sha
     }
   }
   return head;
+}
+
+/** What is clipped as one: the units of the notes, or all of them together. */
+export function sharedUnits({ unit }: Pick<FederatedTask, 'unit'>, training: readonly TokenizedUnit[]): readonly TokenizedUnit[] {
+  return unit === 'participant' ? [{ unit: 0, rows: training.flatMap(({ rows }) => rows) }] : training;
 }
 
 /**
@@ -91,11 +103,11 @@ export function checkFederatedTerms(task: FederatedTask, { round, clipNorm, nois
 
 /**
  * The task as the recipe of full-batch heads sees it: every round one noisy step, the mean given, the start and the step size the server's.
- * Epsilon is that of all rounds together, exact for Gaussians.
+ * Epsilon is that of all rounds together, exact for Gaussians. `unit`: what the ledger counts by, of which a participant has many.
  */
-export function federatedPlan(task: FederatedTask, head: FederatedHead): FullBatchHeadPlan {
+export function federatedPlan(task: FederatedTask, head: FederatedHead, unit: PrivacyUnit): FullBatchHeadPlan {
   return {
-    kind: 'full-batch-head', maximumLength: head.maximumLength, unit: task.unit, heldOutShare: 0, seed: 0,
+    kind: 'full-batch-head', maximumLength: head.maximumLength, unit, heldOutShare: 0, seed: 0,
     epsilon: gaussianEpsilon(Math.sqrt(task.rounds) / task.noiseMultiplier, task.delta), delta: task.delta, steps: task.rounds, clipNorm: task.clipNorm,
     meanShare: 0, labelScale: 0, biasInput: head.biasInput, averageLast: 0, maximumNu: 0,
     featureLayers: head.featureLayers, featureWeights: head.featureWeights, validationEpsilon: null,

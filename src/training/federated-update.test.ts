@@ -168,7 +168,7 @@ describe('the charge', () => {
 
   it('of all rounds is the epsilon of the plan', () => {
     const charges = [{ mechanism: { kind: 'gaussian', noiseMultiplier: task.noiseMultiplier } as const, count: task.rounds }];
-    expect(federatedPlan(task, head).epsilon).toBeCloseTo(composedEpsilon(charges, task.delta).epsilon, 12);
+    expect(federatedPlan(task, head, 'row').epsilon).toBeCloseTo(composedEpsilon(charges, task.delta).epsilon, 12);
   });
 });
 

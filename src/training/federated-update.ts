@@ -1,9 +1,11 @@
 import { invariant } from '../ground/check.ts';
 import { releasableBecause, type Releasable } from '../privacy/doors.ts';
+import { clipNormsMoved } from '../privacy/shared-unit.ts';
 import { oncePerTensor, type KeyStream } from '../privacy/key-stream.ts';
 import { distributeUnits } from './distribute.ts';
 import { roundCharged, roundOverBudget, roundTooLate, trainingCancelled } from './federated-errors.ts';
-import { checkFederatedTask, checkFederatedTerms, federatedFeatures, federatedPlan, type FederatedData, type FederatedHead, type FederatedTask, type FederatedTerms } from './federated-task.ts';
+import { projectionMap } from './federated-projection.ts';
+import { checkFederatedTask, checkFederatedTerms, federatedFeatures, federatedPlan, sharedUnits, type FederatedData, type FederatedHead, type FederatedTask, type FederatedTerms } from './federated-task.ts';
 import type { FullBatchHeadPlan } from './plan.ts';
 import { prepareFeatures } from './run-features.ts';
 import { SessionControl } from './session-control.ts';
@@ -11,7 +13,7 @@ import type { ChargePort, SessionProgress } from './session-input.ts';
 import { SessionRun } from './session-run.ts';
 import { streamTensors } from './stream-tensors.ts';
 import { checkTrainerClips } from './trainer-check.ts';
-import type { Trainer } from './trainer.ts';
+import type { TokenizedUnit, Trainer } from './trainer.ts';
 import { withinNorm } from './within-norm.ts';
 
 export interface FederatedParts extends FederatedData {
@@ -34,23 +36,23 @@ export interface FederatedParts extends FederatedData {
 
 export interface FederatedRequest {
   readonly terms: FederatedTerms;
-  /** [C, D + 1] */
+  /** [C, k + 1] */
   readonly model: Float32Array;
-  /** Whether the update could still be sent; asked before the charge. */
-  readonly isWanted?: () => boolean;
+  /** Whether the update could still be sent; asked directly before the charge. */
+  readonly isWanted?: () => Promise<boolean>;
 }
 
 /** What may be sent. Beside the update there is no number: each would have to be paid for. */
 export interface FederatedUpdate {
-  /** [C, D + 1], to be added to the model. */
+  /** [C, k + 1], to be added to the model. */
   readonly delta: Float32Array;
   readonly metrics: Readonly<Record<string, number>>;
 }
 
 /**
  * A participant's part of each round: minus the noisy full-batch gradient sum of the head at the round's model, over the public number of units,
- * no longer than the agreed bound.
- * Guarantee: a round is one Gaussian mechanism of the round's noise multiplier over the units (zero-out adjacency), charged durably before its noise
+ * no longer than the agreed bound. Where the participant is the unit, all rows meet before the clip, on one trainer, and the number is one.
+ * Guarantee: a round is one Gaussian mechanism of the round's noise multiplier over the units (zero-out adjacency; of a participant, whatever notes were others), charged durably before its noise
  * is drawn, by the door of every private run, under a key of its own. What follows reads nothing private. A round that was charged is not trained again,
  * whatever became of it, after a reload neither: a second try would pay twice for one model.
  */
@@ -58,6 +60,7 @@ export class FederatedUpdates {
   readonly #parts: FederatedParts;
   readonly #head: FederatedHead;
   readonly #plan: FullBatchHeadPlan;
+  readonly #units: readonly TokenizedUnit[];
   readonly #control = new SessionControl();
   readonly #charged: Set<number>;
   readonly #usedKeys = new WeakSet<KeyStream>();
@@ -71,12 +74,13 @@ export class FederatedUpdates {
     invariant(first !== undefined, 'a federation has a trainer');
     this.#parts = parts;
     this.#head = checkFederatedTask(parts.task, parts, first.shape);
-    this.#plan = federatedPlan(parts.task, this.#head);
+    this.#plan = federatedPlan(parts.task, this.#head, parts.unit);
+    this.#units = sharedUnits(parts.task, parts.training);
     this.#charged = new Set(parts.chargedRounds);
   }
 
   /**
-   * One round; rounds wait for each other. Shapes: model [C, D + 1].
+   * One round; rounds wait for each other. Shapes: model [C, k + 1].
    * @throws `training/federated-terms`, `training/federated-repeated`, `training/federated-budget`, `training/federated-late` or `training/federated-cancelled`
    * where the round is declined; nothing is charged by the first four. Whatever else fails after the charge releases nothing, and stays charged.
    */
@@ -91,8 +95,9 @@ export class FederatedUpdates {
     this.#control.stop();
   }
 
-  async #train({ terms, model, isWanted = () => true }: FederatedRequest): Promise<Releasable<FederatedUpdate>> {
-    const { task, training, freshKeys } = this.#parts;
+  async #train({ terms, model, isWanted = () => Promise.resolve(true) }: FederatedRequest): Promise<Releasable<FederatedUpdate>> {
+    const { task, freshKeys } = this.#parts;
+    const unitCount = this.#units.length;
     const { round, clipNorm, noiseMultiplier, updateNormBound } = terms;
     this.#mayGoOn();
     checkFederatedTerms(task, terms, model);
@@ -113,37 +118,40 @@ export class FederatedUpdates {
     this.#mayGoOn();
 
     // Reading may take long: an update that comes too late would be paid for and thrown away.
-    if (!isWanted()) throw roundTooLate(round);
+    if (!(await isWanted())) throw roundTooLate(round);
+    this.#mayGoOn();
     // Before the charge is asked for: where its answer is lost, it counts.
     this.#charged.add(round);
     const mechanism = { kind: 'gaussian', noiseMultiplier } as const;
-    const noisy = await run.release(sums, { step: round, purpose: 'gradient', mechanism, tensor: streamTensors.gradient, expected: { length: task.coordinates, unitCount: training.length, clipNorm } });
-    if (noisy === null) {
+    if (!(await run.charge('training', { step: round, purpose: 'gradient', mechanism }))) {
       this.#charged.delete(round);
       throw roundOverBudget(round);
     }
+    const expected = { length: task.coordinates, unitCount, clipNorm };
+    const noisy = await run.releaseCharged(sums, { step: round, tensor: streamTensors.gradient, expected, noiseMultiplier: clipNormsMoved(task.unit) * noiseMultiplier });
     this.#mayGoOn();
-    return releasableBecause('charged', { delta: withinNorm(noisy.map((value) => -value / training.length), updateNormBound), metrics: {} });
+    return releasableBecause('charged', { delta: withinNorm(noisy.map((value) => -value / unitCount), updateNormBound), metrics: {} });
   }
 
-  /** Checks that trainers clip, hands the units out, reads them, and centres their features by the public mean. */
+  /** Checks that trainers clip, hands the units out, reads them, centres their features by the public mean, and maps them where the task does. */
   async #prepare(run: SessionRun): Promise<void> {
-    const { trainers, training, task } = this.#parts;
+    const { trainers, task, unit } = this.#parts;
     for (const trainer of trainers) await checkTrainerClips(trainer, this.#plan, task.labels.length);
-    const shares = distributeUnits(training, trainers.length);
-    await run.onAll((trainer, index) => trainer.assign(shares[index]!, task.unit));
+    const shares = distributeUnits(this.#units, trainers.length);
+    await run.onAll((trainer, index) => trainer.assign(shares[index]!, unit));
     await run.onAll((trainer) => trainer.assignHeldOut([]));
     await prepareFeatures(run, federatedFeatures(this.#head));
     const mean = Float32Array.from(this.#head.publicMean);
-    await run.onAll((trainer) => trainer.centreFeatures(mean));
+    const map = projectionMap(this.#head);
+    await run.onAll((trainer) => trainer.centreFeatures(mean, map));
   }
 
   /** A run of one step, for its door. It saves nothing: a round that is cut off is declined, so there is nothing to resume. */
   #runUnder(keys: KeyStream): SessionRun {
-    const { task, runId, training, trainers, charges, clock, yields, onProgress } = this.#parts;
+    const { task, runId, trainers, charges, clock, yields, onProgress } = this.#parts;
     return new SessionRun(
-      { runId, plan: this.#plan, labels: task.labels, training, heldOut: [], labelSentences: [], trainers, charges, keys, checkpoints: { save: () => Promise.resolve() }, clock, yields, control: this.#control, onProgress, resumeFrom: null },
-      { steps: task.rounds, expectedBatch: training.length, plannedCharges: (steps) => [{ mechanism: { kind: 'gaussian', noiseMultiplier: task.noiseMultiplier }, count: steps }] },
+      { runId, plan: this.#plan, labels: task.labels, training: this.#units, heldOut: [], labelSentences: [], trainers, charges, keys, checkpoints: { save: () => Promise.resolve() }, clock, yields, control: this.#control, onProgress, resumeFrom: null },
+      { steps: task.rounds, expectedBatch: this.#units.length, plannedCharges: (steps) => [{ mechanism: { kind: 'gaussian', noiseMultiplier: task.noiseMultiplier }, count: steps }] },
     );
   }
 

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { gaussianMu } from '../privacy/gaussian.ts';
+import { participantSignal } from './federated-rate.ts';
 import { federationOutlook } from './federation-outlook.ts';
 
 const delta = 1e-5;
@@ -31,6 +33,15 @@ function measuredCells() {
 }
 
 describe('the outlook of a federation', () => {
+  it('where the participant is the unit counts participants, not what each has', () => {
+    const facts = { participants: 200, unitsEach: 6, classes: 20, epsilon: 8, rounds: 10, delta };
+    const outlook = federationOutlook({ ...facts, unit: 'participant' });
+    expect(outlook.signal).toBeCloseTo(participantSignal(200, gaussianMu(8, delta), 20), 12);
+    expect(federationOutlook({ ...facts, unit: 'participant', unitsEach: 2 }).signal).toBe(outlook.signal);
+    expect(outlook.signalAlone).toBe(federationOutlook(facts).signalAlone);
+    expect(['does-not-help', 'little', 'helps']).toEqual([20, 200, 1000].map((participants) => federationOutlook({ ...facts, unit: 'participant', participants }).verdict));
+  });
+
   it('says that pooling helps only where it was measured to gain three points and more', () => {
     const helping = measuredCells().filter(({ facts }) => federationOutlook(facts).verdict === 'helps');
     expect(helping.length).toBeGreaterThanOrEqual(6);

@@ -1,9 +1,12 @@
 import { gaussianMu } from '../privacy/gaussian.ts';
-import { pooledSignal } from './federated-rate.ts';
+import type { SharedUnit } from '../privacy/shared-unit.ts';
+import { participantSignal, pooledSignal } from './federated-rate.ts';
 
 /** Public facts alone: the task's, and how many units its participants are taken to have. */
 export interface OutlookFacts {
   readonly participants: number;
+  /** A row or a person where it is absent. */
+  readonly unit?: SharedUnit;
   /** Rows or persons of each participant. */
   readonly unitsEach: number;
   readonly classes: number;
@@ -16,7 +19,7 @@ export interface OutlookFacts {
 /** Whether pooling was found to help where counts are like these. */
 export interface FederationOutlook {
   readonly verdict: 'helps' | 'little' | 'does-not-help';
-  /** N mu / K of the sum of all updates: how far labels outweigh the noise. */
+  /** N mu / K of the sum of all updates: how far labels outweigh the noise; `participantSignal` where the participant is the unit. */
   readonly signal: number;
   /** The same of one participant who trains alone with the same epsilon. */
   readonly signalAlone: number;
@@ -35,9 +38,9 @@ const FAIR_ALONE = 2;
  * What pooling is likely to bring before anybody joins, by the table of `npm run bench -- federation` (bench/results/federation.json): points of accuracy over the better
  * of a model of one's own and the label sentences, where all have notes of the same kinds. Where they do not, a model of one's own is far worse and pooling helps more.
  */
-export function federationOutlook({ participants, unitsEach, classes, epsilon, rounds, delta }: OutlookFacts): FederationOutlook {
+export function federationOutlook({ unit, participants, unitsEach, classes, epsilon, rounds, delta }: OutlookFacts): FederationOutlook {
   const mu = epsilon === Infinity ? Infinity : gaussianMu(epsilon, delta);
-  const signal = pooledSignal(participants, unitsEach, mu, classes);
+  const signal = unit === 'participant' ? participantSignal(participants, mu, classes) : pooledSignal(participants, unitsEach, mu, classes);
   const signalAlone = pooledSignal(1, unitsEach, mu, classes);
   return { verdict: verdictOf(participants, rounds, signal, signalAlone), signal, signalAlone };
 }

@@ -4,7 +4,8 @@ import type { Mechanism } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import type { NoiseLaw } from '../privacy/noise-laws.ts';
 import { largestMu } from '../privacy/private-search.ts';
-import type { FullBatchHeadPlan, SearchSettings } from './plan.ts';
+import { keptNoise } from './kept-noise.ts';
+import type { Continuation, FullBatchHeadPlan, SearchSettings } from './plan.ts';
 
 /**
  * Recipe R: noisy full-batch gradient descent on a linear head over frozen unit features.
@@ -81,8 +82,16 @@ function remembered(parts: readonly (string | number)[], work: () => number): nu
   return value;
 }
 
+/** Of steps that go on from an earlier run's model: noise and step size stay, mu is what so many steps come to, and nothing is released before them. */
+function continuedBudget({ steps, clipNorm }: FullBatchHeadPlan, continues: Continuation): RecipeBudget {
+  const { noiseMultiplier, stepSize } = keptNoise(continues);
+  const mu = Math.sqrt(steps) / noiseMultiplier;
+  return { mu, meanNoiseMultiplier: Infinity, countNoiseMultiplier: null, stepNoiseMultiplier: noiseMultiplier, stepsMu: mu, nu: (stepSize * clipNorm * steps) / mu, stepSize };
+}
+
 /** mu^2 = meanShare mu^2 + countShare mu^2 + T / s^2, exact. `units` N and `classes` K are public. */
 export function recipeBudget(plan: FullBatchHeadPlan, units: number, classes: number): RecipeBudget {
+  if (plan.continues) return continuedBudget(plan, plan.continues);
   const mu = planMu(plan);
   const countShare = plan.balance?.countShare ?? 0;
   const stepsMu = Math.sqrt(1 - plan.meanShare - countShare) * mu;

@@ -1,5 +1,6 @@
 import { createHeadAccumulator, quantizeFeatures, type QuantizedFeatures } from '../privacy/clipping.ts';
-import { headLogits, softmaxRow } from './features.ts';
+import { softmaxRow } from './features.ts';
+import { plainHeadProducts, type HeadProducts } from './head-products.ts';
 import type { ClippedSum } from './trainer.ts';
 
 /** A unit's place among a trainer's rows. */
@@ -32,21 +33,27 @@ export interface HeadGradientInput {
   readonly classes: number;
   readonly biasInput: number;
   readonly clipNorm: number;
+  /** Makes the products; plain loops where none is given. */
+  readonly products?: HeadProducts;
 }
 
 /** Rule G: the integer sum over units of clip(sum over the unit's rows of (p - y) xᵀ): [C, length + 1]. */
-export function headGradientSum({ features, quantized, labels, units, weights, classes, biasInput, clipNorm }: HeadGradientInput): ClippedSum {
-  const logits = headLogits(features, labels.length, weights, classes, biasInput);
-  const accumulator = createHeadAccumulator({ classes, inputs: weights.length / classes, clipNorm });
+export function headGradientSum({ features, quantized, labels, units, weights, classes, biasInput, clipNorm, products = plainHeadProducts }: HeadGradientInput): ClippedSum {
+  const logits = products.headLogits(features, labels.length, weights, classes, biasInput);
+  const accumulator = createHeadAccumulator({ classes, inputs: weights.length / classes, clipNorm, add: products.addOuterProducts });
   const probabilities = new Float64Array(classes);
+  const rows: number[] = [];
+  let residuals = new Float64Array(classes);
   for (const unit of units) {
-    const rows = Array.from({ length: unit.rows }, (_, i) => unit.firstRow + i);
-    const residuals = new Float64Array(unit.rows * classes);
-    rows.forEach((row, i) => {
+    rows.length = unit.rows;
+    if (residuals.length !== unit.rows * classes) residuals = new Float64Array(unit.rows * classes);
+    for (let i = 0; i < unit.rows; i++) {
+      const row = unit.firstRow + i;
+      rows[i] = row;
       softmaxRow(logits, row, classes, probabilities);
       probabilities[labels[row]!]! -= 1;
       residuals.set(probabilities, i * classes);
-    });
+    }
     accumulator.addUnit(quantized, rows, residuals);
   }
   return accumulator.result();

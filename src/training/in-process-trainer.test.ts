@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parameterLayout } from '../engine/parameters.ts';
 import { featureLength } from './features.ts';
+import { plainHeadProducts, type HeadProducts } from './head-products.ts';
 import { createTrainer } from './in-process-trainer.ts';
 import { loraStart } from './lora-start.ts';
 import { nanoClasses, nanoEngine, nanoUnits } from './testing/nano-session.ts';
@@ -84,6 +85,27 @@ describe('clipped sums', () => {
       const apart = notes.map((row, unit) => ({ unit, rows: [row] }));
       expect(norm(await sums[name]!(await trainerOf(apart), apart))).toBeGreaterThan(clip[name]);
     }
+  });
+
+  it('of a head come from the products that were opened, if those are right, and from plain loops otherwise', async () => {
+    const units = nanoUnits(6, nanoClasses, 11);
+    const expected = await (await trainerOf(units)).headGradientSum(weights, nanoClasses, 0.3, 0.3);
+    const sumBy = async (openHeadProducts: () => Promise<HeadProducts | null>) => {
+      const trainer = createTrainer(nanoEngine(), { openHeadProducts });
+      await trainer.assign(units, 'row');
+      await trainer.assignHeldOut([]);
+      await trainer.prepareFeatures(features, () => undefined);
+      return trainer.headGradientSum(weights, nanoClasses, 0.3, 0.3);
+    };
+    let calls = 0;
+    const counted: HeadProducts = { ...plainHeadProducts, addOuterProducts: (...args) => (calls++, plainHeadProducts.addOuterProducts(...args)) };
+    expect(await sumBy(async () => counted)).toEqual(expected);
+    // Two for the check.
+    expect(calls).toBeGreaterThan(2);
+    const doubled: HeadProducts = { ...plainHeadProducts, addOuterProducts: (total, work) => plainHeadProducts.addOuterProducts(total, { ...work, residuals: work.residuals.map((value) => 2 * value) }) };
+    expect(await sumBy(async () => doubled)).toEqual(expected);
+    expect(await sumBy(async () => null)).toEqual(expected);
+    expect(await sumBy(() => Promise.reject(new Error('no such file')))).toEqual(expected);
   });
 
   it('only the named units, and those it owns, are in a sum of adapters', async () => {

@@ -1,12 +1,15 @@
 import { invariant } from '../ground/check.ts';
-import type { Engine } from '../engine/engine.ts';
+import { mapRows } from '../ground/orthonormal-map.ts';
+import type { Engine, UnitBatch } from '../engine/engine.ts';
 import { firstTrainedLayer, parameterLayout, type AdapterConfig } from '../engine/parameters.ts';
-import { createGradientAccumulator, type QuantizedFeatures } from '../privacy/clipping.ts';
+import { createGradientAccumulator, gradientGrid, type QuantizedFeatures } from '../privacy/clipping.ts';
 import { encodeRows, rowsAtATime } from './encode-rows.ts';
-import { centreRows, headLogits, softmaxRow } from './features.ts';
+import { centreRows, softmaxRow } from './features.ts';
 import { defaultPrefixBytes, FrozenPrefix } from './frozen-prefix.ts';
 import { headGradientSum, quantizeWithBias, type OwnUnit } from './head-gradient.ts';
+import { areRightProducts, plainHeadProducts, type HeadProducts } from './head-products.ts';
 import type { PooledCache } from './pooled-cache.ts';
+import type { PrefixStore } from './prefix-store.ts';
 import { chunks } from './row-batches.ts';
 import type { FeatureSettings, TokenizedUnit, Trainer } from './trainer.ts';
 
@@ -15,26 +18,41 @@ export interface TrainerOptions {
   readonly prefixBytes?: number;
   /** Where frozen features outlive the trainer; without it they are computed anew for every run. */
   readonly pooledCache?: PooledCache;
+  /** Where cached frozen outputs go that memory has no room for. */
+  readonly prefixStore?: PrefixStore;
+  /** Opens what makes a head's products faster than plain loops, when a head is first trained; null where this device has nothing of the kind. */
+  readonly openHeadProducts?: () => Promise<HeadProducts | null>;
+}
+
+/** What was opened, if it gives the right bits; plain loops otherwise, which take longer and come to the same. */
+async function trustedProducts(open: () => Promise<HeadProducts | null>): Promise<HeadProducts> {
+  const opened = await open().catch(() => null);
+  return opened && areRightProducts(opened) ? opened : plainHeadProducts;
 }
 
 /** A trainer over an engine of this thread: the whole of it in Node, and what a browser's trainer worker holds. */
-export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes, pooledCache }: TrainerOptions = {}): Trainer {
+export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes, pooledCache, prefixStore, openHeadProducts = async () => null }: TrainerOptions = {}): Trainer {
   const { shape } = engine;
-  const prefix = new FrozenPrefix(engine, prefixBytes);
+  const prefix = new FrozenPrefix(engine, prefixBytes, prefixStore);
+  let mayPrefixLast = false;
   let units: readonly OwnUnit[] = [];
   let rows: readonly Int32Array[] = [];
   let labels: Int32Array = new Int32Array(0);
   let heldOut: readonly Int32Array[] = [];
   let settings: FeatureSettings | null = null;
+  /** Of features that were mapped; null while they are whole. */
+  let mappedLength: number | null = null;
   /** [rows, D] and [held-out rows, D]. */
   let features: Float32Array = new Float32Array(0);
   let heldOutFeatures: Float32Array = new Float32Array(0);
   let quantized: { readonly biasInput: number; readonly features: QuantizedFeatures } | null = null;
   let adapter: AdapterConfig | null = null;
+  let opening: Promise<HeadProducts> | null = null;
+  const headProducts = () => (opening ??= trustedProducts(openHeadProducts));
 
   const featureLength = () => {
     invariant(settings !== null, 'features are prepared before they are used');
-    return settings.layers.length * shape.width;
+    return mappedLength ?? settings.layers.length * shape.width;
   };
 
   /** The units among `wanted` that this trainer owns, in its own order. */
@@ -43,26 +61,21 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
     return units.filter(({ unit }) => asked.has(unit));
   }
 
-  /** Visits each chosen unit with the gradients of its rows, [rows, P] in float32. Units are kept whole, so that a person's rows meet before the clip. */
-  async function eachUnitGradient(theta: Float32Array, chosen: readonly OwnUnit[], visit: (gradients: Float32Array, count: number) => void): Promise<void> {
-    engine.setParameters(theta);
-    const length = theta.length;
+  /** The chosen units' rows and labels, some at a time. Units are kept whole, so that a person's rows meet before the clip. */
+  async function* unitBatches(chosen: readonly OwnUnit[]): AsyncGenerator<UnitBatch> {
     let batch: OwnUnit[] = [];
-    const flush = async () => {
-      const indices = batch.flatMap(({ firstRow, rows: count }) => Array.from({ length: count }, (_, i) => firstRow + i));
-      const { gradients } = await engine.gradients(await prefix.input(indices.map((index) => rows[index]!)), Int32Array.from(indices, (index) => labels[index]!));
-      let at = 0;
-      for (const { rows: count } of batch) {
-        visit(gradients.subarray(at * length, (at + count) * length), count);
-        at += count;
-      }
-      batch = [];
-    };
-    for (const unit of chosen) {
+    let rowCount = 0;
+    for (const [place, unit] of chosen.entries()) {
       batch.push(unit);
-      if (batch.reduce((sum, { rows: count }) => sum + count, 0) >= rowsAtATime) await flush();
+      rowCount += unit.rows;
+      if (rowCount < rowsAtATime && place < chosen.length - 1) continue;
+      const indices = batch.flatMap(({ firstRow, rows: count }) => Array.from({ length: count }, (_, i) => firstRow + i));
+      const unitOffsets = [0];
+      for (const { rows: count } of batch) unitOffsets.push(unitOffsets.at(-1)! + count);
+      yield { input: await prefix.input(indices.map((index) => rows[index]!)), labels: Int32Array.from(indices, (index) => labels[index]!), unitOffsets: Int32Array.from(unitOffsets) };
+      batch = [];
+      rowCount = 0;
     }
-    if (batch.length > 0) await flush();
   }
 
   return {
@@ -81,7 +94,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       settings = null;
       features = new Float32Array(0);
       quantized = null;
-      prefix.reset(adapter ? firstTrainedLayer(shape, adapter) : 0);
+      prefix.reset(adapter ? firstTrainedLayer(shape, adapter) : 0, mayPrefixLast);
     },
 
     async assignHeldOut(assigned) {
@@ -95,6 +108,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       features = await encodeRows(engine, rows, by, cache, onRows);
       heldOutFeatures = await encodeRows(engine, heldOut, by, cache, (done) => onRows(rows.length + done));
       settings = by;
+      mappedLength = null;
       quantized = null;
     },
 
@@ -117,16 +131,21 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       return accumulator.result();
     },
 
-    async centreFeatures(mean) {
+    async centreFeatures(mean, map) {
       invariant(mean.length === featureLength(), 'the mean has the length of a feature');
       centreRows(features, mean);
       centreRows(heldOutFeatures, mean);
+      if (map) {
+        features = mapRows(features, map, mean.length);
+        heldOutFeatures = mapRows(heldOutFeatures, map, mean.length);
+        mappedLength = map.length / mean.length;
+      }
       quantized = null;
     },
 
     async headGradientSum(weights, classes, clipNorm, biasInput) {
       if (quantized?.biasInput !== biasInput) quantized = { biasInput, features: quantizeWithBias(features, featureLength(), biasInput) };
-      return headGradientSum({ features, quantized: quantized.features, labels, units, weights, classes, biasInput, clipNorm });
+      return headGradientSum({ features, quantized: quantized.features, labels, units, weights, classes, biasInput, clipNorm, products: await headProducts() });
     },
 
     async plainHeadGradientSum({ weights, classes, biasInput }, wanted) {
@@ -137,7 +156,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       // Side by side, so that the weights are converted once a batch and not once a row.
       const inputs = new Float32Array(batch.length * length);
       batch.forEach((row, place) => inputs.set(features.subarray(row * length, (row + 1) * length), place * length));
-      const logits = headLogits(inputs, batch.length, weights, classes, biasInput);
+      const logits = (await headProducts()).headLogits(inputs, batch.length, weights, classes, biasInput);
       batch.forEach((row, place) => {
         const x = inputs.subarray(place * length, (place + 1) * length);
         softmaxRow(logits, place, classes, probabilities);
@@ -153,30 +172,45 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
     },
 
     async scoreHead({ weights, classes, biasInput }) {
-      return headLogits(heldOutFeatures, heldOut.length, weights, classes, biasInput);
+      return (await headProducts()).headLogits(heldOutFeatures, heldOut.length, weights, classes, biasInput);
     },
 
-    async configure(wanted) {
+    async configure(wanted, isLasting = false) {
+      mayPrefixLast = isLasting;
       adapter = wanted;
       engine.configure(wanted);
-      prefix.reset(firstTrainedLayer(shape, wanted));
+      prefix.reset(firstTrainedLayer(shape, wanted), isLasting);
     },
 
     async loraGradientSum(theta, wanted, clipNorm) {
       const chosen = owned(wanted);
-      const accumulator = createGradientAccumulator({ length: theta.length, clipNorm });
-      await eachUnitGradient(theta, chosen, (gradients, count) => accumulator.addUnit(gradients, 0, count));
-      return accumulator.result();
+      const grid = gradientGrid(clipNorm);
+      engine.setParameters(theta);
+      // A unit without rows is counted and adds nothing; the engine takes no batch of none.
+      const { sum } = await engine.clippedSum(() => unitBatches(chosen.filter(({ rows: count }) => count > 0)), grid);
+      return { ...grid, sum, unitCount: chosen.length };
     },
+
+    initialParameters: (of) => Promise.resolve(engine.initialParameters(of)),
 
     async plainLoraGradientSum(theta, wanted) {
       invariant(adapter !== null && theta.length === parameterLayout(shape, adapter).length, 'theta has the layout that was configured');
       const sum = new Float64Array(theta.length);
       let rowCount = 0;
-      await eachUnitGradient(theta, owned(wanted), (gradients, count) => {
-        rowCount += count;
-        for (let row = 0; row < count; row++) for (let i = 0; i < theta.length; i++) sum[i]! += gradients[row * theta.length + i]!;
-      });
+      engine.setParameters(theta);
+      if (adapter.whole) {
+        for await (const { input, labels: own } of unitBatches(owned(wanted))) {
+          const { gradient } = await engine.summedGradient(input, own);
+          rowCount += own.length;
+          for (let i = 0; i < theta.length; i++) sum[i]! += gradient[i]!;
+        }
+        return { sum, rowCount };
+      }
+      for await (const { input, labels: own } of unitBatches(owned(wanted))) {
+        const { gradients } = await engine.gradients(input, own);
+        rowCount += own.length;
+        for (let row = 0; row < own.length; row++) for (let i = 0; i < theta.length; i++) sum[i]! += gradients[row * theta.length + i]!;
+      }
       return { sum, rowCount };
     },
 

@@ -26,6 +26,15 @@ export function loraStart(shape: BertShape, adapter: AdapterConfig, seed: number
   return { theta, layout };
 }
 
+/** Starting theta of whole layers: as the frozen model has them; the head as `loraStart` has it. */
+export async function wholeStart(run: SessionRun, adapter: AdapterConfig, seed: number): Promise<LoraStart> {
+  const trainer = run.input.trainers[0]!;
+  const { theta: head } = loraStart(trainer.shape, { classes: adapter.classes, lora: null }, seed);
+  const theta = (await trainer.initialParameters(adapter)).slice();
+  theta.set(head, theta.length - head.length);
+  return { theta, layout: parameterLayout(trainer.shape, adapter) };
+}
+
 /**
  * Whether plain adapters start with the label sentences for a head: where rows are few, a random one does not get far in their few steps.
  * Measured on all-MiniLM-L6-v2 and the built-in sample, accuracy on 150 held-out rows from the random head and from the sentences: 20 rows .40 and .78 (3 draws),

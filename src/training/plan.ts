@@ -1,6 +1,6 @@
 import type { PrivacyUnit } from '../privacy/events.ts';
 import type { NoiseLaw } from '../privacy/noise-laws.ts';
-import type { LoraConfig } from '../engine/parameters.ts';
+import type { AdapterConfig, LoraConfig, WholeConfig } from '../engine/parameters.ts';
 import type { Decay } from '../engine/schedule.ts';
 
 /** What every way of training shares. */
@@ -13,6 +13,20 @@ export interface PlanCommon {
   readonly heldOutShare: number;
   /** Seed of everything that is not privacy: initial values, order of plain batches, bootstrap. */
   readonly seed: number;
+  /** Present where training goes on from an earlier run's model; `steps` and `epochs` are those to come. */
+  readonly continues?: Continuation;
+}
+
+/** What a plan that trains on takes over from the run before: made by `trainOnPlan`. */
+export interface Continuation {
+  readonly runId: string;
+  readonly runNumber: number;
+  /** Steps behind the model that it starts from, those of every earlier run that led to it. */
+  readonly stepsBefore: number;
+  /** Standard deviation over sensitivity of a step's noise, as the first run had it; null where the plan is not private. */
+  readonly noiseMultiplier: number | null;
+  /** Factor on the noisy gradient sum of a private head, as the first run had it; null for the others. */
+  readonly stepSize: number | null;
 }
 
 /** Logit adjustment (Menon et al., arXiv 2007.07314) after training: how often each label occurs is counted with noise, and part of its log taken off the logits. */
@@ -89,6 +103,15 @@ export interface DpSgdPlan extends PlanCommon {
   readonly validationEpsilon: number | null;
 }
 
+/**
+ * Ends a run whose held-out loss no longer falls, and keeps the model of the look with the least. Only of plans that are not private: the looks steer
+ * what is released, so that a private plan would have to charge the held-out part for each.
+ */
+export interface EarlyStop {
+  /** Looks in a row, of ten a run, that bring no smaller loss. */
+  readonly patience: number;
+}
+
 /** Not private, and says so everywhere. */
 export interface PlainHeadPlan extends PlanCommon {
   readonly kind: 'plain-head';
@@ -98,6 +121,8 @@ export interface PlainHeadPlan extends PlanCommon {
   /** `usualDescent` where absent. */
   readonly descent?: DescentSettings;
   readonly weightDecay: number;
+  /** See `EarlyStop`; trains to the end where absent. */
+  readonly stopEarly?: EarlyStop;
 }
 
 export interface PlainLoraPlan extends PlanCommon {
@@ -108,19 +133,44 @@ export interface PlainLoraPlan extends PlanCommon {
   /** `usualDescent` where absent. */
   readonly descent?: DescentSettings;
   readonly weightDecay: number;
+  /** See `EarlyStop`; trains to the end where absent. */
+  readonly stopEarly?: EarlyStop;
   readonly lora: LoraSettings;
 }
+
+/** Ordinary fine-tuning of whole layers and the head, without adapters. Not private: no gradient is made by example, so that none could be clipped. */
+export interface PlainLayersPlan extends PlanCommon {
+  readonly kind: 'plain-layers';
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** `usualDescent` where absent. */
+  readonly descent?: DescentSettings;
+  readonly weightDecay: number;
+  /** See `EarlyStop`; trains to the end where absent. */
+  readonly stopEarly?: EarlyStop;
+  readonly whole: WholeConfig;
+}
+
+/** Plans that descend on shuffled batches. */
+export type PlainPlan = PlainHeadPlan | PlainLoraPlan | PlainLayersPlan;
 
 /** The label sentences alone: costs no privacy, reads no label. */
 export interface LabelSentencesPlan extends PlanCommon {
   readonly kind: 'label-sentences';
 }
 
-export type Plan = FullBatchHeadPlan | DpSgdPlan | PlainHeadPlan | PlainLoraPlan | LabelSentencesPlan;
+export type Plan = FullBatchHeadPlan | DpSgdPlan | PlainPlan | LabelSentencesPlan;
 export type PrivatePlan = FullBatchHeadPlan | DpSgdPlan;
 
 export function isPrivate(plan: Plan): plan is PrivatePlan {
   return plan.kind === 'full-batch-head' || plan.kind === 'dp-sgd';
+}
+
+/** What a plan trains beside the head inside the encoder: null where nothing, as heads over frozen features do. */
+export function adapterOf(plan: Plan, classes: number): AdapterConfig | null {
+  if (plan.kind === 'dp-sgd' || plan.kind === 'plain-lora') return { classes, lora: plan.lora };
+  return plan.kind === 'plain-layers' ? { classes, lora: null, whole: plan.whole } : null;
 }
 
 /** By which law the noise of a plan is drawn. */

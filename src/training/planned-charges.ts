@@ -34,6 +34,7 @@ export function plannedSteps(plan: Plan, rows: number): number {
       return plan.steps;
     case 'plain-head':
     case 'plain-lora':
+    case 'plain-layers':
       return plan.epochs * Math.ceil(rows / plan.batchSize);
     case 'label-sentences':
       return 0;

@@ -2,60 +2,49 @@ import { describe, expect, it } from 'vitest';
 import { releasableBecause } from '../privacy/doors.ts';
 import { testStream, watchedStream } from '../privacy/testing/streams.ts';
 import { modelCard } from './model-card.ts';
-import type { PrivatePlan } from './plan.ts';
+import { isPrivate, type PrivatePlan } from './plan.ts';
 import type { PlanFacts } from './propose.ts';
 import type { PublicFacts } from './run-facts.ts';
 import { runSession } from './session.ts';
 import type { SessionInput } from './session-input.ts';
 import { statementOf } from './statement.ts';
 import { nanoPlans, nanoSession, nanoUnits } from './testing/nano-session.ts';
-import type { TokenizedUnit, Trainer } from './trainer.ts';
+import { WatchedUnits } from './testing/watched-units.ts';
+import { trainOnPlan } from './train-on.ts';
+import type { TrainedModel } from './trained-model.ts';
+import type { Trainer } from './trainer.ts';
 
-const plans = { 'full batch': nanoPlans.fullBatch(48, { steps: 3 }), 'full batch, balanced': nanoPlans.fullBatch(48, { steps: 3, balance: { countShare: 0.05, strength: 0.5 } }), 'DP-SGD': nanoPlans.dpSgd(48, { steps: 3 }) };
-
-/** Units that write down what is looked at in them, and the way back to the true ones. */
-class WatchedUnits {
-  readonly reads = new Set<string>();
-  readonly #true = new WeakMap<object, object>();
-
-  of(units: readonly TokenizedUnit[]): TokenizedUnit[] {
-    return units.map((unit) => this.#watch(unit, ''));
-  }
-  unitOf(unit: TokenizedUnit): TokenizedUnit {
-    const found = this.#true.get(unit);
-    return isUnit(found) ? found : unit;
-  }
-  idsOf(ids: Int32Array): Int32Array {
-    const found = this.#true.get(ids);
-    return found instanceof Int32Array ? found : ids;
-  }
-
-  #watch<Thing extends object>(thing: Thing, path: string): Thing {
-    const watched = new Proxy(thing, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name);
-        // Numbers of rows are no names of fields, and methods of arrays are no data.
-        if (typeof name === 'symbol' || typeof value === 'function') return value;
-        const isPlace = Array.isArray(target) && /^\d+$/.test(name);
-        const at = isPlace ? path : target instanceof Int32Array && name !== 'length' ? `${path} content` : `${path} ${name}`.trim();
-        if (!isPlace) this.reads.add(at);
-        return typeof value === 'object' && value !== null ? this.#watch(value, at) : value;
-      },
-    });
-    this.#true.set(watched, thing);
-    return watched;
-  }
+interface Tried {
+  readonly plan: PrivatePlan;
+  /** The model that it goes on from. */
+  readonly startsFrom?: TrainedModel;
 }
 
-function isUnit(thing: object | undefined): thing is TokenizedUnit {
-  return thing !== undefined && 'unit' in thing && 'rows' in thing;
+/** What goes on from a run of a plan, and that run's model. */
+async function goingOn(plan: PrivatePlan): Promise<Tried> {
+  const { model, stepsDone } = await runSession(nanoSession(plan, { runId: 'first' }).input);
+  const further = trainOnPlan({ id: 'first', number: 1, plan, stepsDone, trainingUnits: 48, classes: 3 });
+  if (!isPrivate(further)) throw new Error('What goes on from a private run is private.');
+  return { plan: further, startsFrom: model };
 }
+
+const fullBatch = nanoPlans.fullBatch(48, { steps: 3 });
+const dpSgd = nanoPlans.dpSgd(48, { steps: 3 });
+const plans: Readonly<Record<string, Tried>> = {
+  'full batch': { plan: fullBatch },
+  'full batch, balanced': { plan: { ...fullBatch, balance: { countShare: 0.05, strength: 0.5 } } },
+  'full batch, the exact noise': { plan: { ...fullBatch, noiseLaw: 'discrete-gaussian' } },
+  'a search': { plan: { ...fullBatch, steps: 2, search: { meanRuns: 2, scoreEpsilon: 2 } } },
+  'DP-SGD': { plan: dpSgd },
+  'more steps of a full batch': await goingOn(fullBatch),
+  'more steps of DP-SGD': await goingOn(dpSgd),
+};
 
 describe('what the guard reads of rows while it trains', () => {
-  for (const [name, plan] of Object.entries(plans)) {
+  for (const [name, { plan, ...start }] of Object.entries(plans)) {
     it(`${name}: of those that train, how many and how long they are, to deal them out; of those held out also the labels, which score`, async () => {
       const [training, heldOut] = [new WatchedUnits(), new WatchedUnits()];
-      const { input } = nanoSession(plan, { trainerCount: 2 });
+      const { input } = nanoSession(plan, { trainerCount: 2, ...start });
       // What a trainer is given it may read: the sums that it returns are clipped.
       const trainers = input.trainers.map((trainer): Trainer => ({
         ...trainer,
@@ -88,17 +77,30 @@ async function mechanismOf(plan: PrivatePlan, changes: Partial<SessionInput>): P
 }
 
 describe('the mechanism', () => {
-  for (const [name, plan] of Object.entries(plans)) {
+  for (const [name, { plan, ...start }] of Object.entries(plans)) {
     it(`${name}: is the same for any notes and labels of the same number; another label changes it`, async () => {
-      const first = await mechanismOf(plan, {});
+      const first = await mechanismOf(plan, start);
       const oneLabel = nanoUnits(48, 1, 77);
-      expect(await mechanismOf(plan, { training: oneLabel, heldOut: nanoUnits(12, 1, 78) })).toEqual(first);
+      expect(await mechanismOf(plan, { ...start, training: oneLabel, heldOut: nanoUnits(12, 1, 78) })).toEqual(first);
       const long = nanoUnits(48, 3, 5).map(({ unit, rows }) => ({ unit, rows: rows.map(({ label }) => ({ label, ids: Int32Array.from({ length: 16 }, (_, i) => 5 + ((i * unit) % 20)) })) }));
-      expect(await mechanismOf(plan, { training: long })).toEqual(first);
+      expect(await mechanismOf(plan, { ...start, training: long })).toEqual(first);
+      // What goes on keeps the labels of the model that it starts from.
+      if (start.startsFrom) return;
       const sentence = Int32Array.of(2, 9, 3);
       expect(await mechanismOf(plan, { labels: ['a', 'b', 'c', 'd'], labelSentences: [sentence, sentence, sentence, sentence] })).not.toEqual(first);
     });
   }
+});
+
+describe('stopping early', () => {
+  it('is not for private plans: one that is told to makes all its steps, whatever the held-out notes say', async () => {
+    const told = { ...nanoPlans.fullBatch(48, { steps: 20, validationEpsilon: null }), stopEarly: { patience: 1 } };
+    const { input, ledger } = nanoSession(told);
+    const { stepsDone } = await runSession(input);
+    expect(stepsDone).toBe(20);
+    expect(ledger.charges.filter(({ purpose }) => purpose === 'gradient')).toHaveLength(20);
+    expect(ledger.charges.filter(({ part }) => part === 'held-out')).toEqual([]);
+  });
 });
 
 /** The code by which the printed list names each fact that plans and mechanisms are chosen by. A fact that is added needs a name here. */
@@ -116,7 +118,7 @@ describe('the public list', () => {
       baseModel: 'nano', baseModelSha256: 'abc', baseModelLicense: 'apache-2.0', codeVersion: '1', isSynthetic: false, labels: releasableBecause('public', ['a', 'b', 'c']), counts: null,
       plan: releasableBecause('public', { ...plan, unit }), stepsDone: releasableBecause('public', 8), statement: releasableBecause('public', statement), accuracy: null, energyWh: releasableBecause('public', { low: 1, central: 2, high: 3 }),
     });
-    const printed = card.slice(card.indexOf('Treated as public:'), card.indexOf('Not covered by epsilon:')).split('\n').filter((line) => line.startsWith('- ')).map((line) => line.slice(2));
+    const printed = card.slice(card.indexOf('Treated as public:'), card.indexOf('\n- ', card.indexOf('Treated as public:'))).split('\n').filter((line) => line.startsWith('  - ')).map((line) => line.slice(4));
 
     it(`is printed whole and in words by the card of a model that protects a ${unit}`, () => {
       expect(printed).toHaveLength(statement.publicFacts.length);

@@ -47,7 +47,7 @@ describe('the statement of a pooled model', () => {
   it('has the shape of the task, and costs what this device was charged', () => {
     expect(pooled.weights).toHaveLength(coordinates);
     const charges = [{ mechanism: { kind: 'gaussian' as const, noiseMultiplier: 4 }, count: 2 }, { mechanism: { kind: 'gaussian' as const, noiseMultiplier: 6 }, count: 1 }];
-    const statement = pooledStatement(task, pooled, charges);
+    const statement = pooledStatement(task, pooled, charges, 'row');
     if (!statement.isPrivate) throw new Error('expected a private one');
     expect(statement.epsilon).toBeCloseTo(composedEpsilon(charges, task.delta).epsilon, 12);
     expect(statement).toMatchObject({ steps: 3, noiseMultiplier: 4, sampling: 'full-batch', validation: null, accountant: 'exact-gaussian' });
@@ -57,7 +57,7 @@ describe('the statement of a pooled model', () => {
   it('costs no less than the rounds that were answered, where the ledger was erased since', () => {
     const rounds = (...noiseMultipliers: number[]) => noiseMultipliers.map((noiseMultiplier) => ({ mechanism: { kind: 'gaussian' as const, noiseMultiplier }, count: 1 }));
     const epsilonOf = (charged: ReturnType<typeof rounds>, answered: readonly number[]) => {
-      const statement = pooledStatement(task, pooled, pooledCharges(charged, answered));
+      const statement = pooledStatement(task, pooled, pooledCharges(charged, answered), 'row');
       return statement.isPrivate ? statement.epsilon : Infinity;
     };
     const whole = composedEpsilon(rounds(4, 4, 6), task.delta).epsilon;
@@ -69,6 +69,6 @@ describe('the statement of a pooled model', () => {
   });
 
   it('is of epsilon 0 where the device answered no round', () => {
-    expect(pooledStatement(task, pooled, [])).toMatchObject({ isPrivate: true, epsilon: 0, epsilonReplaceOne: 0, steps: 0 });
+    expect(pooledStatement(task, pooled, [], 'row')).toMatchObject({ isPrivate: true, epsilon: 0, epsilonReplaceOne: 0, steps: 0 });
   });
 });

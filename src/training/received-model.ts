@@ -1,6 +1,9 @@
 import type { Charge } from '../privacy/composition.ts';
+import type { PrivacyUnit } from '../privacy/events.ts';
+import { clipNormsMoved } from '../privacy/shared-unit.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
 import { atLeast } from './charged-parts.ts';
+import { foldedHead } from './federated-projection.ts';
 import { federatedFeatures, federatedPlan, type FederatedHead, type FederatedTask } from './federated-task.ts';
 import { largestIndex } from './held-out-score.ts';
 import { samplerErrorOf } from './sampler-error.ts';
@@ -18,9 +21,9 @@ export interface PooledOrigin {
   readonly ownRounds: number;
 }
 
-/** The numbers of a federation's model as a model like any other. Shapes: weights [C, D + 1]. */
+/** The numbers of a federation's model as a model like any other, over whole features. Shapes: weights [C, k + 1]. */
 export function pooledHead(task: Pick<FederatedTask, 'labels'>, head: FederatedHead, weights: Float32Array): TrainedHead {
-  return { kind: 'head', labels: task.labels, maximumLength: head.maximumLength, features: federatedFeatures(head), mean: Float32Array.from(head.publicMean), biasInput: head.biasInput, weights };
+  return { kind: 'head', labels: task.labels, maximumLength: head.maximumLength, features: federatedFeatures(head), mean: Float32Array.from(head.publicMean), biasInput: head.biasInput, weights: foldedHead(head, weights) };
 }
 
 /** The best of the models kept so far, the newest of equals: beside the last one alone, each might be a little worse for ever. */
@@ -51,14 +54,15 @@ export function pooledCharges(charged: readonly Charge[], answered: readonly num
 
 /**
  * What this device's own updates in a pooled model cost, by its ledger: the other participants' notes are theirs to account for. `charges` are those
- * of this federation; none where the device answered no round.
+ * of this federation; none where the device answered no round. `unit`: what the ledger counts by; where the participant is the task's unit, each of these moves
+ * the sum by as much, and so the statement is theirs.
  */
-export function pooledStatement(task: FederatedTask, model: TrainedHead, charges: readonly Charge[]): PrivacyStatement {
+export function pooledStatement(task: FederatedTask, model: TrainedHead, charges: readonly Charge[], unit: PrivacyUnit): PrivacyStatement {
   const steps = charges.reduce((sum, { count }) => sum + count, 0);
   // A later or stricter round may have had more noise than was agreed; the least is said.
   const noiseMultiplier = charges.reduce((least, { mechanism }) => Math.min(least, mechanism.noiseMultiplier), steps === 0 ? task.noiseMultiplier : Infinity);
   return buildStatement({
-    charges, steps, noiseMultiplier, delta: task.delta, unit: task.unit, samplingRate: 1, clipNorm: task.clipNorm, validationEpsilon: null, isSecureNoise: true,
-    ...(task.head === undefined ? {} : { samplerError: samplerErrorOf(federatedPlan(task, task.head), model, charges) }),
+    charges, steps, noiseMultiplier, delta: task.delta, unit, samplingRate: 1, clipNorm: clipNormsMoved(task.unit) * task.clipNorm, validationEpsilon: null, isSecureNoise: true,
+    ...(task.head === undefined ? {} : { samplerError: samplerErrorOf(federatedPlan(task, task.head, unit), model, charges) }),
   });
 }

@@ -1,8 +1,11 @@
+import { divided } from '../ground/scaled.ts';
 import type { Mechanism } from '../privacy/events.ts';
 import { calibrateNoiseMultiplierPld } from '../privacy/pld/calibrate.ts';
 import { poissonDraw } from '../privacy/sampling.ts';
 import { descentOf } from './descent.ts';
+import { keptNoise } from './kept-noise.ts';
 import { loraStart, sentenceTheta } from './lora-start.ts';
+import { startingTheta } from './model-start.ts';
 import { optimizerParts, restoreOptimizer } from './optimizer-checkpoint.ts';
 import type { DpSgdPlan } from './plan.ts';
 import type { RunEnd } from './run-end.ts';
@@ -26,9 +29,10 @@ function noiseMultiplierOf(target: { readonly epsilon: number; readonly delta: n
   return noiseMultiplier;
 }
 
-/** The mechanism of every step: Poisson sampling at the public rate B / N, noise calibrated by PLD to the plan's (epsilon, delta). */
+/** The mechanism of every step: Poisson sampling at the public rate B / N, noise calibrated by PLD to the plan's (epsilon, delta), or that of the run it goes on from. */
 export function dpSgdMechanism(plan: DpSgdPlan, units: number): Extract<Mechanism, { kind: 'poisson-gaussian' }> {
   const samplingRate = Math.min(1, plan.expectedBatchSize / units);
+  if (plan.continues) return { kind: 'poisson-gaussian', samplingRate, noiseMultiplier: keptNoise(plan.continues).noiseMultiplier };
   return { kind: 'poisson-gaussian', samplingRate, noiseMultiplier: noiseMultiplierOf({ epsilon: plan.epsilon, delta: plan.delta, samplingRate, steps: plan.steps }) };
 }
 
@@ -48,7 +52,7 @@ export async function runDpSgd(input: SessionInput, plan: DpSgdPlan): Promise<Ru
   const from = input.resumeFrom;
 
   await run.onAll((trainer) => trainer.configure(adapter));
-  let theta = from?.tensors['theta']?.slice() ?? (await sentenceTheta(run, loraStart(shape, adapter, plan.seed)));
+  let theta = from?.tensors['theta']?.slice() ?? startingTheta(input)?.slice() ?? (await sentenceTheta(run, loraStart(shape, adapter, plan.seed)));
   const { optimizer, learningRate } = descentOf(plan, theta.length, plan.steps);
   if (from) restoreOptimizer(optimizer, from);
   const score = () => loraRows(run, theta);
@@ -71,7 +75,7 @@ export async function runDpSgd(input: SessionInput, plan: DpSgdPlan): Promise<Ru
     const noisy = await run.release(sums, { step: step + 1, purpose: 'gradient', mechanism, tensor: streamTensors.gradient, expected: { length: theta.length, unitCount: drawn.length, clipNorm: plan.clipNorm } });
     if (noisy === null) return end('stopped', 'budget', step);
     theta = at.slice();
-    optimizer.step(theta, Float32Array.from(noisy, (value) => value / expectedBatch), learningRate(step));
+    optimizer.step(theta, divided(noisy, expectedBatch), learningRate(step));
     step++;
     run.countStep(step);
     await save();

@@ -1,17 +1,14 @@
-import { featureLength } from './features.ts';
+import { featureLength, featureSettings } from './features.ts';
 import { balancedWeights, firstAveragedStep, labelStart, logPrior, noiseMechanism, recipeBudget, searchMechanism, shrunkMean, type RecipeBudget } from './full-batch-head.ts';
 import type { Charge } from '../privacy/composition.ts';
 import type { FullBatchHeadPlan } from './plan.ts';
+import { startingHead } from './model-start.ts';
 import type { RunEnd } from './run-end.ts';
 import { headRows, prepareFeatures, sentenceFeatures } from './run-features.ts';
 import { SessionRun } from './session-run.ts';
 import type { SessionInput } from './session-input.ts';
 import { streamTensors } from './stream-tensors.ts';
 import type { FeatureSettings, HeadParameters } from './trainer.ts';
-
-export function featureSettings(plan: FullBatchHeadPlan): FeatureSettings {
-  return { layers: plan.featureLayers, weights: plan.featureWeights, isUnitLength: true };
-}
 
 /** What the training part is charged by the end of `steps` gradient steps. */
 export function fullBatchCharges(plan: FullBatchHeadPlan, budget: RecipeBudget, steps: number): Charge[] {
@@ -66,7 +63,7 @@ export async function releasePrior(run: SessionRun, { noiseLaw = 'rounded-gaussi
   return noisy && logPrior(noisy, countNoiseMultiplier);
 }
 
-/** Recipe R, step by step: noisy mean, centring, noisy label counts of a balanced head, label sentences, T noisy steps over all units, average of the last. */
+/** Recipe R, step by step: noisy mean (the earlier run's, where it goes on from one), centring, noisy label counts of a balanced head, label sentences, T noisy steps over all units, average of the last. */
 export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadPlan): Promise<RunEnd> {
   const units = input.training.length;
   const classes = input.labels.length;
@@ -84,8 +81,9 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
     score: () => headRows(run, head(weights)),
   });
 
-  let weights = from?.tensors['weights'] ?? ground.startAt(plan.labelScale);
-  let mean = from?.tensors['mean'] ?? null;
+  const earlier = startingHead(input);
+  let weights = from?.tensors['weights'] ?? earlier?.weights ?? ground.startAt(plan.labelScale);
+  let mean = from?.tensors['mean'] ?? earlier?.mean ?? null;
   if (mean === null && plan.meanShare > 0) {
     mean = await releaseMean(run, plan, budget, ground);
     if (mean === null) return end('stopped', 'budget', 0, null, weights);

@@ -1,4 +1,5 @@
 import { labelStart } from './full-batch-head.ts';
+import { startingHead } from './model-start.ts';
 import { plainStepCount, plainSteps } from './plain-steps.ts';
 import type { PlainHeadPlan } from './plan.ts';
 import type { RunEnd } from './run-end.ts';
@@ -19,13 +20,15 @@ export async function runPlainHead(input: SessionInput, plan: PlainHeadPlan): Pr
 
   await prepareFeatures(run, features);
   const head = (weights: Float32Array): HeadParameters => ({ weights, classes, biasInput });
-  if (!resumeFrom) {
+  const earlier = startingHead(input)?.weights;
+  if (!resumeFrom && !earlier) {
     // The chart begins with what the label sentences alone can do; training itself starts from zero.
     const sentences = labelStart(await sentenceFeatures(run, features), classes, width, width, 1);
     await run.reportStep(0, () => headRows(run, head(sentences)));
   }
-  const weights = resumeFrom?.tensors['theta']?.slice() ?? new Float32Array(classes * (width + 1));
+  const weights = resumeFrom?.tensors['theta']?.slice() ?? earlier?.slice() ?? new Float32Array(classes * (width + 1));
   const score = () => headRows(run, head(weights));
-  const end = await plainSteps(run, plan, weights, (trainer, theta, batch) => trainer.plainHeadGradientSum(head(theta), batch), score);
+  const start = !resumeFrom && earlier ? await run.reportStep(0, score) : null;
+  const end = await plainSteps(run, plan, weights, (trainer, theta, batch) => trainer.plainHeadGradientSum(head(theta), batch), score, start);
   return { ...end, run, score, model: { kind: 'head', labels, maximumLength: plan.maximumLength, features, mean: null, biasInput, weights } };
 }

@@ -44,6 +44,8 @@ export interface SessionInput {
   readonly onProgress: (progress: SessionProgress) => void;
   /** Checkpoint to go on from; the run's interrupted step is charged and done again. */
   readonly resumeFrom: Checkpoint | null;
+  /** The model that a plan with `continues` starts from; absent for the others. */
+  readonly startsFrom?: TrainedModel;
 }
 
 export type SessionPhase = 'features' | 'training' | 'evaluating';

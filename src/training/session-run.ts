@@ -8,6 +8,7 @@ import { invariant } from '../ground/check.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { scoreLogits, type HeldOutScore } from './held-out-score.ts';
 import { isPrivate } from './plan.ts';
+import { withoutLengths } from './memory-errors.ts';
 import { isBudgetRefusal, type ChargePort, type SessionInput, type SessionPhase } from './session-input.ts';
 import { addClippedSums, checkClippedSum, type SumExpectation } from './sums.ts';
 import type { ClippedSum, Trainer } from './trainer.ts';
@@ -48,6 +49,8 @@ export class SessionRun {
   #pause: Promise<void> | null = null;
   #hasFailed = false;
   #savedAtMs: number;
+  /** How long the last save took. */
+  #savingMs = 0;
   #step: number;
 
   constructor(input: SessionInput, shape: { steps: number; expectedBatch: number; isSampled?: boolean; plannedCharges: (steps: number) => readonly { mechanism: Mechanism; count: number }[] }) {
@@ -83,7 +86,7 @@ export class SessionRun {
       return await Promise.all(this.input.trainers.map(ask));
     } catch (error) {
       this.#hasFailed = true;
-      throw error;
+      throw isPrivate(this.input.plan) ? withoutLengths(error, this.input.plan.maximumLength) : error;
     }
   }
 
@@ -160,11 +163,12 @@ export class SessionRun {
     if (timed >= 10) this.#stepEndsMs.shift();
   }
 
-  /** Reports a counted step (0: the start), with a held-out score where it is due. */
-  async reportStep(step: number, score: () => Promise<Float32Array>): Promise<void> {
+  /** Reports a counted step (0: the start), with a held-out score where it is due, which it returns: only a plan that is not private may be steered by it. */
+  async reportStep(step: number, score: () => Promise<Float32Array>): Promise<HeldOutScore | null> {
     const isDue = step === 0 || step === this.steps || step % this.#evaluateEvery === 0;
     const heldOut = isDue && this.#heldOutLabels.length > 0 ? forOwnersEyes(scoreLogits(await score(), this.#heldOutLabels, this.classes)) : null;
     this.#report('training', step, this.steps, heldOut);
+    return heldOut?.value ?? null;
   }
 
   /** Reports a counted step without a score: of a search, none may be known. */
@@ -202,11 +206,13 @@ export class SessionRun {
     await checkpoints.save({ version: 1, runId, plan, step: this.#step, tensors, counts, elapsedSeconds: this.elapsedSeconds });
   }
 
-  /** Saves where five seconds have passed since the last time: plain steps are short, and lose nothing but time. */
+  /** Saves where five seconds have passed since the last time, and ten times as long as that one took: plain steps are short, and lose nothing but time; whole layers take hundreds of megabytes to save. */
   async saveNowAndThen(parts: () => { readonly tensors: Checkpoint['tensors']; readonly counts: Checkpoint['counts'] }): Promise<void> {
-    if (this.#step < this.steps && this.input.clock() - this.#savedAtMs < 5000) return;
-    this.#savedAtMs = this.input.clock();
+    if (this.#step < this.steps && this.input.clock() - this.#savedAtMs < Math.max(5000, 10 * this.#savingMs)) return;
+    const startedAtMs = this.input.clock();
     const { tensors, counts } = parts();
     await this.save(tensors, counts);
+    this.#savedAtMs = this.input.clock();
+    this.#savingMs = this.#savedAtMs - startedAtMs;
   }
 }

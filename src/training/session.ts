@@ -3,6 +3,7 @@ import { forOwnersEyes, type Releasable } from '../privacy/doors.ts';
 import { releaseAccuracy, type ReleasedAccuracy } from './charged-validation.ts';
 import { distributeRows, distributeUnits, rowsAsUnits } from './distribute.ts';
 import { oncePerTensor } from '../privacy/key-stream.ts';
+import { checkStart } from './model-start.ts';
 import { isPrivate, noiseLawOf } from './plan.ts';
 import { runDpSgd } from './run-dp-sgd.ts';
 import type { RunEnd } from './run-end.ts';
@@ -28,6 +29,7 @@ function checkInput(input: SessionInput): void {
   if (isPrivate(plan) && (charges === null || keys === null)) throw startError('training/no-ledger', 'A private run needs the ledger and a fresh key.', 'Reload the page.');
   if (plan.kind === 'full-batch-head' && plan.search && input.heldOut.length === 0) throw startError('training/search-held-out', 'A search among settings needs held-out notes to choose by, and none is held out.', 'Hold a share of the notes out, or train once.');
   if (resumeFrom && (resumeFrom.runId !== runId || resumeFrom.plan.kind !== plan.kind)) throw startError('training/wrong-checkpoint', 'This checkpoint belongs to another run.', 'Start a new run.');
+  checkStart(input);
 }
 
 function runPlan(input: SessionInput): Promise<RunEnd> {
@@ -40,6 +42,7 @@ function runPlan(input: SessionInput): Promise<RunEnd> {
     case 'plain-head':
       return runPlainHead(input, plan);
     case 'plain-lora':
+    case 'plain-layers':
       return runPlainLora(input, plan);
     case 'label-sentences':
       return runLabelSentences(input, plan);

@@ -12,13 +12,13 @@ import type { PublicFacts } from './run-facts.ts';
 import { exactSamplerErrorOf, samplerErrorOf } from './sampler-error.ts';
 import type { TrainedModel } from './trained-model.ts';
 
-/** Before a run: what it promises by its planned end, and what it does not cover. */
-export function statementOf(plan: Plan, facts: PublicFacts): PrivacyStatement {
+/** Before a run: what it promises by its planned end, and what it does not cover. `before`: what the model that it goes on from was charged. */
+export function statementOf(plan: Plan, facts: PublicFacts, before: readonly Charge[] = []): PrivacyStatement {
   if (!isPrivate(plan)) return { isPrivate: false };
   const charges = plannedCharges(plan, facts.trainingUnits, facts.classes);
-  const samplerError = exactSamplerErrorOf(plan, charges);
+  const samplerError = exactSamplerErrorOf(plan, [...before, ...charges]);
   return build(plan, facts, {
-    charges, steps: plan.steps, validationEpsilon: searchOf(plan) ? epsilonOf(heldOutCharges(plan), plan.delta, new KnownBounds()) : plan.validationEpsilon,
+    before, charges, steps: plan.steps, validationEpsilon: searchOf(plan) ? epsilonOf(heldOutCharges(plan), plan.delta, new KnownBounds()) : plan.validationEpsilon,
     ...(samplerError === null ? {} : { samplerError }),
   });
 }
@@ -33,22 +33,24 @@ export interface RunReach {
  * After a run: what was charged for it, by the ledger's events. A run that ended early promises more than its plan did; one whose interrupted step was
  * charged twice, less; a score that the held-out part's budget refused is none.
  * Guarantee: never less than what the model's own releases cost, also where the ledger was erased between two sessions of the run.
+ * A run that went on from an earlier model promises what both were charged, `before` and its own.
  */
-export function statementAtEnd(plan: Plan, facts: PublicFacts, { stepsDone, model }: RunReach, charged: ChargedParts): PrivacyStatement {
+export function statementAtEnd(plan: Plan, facts: PublicFacts, { stepsDone, model }: RunReach, charged: ChargedParts, before: readonly Charge[] = []): PrivacyStatement {
   if (!isPrivate(plan)) return { isPrivate: false };
-  const hasReleased = stepsDone > 0 || (model.kind === 'head' && model.mean !== null);
+  const hasReleased = stepsDone > 0 || (!plan.continues && model.kind === 'head' && model.mean !== null);
   const released = hasReleased ? plannedCharges(plan, facts.trainingUnits, facts.classes, stepsDone) : [];
   const charges = atLeast(released, charged.training);
   // What a search chose by has been read as well.
   const heldOut = atLeast(stepsDone > 0 ? searchScoreCharges(plan) : [], charged.heldOut);
-  return build(plan, facts, { charges, steps: searchOf(plan) && stepsDone > 0 ? plan.steps : stepsDone, validationEpsilon: epsilonOf(heldOut, plan.delta, new KnownBounds()), samplerError: samplerErrorOf(plan, model, charges) });
+  return build(plan, facts, { before, charges, steps: searchOf(plan) && stepsDone > 0 ? plan.steps : stepsDone, validationEpsilon: epsilonOf(heldOut, plan.delta, new KnownBounds()), samplerError: samplerErrorOf(plan, model, [...before, ...charges]) });
 }
 
-function build(plan: PrivatePlan, facts: PublicFacts, cost: { readonly charges: readonly Charge[]; readonly steps: number; readonly validationEpsilon: number | null; readonly samplerError?: number }): PrivacyStatement {
+function build(plan: PrivatePlan, facts: PublicFacts, { before, ...cost }: { readonly before: readonly Charge[]; readonly charges: readonly Charge[]; readonly steps: number; readonly validationEpsilon: number | null; readonly samplerError?: number }): PrivacyStatement {
   const search = searchOf(plan);
   return buildStatement({
     ...cost, delta: plan.delta, unit: facts.unit, ...stepFacts(plan, facts), clipNorm: plan.clipNorm, isSecureNoise: true, noiseLaw: noiseLawOf(plan),
     ...(search ? { search: { meanRuns: search.meanRuns, runsMade: searchSlots(search).slots, epsilonOfOne: epsilonOfOne(plan, facts), candidates: searchCandidates.length } } : {}),
+    ...(plan.continues ? { continues: { runNumber: plan.continues.runNumber, stepsBefore: plan.continues.stepsBefore, charges: before } } : {}),
   });
 }
 

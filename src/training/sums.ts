@@ -57,12 +57,13 @@ export function checkClippedSum(total: ClippedSum, expected: SumExpectation): vo
 
 /** Adds the sums of all trainers of a plan that is not private. */
 export function addPlainSums(parts: readonly PlainSum[], length: number): PlainSum {
-  const sum = new Float64Array(length);
+  // One part is the whole sum already; no second copy of millions of numbers is made.
+  const sum = parts.length === 1 && parts[0]!.sum.length === length ? parts[0]!.sum : new Float64Array(length);
   let rowCount = 0;
   for (const part of parts) {
     if (part.sum.length !== length) throw sumError('length', String(length), String(part.sum.length));
     rowCount += part.rowCount;
-    for (let i = 0; i < length; i++) sum[i]! += part.sum[i]!;
+    if (part.sum !== sum) for (let i = 0; i < length; i++) sum[i]! += part.sum[i]!;
   }
   if (!sum.every(Number.isFinite)) {
     throw new BedsideError('training/diverged', 'settings', 'Training diverged: a gradient is no longer a finite number.', 'Choose a smaller learning rate and start again.');

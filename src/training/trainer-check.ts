@@ -20,17 +20,21 @@ const smallClip = 0.1;
 /**
  * Feeds the trainer one made-up row whose gradient is far above the clip norm, and sees it clipped: the norm that comes back lies within (0.9, 1] of K_int.
  * Trainers are trusted to clip; this catches one that does not clip at all, or returns nothing. Before `assign`, whose units it replaces.
- * @throws `training/clip-check`.
+ * Beside it a row as long as a note may be goes through the same pass: a device without room for such a step says so here, whatever the notes are, and no later
+ * step takes more for one row.
+ * @throws `training/clip-check`; `device/step-too-large`, of public facts alone.
  */
 export async function checkTrainerClips(trainer: Trainer, plan: PrivatePlan, classes: number): Promise<void> {
   const { shape } = trainer;
   // Any tokens will do: the label is wrong for sure under the parameters below.
-  const ids = Int32Array.from({ length: 4 }, (_, i) => i % shape.vocabularySize);
-  await trainer.assign([{ unit: 0, rows: [{ ids, label: classes - 1 }] }], plan.unit);
-  await trainer.assignHeldOut([]);
+  const rowOf = (length: number) => Int32Array.from({ length }, (_, i) => i % shape.vocabularySize);
+  const longest = rowOf(Math.min(plan.maximumLength, shape.maximumPositions));
+  const giant = { unit: 0, rows: [{ ids: rowOf(4), label: classes - 1 }] };
   let sum: ClippedSum;
   if (plan.kind === 'full-batch-head') {
     const features = { layers: plan.featureLayers, weights: plan.featureWeights, isUnitLength: true };
+    await trainer.assign([giant], plan.unit);
+    await trainer.assignHeldOut([longest]);
     await trainer.prepareFeatures(features, () => undefined);
     const width = featureLength(features, shape.width) + 1;
     const weights = new Float32Array(classes * width);
@@ -39,8 +43,11 @@ export async function checkTrainerClips(trainer: Trainer, plan: PrivatePlan, cla
   } else {
     const adapter = { classes, lora: plan.lora };
     await trainer.configure(adapter);
-    const { theta } = loraStart(shape, adapter, 1);
-    sum = await trainer.loraGradientSum(theta.map((value) => value * 10), [0], smallClip);
+    await trainer.assign([giant, { unit: 1, rows: [{ ids: longest, label: 0 }] }], plan.unit);
+    await trainer.assignHeldOut([]);
+    const theta = loraStart(shape, adapter, 1).theta.map((value) => value * 10);
+    sum = await trainer.loraGradientSum(theta, [0], smallClip);
+    await trainer.loraGradientSum(theta, [1], smallClip);
   }
   const norm = normOverClip(sum);
   if (sum.unitCount !== 1 || sum.sensitivity !== Math.floor(smallClip * sum.gridScale) || !(norm > 0.9 && norm <= 1)) throw clipError(trainer.device, norm);

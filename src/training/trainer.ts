@@ -68,8 +68,11 @@ export interface Trainer {
   featureSum(): Promise<ClippedSum>;
   /** Integer sum over units of how often each label stands in the unit's rows, clipped to norm 1, sensitivity 1 in counts: [C]. */
   labelCounts(classes: number): Promise<ClippedSum>;
-  /** Subtracts the released mean from each kept feature and brings it back to unit length. Once after `prepareFeatures`. */
-  centreFeatures(mean: Float32Array): Promise<void>;
+  /**
+   * Subtracts the released mean from each kept feature and brings it back to unit length; with a public `map` [k, D] its image takes its place then, and the feature of a head is k long.
+   * Once after `prepareFeatures`.
+   */
+  centreFeatures(mean: Float32Array, map?: Float32Array): Promise<void>;
   /** Rule G: integer sum over all units of clip((p - y) xᵀ): [C, D + 1]. `weights` [C, D + 1]. */
   headGradientSum(weights: Float32Array, classes: number, clipNorm: number, biasInput: number): Promise<ClippedSum>;
   /** Not private: sum over the rows of those of the named units that this trainer owns of (p - y) xᵀ: [C, D + 1]. */
@@ -77,11 +80,13 @@ export interface Trainer {
   /** Logits of the held-out rows under a head, in the order of `assignHeldOut`: [rows, C]. */
   scoreHead(head: HeadParameters): Promise<Float32Array>;
 
-  /** Declares what LoRA training trains; before `loraGradientSum`, `plainLoraGradientSum` and `scoreLora`. */
-  configure(adapter: AdapterConfig): Promise<void>;
+  /** Theta [P] of `adapter` with which the model is the frozen one, head of zeros. Reads no note. */
+  initialParameters(adapter: AdapterConfig): Promise<Float32Array>;
+  /** Declares what LoRA training trains; before `loraGradientSum`, `plainLoraGradientSum` and `scoreLora`. With `isLasting` outputs of frozen layers may go to disk where memory is short: only where nobody may not know who was drawn. */
+  configure(adapter: AdapterConfig, isLasting?: boolean): Promise<void>;
   /** Integer sum over those of the named units that this trainer owns of the clipped gradient of LoRA and head: [P]. */
   loraGradientSum(theta: Float32Array, units: readonly number[], clipNorm: number): Promise<ClippedSum>;
-  /** Not private: sum over the rows of those of the named units that this trainer owns of the gradient of LoRA and head: [P]. */
+  /** Not private: sum over the rows of those of the named units that this trainer owns of the gradient of what is configured, adapters or whole layers, and the head: [P]. */
   plainLoraGradientSum(theta: Float32Array, units: readonly number[]): Promise<PlainSum>;
   /** Logits of the held-out rows under LoRA and head: [rows, C]. */
   scoreLora(theta: Float32Array): Promise<Float32Array>;

@@ -42,6 +42,17 @@ describe('axe finds nothing', () => {
     }
   }
 
+  it('on the page of an address that is not secure, in both languages', async () => {
+    for (const [language, title] of [['en', /secure/], ['zh', /安全/]] as const) {
+      const app = mountApp({ language, isSecure: false });
+      close = app.close;
+      await expect.element(page.getByRole('heading', { level: 1, name: title })).toBeVisible();
+      expect(await violations()).toEqual([]);
+      await app.close();
+      close = null;
+    }
+  });
+
   it('sees a planted fault', async () => {
     const app = mountApp({ scene: 'empty' });
     close = app.close;

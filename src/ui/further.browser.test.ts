@@ -45,6 +45,71 @@ describe('what more would cost', () => {
   });
 });
 
+describe('training on from a run', () => {
+  it('stands with its price beside it, opens the plan of some more steps, and shows the promise of both', async () => {
+    const app = mountApp({ page: 'results' });
+    close = app.close;
+    await userEvent.selectOptions(page.getByRole('combobox').first(), 'run-3');
+    const button = page.getByRole('button', { name: 'Train on: 10 more steps' });
+    await expect.element(button).toHaveAccessibleDescription(/brings the training part from ε 1\.62 to 1\.73 of 4\.00\. The model goes on from this one, and would promise ε 1\.50 for all the runs behind it together\./);
+    await button.click();
+    await expect.element(page.getByText(/Goes on from the model of run 3 for 10 more steps over all notes/)).toBeVisible();
+    await expect.element(page.getByText(/The model goes on from that of run 3\. ε covers all the runs behind it together/)).toBeVisible();
+    // Its settings are the earlier run's: there is nothing to change, only a way back.
+    await expect.element(page.getByRole('button', { name: /^Change/ })).not.toBeInTheDocument();
+    const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+    expect(violations.map(({ id }) => id)).toEqual([]);
+    await page.getByRole('button', { name: /^Start training/ }).click();
+    await expect.element(page.getByRole('button', { name: 'Stop', exact: false }).first()).toBeVisible();
+    await expect.element(page.getByRole('link', { name: 'See the results' })).toBeVisible();
+    // The forecast is of the proposed plan by then, so no price of "the same plan" may stand here.
+    const budget = page.getByRole('region', { name: /^Privacy budget/ });
+    await expect.element(budget).toHaveTextContent(/is free/);
+    await expect.element(budget).not.toHaveTextContent(/Another run of the same plan/);
+  });
+
+  it('leaves a run whose cost is that of all behind it, and one way on: nobody wants the same steps from the run before', async () => {
+    const app = mountApp({ page: 'results' });
+    close = app.close;
+    await userEvent.selectOptions(page.getByRole('combobox').first(), 'run-3');
+    const cost = page.getByRole('region', { name: 'What it cost' });
+    await expect.element(cost).toHaveTextContent(/Privacyε 1\.38 Energy/);
+    await page.getByRole('button', { name: 'Train on: 10 more steps' }).click();
+    await page.getByRole('button', { name: /^Start training/ }).click();
+    await page.getByRole('link', { name: 'See the results' }).click();
+    // 1.38 and 0.58 as the scene composes them; by ten steps of fifty.
+    await expect.element(cost).toHaveTextContent(/Privacyε 1\.50 with the runs behind it; ε 0\.58 by itself/);
+    await expect.element(cost).toHaveTextContent(/Energy17 Wh \(7\.6–38\) with the runs behind it; 8\.6 Wh \(3\.8–19\) by itself/);
+    await expect.element(cost).toHaveTextContent(/Steps60 with the runs behind it; 10 by itself/);
+    await expect.element(page.getByRole('button', { name: 'Train on: 10 more steps' })).toBeVisible();
+    await expect.element(page.getByRole('button', { name: 'Train again with this plan' })).not.toBeInTheDocument();
+    const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+    expect(violations.map(({ id }) => id)).toEqual([]);
+  });
+
+  it('costs no ε where the run is not private, and goes back to the proposed plan when asked', async () => {
+    const app = mountApp({ page: 'results' });
+    close = app.close;
+    await userEvent.selectOptions(page.getByRole('combobox').first(), 'run-4');
+    const button = page.getByRole('button', { name: 'Train on: one more epoch' });
+    await expect.element(button).toHaveAccessibleDescription(/It is not private, so there is no ε to pay/);
+    await expect.element(page.getByRole('button', { name: 'Train again with this plan' })).not.toBeInTheDocument();
+    await button.click();
+    await expect.element(page.getByText(/Goes on from the model of run 4 with one more pass over all notes/)).toBeVisible();
+    await page.getByRole('button', { name: 'Train from the start instead' }).click();
+    await expect.element(page.getByRole('button', { name: /^Change/ })).toBeVisible();
+  });
+
+  it('says why it is not on offer', async () => {
+    const app = mountApp({ page: 'results' });
+    close = app.close;
+    app.service.trainOn = () => Promise.resolve({ offer: null, obstacle: 'other-notes' });
+    await userEvent.selectOptions(page.getByRole('combobox').first(), 'run-3');
+    await expect.element(page.getByText(/cannot be trained on from:.*the notes or their columns were changed/)).toBeVisible();
+    await expect.element(page.getByRole('button', { name: /^Train on/ })).not.toBeInTheDocument();
+  });
+});
+
 describe('a search among settings, on the Train page', () => {
   it('says while it goes on that all of it is charged, that nothing is shown before the end, and that stopping keeps nothing', async () => {
     const app = mountApp({ page: 'train', scene: 'fresh', stepMs: 200 });
@@ -64,7 +129,7 @@ describe('a search among settings, on the Train page', () => {
     await expect.element(page.getByText(/Makes 29 such runs, each with settings drawn from a public list of 7/)).toBeVisible();
     await expect.element(page.getByText(/the choice brings the held-out part to 2\.00/)).toBeVisible();
     await expect.element(page.getByText(/With a chance of 0\.7% no run counts/)).toBeVisible();
-    await expect.element(page.getByText(/ε covers all of them and the choice/)).toBeVisible();
+    await expect.element(page.getByText(/ε pays for all runs and for the choice/)).toBeVisible();
     await page.getByRole('checkbox', { name: /Noise without any rounding error/ }).click();
     await page.getByRole('checkbox', { name: 'Try several settings, keep the best' }).click();
     await expect.element(page.getByText('concentrated privacy (zCDP)')).toBeInTheDocument();

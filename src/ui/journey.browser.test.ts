@@ -207,6 +207,24 @@ describe('train', () => {
     await expect.element(page.getByRole('region', { name: 'What this run promises' })).toHaveTextContent('This run promises nothing. It is not private.');
   });
 
+  it('leaves the keyboard at its question where another kind of plan is chosen', async () => {
+    await open({ scene: 'fresh', page: 'train' });
+    await button('Change').click();
+    const choice = (name: string | RegExp) => page.getByRole('radio', { name });
+    await expect.element(choice(/^Private$/)).toHaveFocus();
+    await userEvent.keyboard('{ArrowRight}');
+    await expect.element(choice(/^Not private$/)).toBeChecked();
+    await expect.element(choice(/^Not private$/)).toHaveFocus();
+    await userEvent.keyboard('{Tab}{ArrowDown}');
+    await expect.element(choice(/^Not private, adapters/)).toBeChecked();
+    await expect.element(choice(/^Not private, adapters/)).toHaveFocus();
+    await userEvent.keyboard('{ArrowDown}');
+    await expect.element(choice(/^Not private, whole layers/)).toHaveFocus();
+    // The button goes with what it takes back.
+    await button(en.train.plan.reset).click();
+    await expect.element(choice(/^Private$/)).toHaveFocus();
+  });
+
   it('starts another method from the values that were proposed for it', async () => {
     const { service } = await open({ scene: 'fresh', page: 'train' });
     const { alternatives } = await service.proposePlan('project-1');
@@ -252,7 +270,7 @@ describe('after a run', () => {
     await expect.element(page.getByRole('dialog')).toHaveTextContent(/trained without privacy/);
     await userEvent.keyboard('{Escape}');
     await page.getByRole('combobox', { name: 'Run' }).selectOptions('run-3');
-    await expect.element(page.getByRole('region', { name: 'What this run promised' })).toHaveTextContent(/At ε 1\.38/);
+    await expect.element(page.getByRole('region', { name: 'What this run promised' })).toHaveTextContent(/ε is at most 1\.38; .*At 1% false alarms an attacker finds at most \d/);
   });
 
   it('fairness hides a small group and says why', async () => {
@@ -308,7 +326,23 @@ describe('after a run', () => {
 
   it('the ledger tells neighbouring charges as one line', async () => {
     await open({ scene: 'done', page: 'runs' });
-    await expect.element(page.getByRole('table', { name: 'Ledger events' })).toHaveTextContent(/Run 3: 50 charges for training steps/);
+    await expect.element(page.getByRole('table', { name: 'Ledger events' })).toHaveTextContent(/Run 3: 50 charges for training steps.*; training part/);
+  });
+
+  it('shows the budget of the held-out part beside the training part’s, and what was charged to it', async () => {
+    await open({ scene: 'done', page: 'runs' });
+    await expect.element(page.getByRole('region', { name: 'Notes that were held out' }).getByRole('img', { name: /^Privacy budget: 1\.00 of 4\.00 spent/ })).toBeVisible();
+    await expect.element(page.getByRole('region', { name: 'Notes that were trained on' }).getByRole('img', { name: /^Privacy budget: 1\.62 of 4\.00 spent/ })).toBeVisible();
+    await expect.element(page.getByText(/^Each part has a budget of its own, with the same limit\./)).toBeVisible();
+    await expect.element(page.getByRole('table', { name: 'Ledger events' })).toHaveTextContent(/Run 3: 1 charge for the score that may leave.*; held-out part/);
+  });
+
+  it('ends both budgets of a copy where what it brought with it is used up', async () => {
+    await open({ scene: 'copy', page: 'runs' });
+    // 0.6 are left of what was brought.
+    await expect.element(page.getByRole('region', { name: 'Notes that were held out' }).getByRole('img', { name: /^Privacy budget: 1\.00 of 1\.60 spent/ })).toBeVisible();
+    await expect.element(page.getByRole('region', { name: 'Notes that were trained on' }).getByRole('img', { name: /^Privacy budget: 1\.62 of 2\.22 spent/ })).toBeVisible();
+    await expect.element(page.getByText(/^Each part has a budget of its own; neither goes beyond what this copy brought with it\./)).toBeVisible();
   });
 });
 
@@ -344,6 +378,19 @@ describe('the frame', () => {
     await watts.fill('');
     await userEvent.keyboard('{Tab}');
     await expect.element(energy).toHaveTextContent(/Now: 20 W extra when fully busy/);
+  });
+
+  it('leaves room for other work, or no longer', async () => {
+    const { service } = await open({ scene: 'fresh', page: 'settings' });
+    const room = page.getByRole('checkbox', { name: 'Leave room for other work' });
+    await expect.element(room).not.toBeChecked();
+    await expect.element(room).toHaveAccessibleDescription(/training takes about twice as long/);
+    await room.click();
+    await expect.poll(async () => (await service.device()).leavesRoom).toBe(true);
+    await expect.element(room).toBeChecked();
+    await room.click();
+    await expect.poll(async () => (await service.device()).leavesRoom).toBe(false);
+    await expect.element(room).not.toBeChecked();
   });
 
   it('erases the ledger only once the consequence is ticked', async () => {

@@ -57,6 +57,43 @@ describe('the lab', () => {
     await expect.element(page.getByRole('alert')).toHaveTextContent(/more than the proof allows.*at least 1\.20, and 1\.00 was claimed/);
   });
 
+  it('says beforehand how long adapters take, pauses, goes on, and shows what they gave away', async () => {
+    const app = mountApp({ page: 'lab', delayMs: 250 });
+    close = app.close;
+    await expect.element(page.getByText(/26 models are trained on 1,500 people of 3,121, drawn by lot, and thrown away\. About 80 seconds/)).toBeVisible();
+    await page.getByLabelText('What is attacked').selectOptions('Adapters and last layer');
+    await expect.element(page.getByText(/16 models are trained on 260 people of 3,121.*About 42 minutes on this device/)).toBeVisible();
+    await page.getByRole('button', { name: 'Attack' }).click();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await expect.element(page.getByText('Paused', { exact: true })).toBeVisible();
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await expect.element(page.getByRole('heading', { level: 1, name: /^The attack finds .* in its twin$/ })).toBeVisible();
+    // Units are drawn: no Gaussian mechanism is supposed, and what so few rows can show is said.
+    await expect.element(page.getByText('The same, without supposing Gaussian noise')).not.toBeInTheDocument();
+    await expect.element(page.getByText(/With every coin right it would be 3\.92/)).toBeVisible();
+    await expect.element(page.getByText(/16 models were trained and thrown away in 41 minutes/)).toBeVisible();
+  });
+
+  it('attacks at what the model promises: of a run that was trained on, all runs that led to it', async () => {
+    const app = mountApp({ page: 'lab', scene: 'chain' });
+    close = app.close;
+    // 1.38 and 0.58 as the scene composes them, rounded up as every promise is.
+    await expect.element(page.getByLabelText('ε of the private model')).toHaveDisplayValue('1.50, as run 4 promises');
+    await expect.element(page.getByText('Run 4 was trained on from an earlier run: its model promises 1.50, all of them together. Its own steps cost 0.58.')).toBeVisible();
+    let asked: number | null = null;
+    app.service.audit = (_, { epsilon }) => {
+      asked = epsilon;
+      return Promise.resolve(fakeAudit(epsilon));
+    };
+    await page.getByRole('button', { name: 'Attack' }).click();
+    await expect.poll(() => asked).toBe(1.5);
+    location.hash = '#/runs';
+    const table = page.getByRole('table', { name: 'Runs' });
+    await expect.element(table).toHaveTextContent(/on from run 3.*1\.50this run alone 0\.58.*Run 3/);
+    // A run that began by itself has one epsilon.
+    await expect.element(table).not.toHaveTextContent(/Run 3.*alone/);
+  });
+
   it('shows how far it is, and can be cancelled', async () => {
     close = mountApp({ page: 'lab', delayMs: 40 }).close;
     await page.getByRole('button', { name: 'Attack' }).click();

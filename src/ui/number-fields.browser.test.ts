@@ -63,11 +63,13 @@ describe('a plan with a field at fault', () => {
     await expect.element(page.getByText('“Target ε of this run” and “Steps” do not fit the range.')).toBeVisible();
     await expect.element(page.getByText('A whole number from 1 to 5,000.')).toBeVisible();
     await start().click({ force: true });
-    await expect.element(page.getByRole('heading', { level: 1 })).toHaveTextContent('Run 1 is ready to start');
+    await expect.element(page.getByRole('heading', { level: 1 })).toHaveTextContent('Run 1 cannot start yet');
+    await expect.element(page.getByText('What keeps it from starting stands below.')).toBeVisible();
     await type('Target ε of this run', '1');
     await expect.element(page.getByText('“Steps” does not fit the range.')).toBeVisible();
     await type('Steps', '20');
     await expect.element(page.getByText(/fit the range/)).not.toBeInTheDocument();
+    await expect.element(page.getByRole('heading', { level: 1 })).toHaveTextContent('Run 1 is ready to start');
     await expect.element(start()).toHaveAttribute('aria-disabled', 'false');
   });
 

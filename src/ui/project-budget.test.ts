@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hardStopOf } from '../state/hard-stop.ts';
+import { hardStopOf, partStopsOf } from '../state/hard-stop.ts';
 import { ProjectState } from '../state/project.svelte.ts';
 import { FakeService } from './testing/fake-service.ts';
 
@@ -43,5 +43,14 @@ describe('the budget of an open project', () => {
     expect(hardStopOf({ epsilonLimit: 4, epsilonSpent: 1.5, allowance: { epsilon: 1, epsilonSpent: 0.4 } })).toBeCloseTo(2.1);
     expect(hardStopOf({ epsilonLimit: 4, epsilonSpent: 1.5, allowance: { epsilon: 9, epsilonSpent: 0 } })).toBe(4);
     expect(hardStopOf({ epsilonLimit: 4, epsilonSpent: 1.5, allowance: null })).toBe(4);
+  });
+
+  it('ends for each part at what that part has spent and the rest of what a copy brought along', () => {
+    const budget = { epsilonLimit: 4, epsilonSpent: 1.5, epsilonTraining: 0.5, epsilonHeldOut: 1.5, allowance: { epsilon: 1, epsilonSpent: 0.4 } };
+    expect(partStopsOf(budget).training).toBeCloseTo(1.1);
+    expect(partStopsOf(budget).heldOut).toBeCloseTo(2.1);
+    // A stand-in that tells no parts; a copy of ε 1 that has spent nothing.
+    expect(partStopsOf({ epsilonLimit: 4, epsilonSpent: 0, epsilonHeldOut: 0, allowance: { epsilon: 1, epsilonSpent: 0 } })).toEqual({ training: 1, heldOut: 1 });
+    expect(partStopsOf({ ...budget, allowance: null })).toEqual({ training: 4, heldOut: 4 });
   });
 });

@@ -73,7 +73,7 @@ describe('a copy on the Train page', () => {
     await expect.element(page.getByText('This copy brought 1.00 of the budget with it; 0.40 of that is spent.')).toBeVisible();
     // The plan takes 1.38 and 0.6 are left of what was brought; the limit would leave 2.38.
     await expect.element(page.getByRole('alert')).toHaveTextContent(/This plan does not fit the budget.*This copy brought 1.00/);
-    await expect.element(page.getByText(/0.60 is free/)).toBeVisible();
+    await expect.element(page.getByText(/0.60 is free.*budget of its own, which ends with what this copy brought: 1\.00 of 1\.60 spent there/)).toBeVisible();
     await expect.element(page.getByRole('button', { name: 'Start training' })).toHaveAttribute('aria-disabled', 'true');
     await expect.element(page.getByRole('button', { name: 'Raise the limit' })).not.toBeInTheDocument();
   });

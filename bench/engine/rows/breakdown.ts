@@ -4,7 +4,7 @@ import { isSoftwareGpu } from './webgpu-step.ts';
 
 /**
  * Where one step's time goes, by operation. WASM: the clock around each; WebGPU: timestamp queries around each launch, which run one at a time for it.
- * What no operation takes is the trainer's: clipping to the grid, copies between memories.
+ * What no operation takes is the trainer's: copies between memories.
  */
 export const breakdown: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
   const details: Record<string, unknown> = {};

@@ -1,4 +1,4 @@
-import { closeAll, isTiming, race, workerContender, type Contender, type Outcome } from '../contenders.ts';
+import { isTiming, race, workerContender, type Outcome } from '../contenders.ts';
 import { bundleSizes } from '../bundle-size.ts';
 import type { Backend, WorkerOptions } from '../page/contract.ts';
 import { miniLm, milliseconds, type Group, type GroupResult, type RowResult } from './row.ts';
@@ -15,6 +15,18 @@ export const head: Group = async ({ page, repeats, batch }): Promise<GroupResult
     ? { what, goal: '10 s at most', found: milliseconds(outcome.minimumMs), isMet: outcome.minimumMs <= 10_000, note: 'clipped sums and steps on the integer grid; without the noise, which the guard draws' }
     : { what, goal: '10 s at most', found: outcome ? outcome.error : 'not measured', isMet: null };
   return { rows: [row], outcomes: Object.fromEntries(outcomes) };
+};
+
+/** Linear memory of one worker of the app, after its step. */
+export const memory: Group = async ({ page, batch }): Promise<GroupResult> => {
+  const contender = workerContender(page, 'memory', 'ours', miniLm('wasm', batch), 'step');
+  const goalBytes = 64 * 2 ** 20;
+  await contender.open();
+  const { counts } = await contender.measure();
+  await contender.close();
+  const bytes = counts['memoryBytes'] ?? Infinity;
+  const note = 'linear memory: weights, activations and gradients of the step; the file of the model is not in it';
+  return { rows: [{ what: 'WASM memory per worker, after the step', goal: '64 MB at most', found: `${(bytes / 2 ** 20).toFixed(1)} MB`, isMet: bytes <= goalBytes, note }], outcomes: {}, details: { memoryBytes: bytes } };
 };
 
 /** Memory of a step of the largest model; its time is told beside it. On a software GPU four rows: memory follows the micro-batch of 512 tokens, not the batch. */
@@ -54,31 +66,4 @@ export const bundle: Group = async (): Promise<GroupResult> => {
     outcomes: {},
     details: sizes.files,
   };
-};
-
-/** From a new worker to the first embedding, the model in Cache Storage; the app's own code. */
-export const cold: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
-  const starts = (backend: Backend): Contender => ({
-    id: `cold ${backend}`,
-    open: async () => backend,
-    // A new worker each time; its clock starts with it.
-    measure: () => page.evaluate(async ([name, options]) => {
-      await bench.open(name, 'cold', options);
-      const figures = await bench.measure(name, 'cold');
-      bench.close(name);
-      return figures;
-    }, [`cold ${backend}`, miniLm(backend, batch)] as const),
-    close: async () => undefined,
-  });
-  const contenders = [starts('wasm'), starts('webgpu')];
-  const outcomes = await race(contenders, repeats);
-  await closeAll(contenders);
-  const row = (backend: Backend, goalMs: number): RowResult => {
-    const outcome = outcomes.get(`cold ${backend}`);
-    const what = `Cold start to first embedding, model cached: ${backend === 'wasm' ? 'WASM' : 'WebGPU'}`;
-    const goal = `${goalMs / 1000} s at most`;
-    if (!isTiming(outcome)) return { what, goal, found: outcome ? outcome.error : 'not measured', isMet: null };
-    return { what, goal, found: `${milliseconds(outcome.minimumMs)} (median ${milliseconds(outcome.medianMs)})`, isMet: outcome.minimumMs <= goalMs, note: 'a worker that starts, reads the model from Cache Storage, checks its hash, and encodes a note; no self-check' };
-  };
-  return { rows: [row('wasm', 1500), row('webgpu', 3000)], outcomes: Object.fromEntries(outcomes) };
 };

@@ -4,18 +4,10 @@ import { hasTorch, torchContender } from '../torch-contender.ts';
 import { loadModel } from '../workload/models.ts';
 import { stepWork } from '../workload/step-work.ts';
 import { agreementTolerance, disagreement, refusalOf } from './agreement.ts';
+import { clipInProcessorTime } from './clip-time.ts';
 import { againstPeer, atMost } from './compare.ts';
 import { miniLm, type Context, type Group, type GroupResult, type RowResult } from './row.ts';
 import { isSoftwareGpu } from './webgpu-step.ts';
-
-const memoryGoalBytes = 64 * 2 ** 20;
-
-function memoryRow(ours: Outcome | undefined): RowResult {
-  const bytes = isTiming(ours) ? ours.counts['memoryBytes'] : undefined;
-  const what = 'WASM memory per worker, after the step';
-  if (bytes === undefined) return { what, goal: '64 MB at most', found: 'not measured', isMet: null };
-  return { what, goal: '64 MB at most', found: `${(bytes / 2 ** 20).toFixed(1)} MB`, isMet: bytes <= memoryGoalBytes, note: 'linear memory: weights, activations and gradients of the step; the file of the model is not in it' };
-}
 
 async function torchRow(ours: Outcome | undefined, context: Context, torch: ReturnType<typeof torchContender> | null, outcomes: ReadonlyMap<string, Outcome>): Promise<RowResult> {
   const what = 'WASM: against native PyTorch, one thread, same step';
@@ -57,7 +49,6 @@ export const wasmStep: Group = async (context): Promise<GroupResult> => {
     againstPeer('WASM, 1 worker: against tfjs-wasm, tape', mine, outcomes.get('tfjs-tape'), 15, await refusal('tfjs-tape')),
     againstPeer('WASM, 1 worker: against jax-js wasm', mine, outcomes.get('jax'), 25, await refusal('jax')),
     await torchRow(mine, context, torch, outcomes),
-    memoryRow(mine),
   ];
   await closeAll(contenders);
   return { rows, outcomes: Object.fromEntries(outcomes) };
@@ -100,5 +91,6 @@ export const clipping: Group = async ({ page, repeats, batch }): Promise<GroupRe
     rows.push({ ...atMost(`${name}: clipped step against the gradient of the whole batch`, found.get(`${backend} clipped`), found.get(`${backend} summed`), 1.1), note: 'the other side sums the adapters over the batch in the same kernels and knows no example apart' });
     rows.push(atMost(`${name}: clipped step against the same per-example gradients, unclipped`, found.get(`${backend} clipped`), found.get(`${backend} unclipped`), 1.1));
   }
+  rows.push(await clipInProcessorTime(batch));
   return { rows, outcomes };
 };

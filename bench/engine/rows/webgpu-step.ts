@@ -17,7 +17,7 @@ function countRow(ours: Outcome | undefined, name: 'launches' | 'readBacks', wha
   return count === undefined ? { what, goal: `${goal} at most`, found: 'not measured', isMet: null } : { what, goal: `${goal} at most`, found: String(count), isMet: count <= goal };
 }
 
-/** The DP step on WebGPU, on one adapter. Ours reads per-example gradients back and clips them on the processor, as the app does. */
+/** The DP step on WebGPU, on one adapter, up to the clipped sum. */
 export const webgpuStep: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
   const lengths = batch.slice(0, (await isSoftwareGpu(page)) ? 2 : 8);
   const contenders = [

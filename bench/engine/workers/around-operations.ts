@@ -24,6 +24,10 @@ export function aroundOperations<Buffer>(inner: Operations<Buffer>, around: Arou
     meanPoolBackward: (...args) => around('meanPoolBackward', () => inner.meanPoolBackward(...args)),
     headLogits: (...args) => around('headLogits', () => inner.headLogits(...args)),
     headBackward: (...args) => around('headBackward', () => inner.headBackward(...args)),
+    clippedSums(...args) {
+      const sums = inner.clippedSums(...args);
+      return { ...sums, add: (rows) => around('clippedSums', () => sums.add(rows)) };
+    },
   };
 }
 
@@ -34,9 +38,9 @@ export function aroundOperations<Buffer>(inner: Operations<Buffer>, around: Arou
 export function summedGradients<Buffer>(inner: Operations<Buffer>): Operations<Buffer> {
   return {
     ...inner,
-    loraBackward(x, u, dy, theta, pair, gradients, parameters, { offsets }, dx) {
+    loraBackward(x, u, dy, theta, pairs, gradients, parameters, { offsets }, dx) {
       const whole = inner.sequences(Int32Array.of(0, offsets.at(-1)!));
-      inner.loraBackward(x, u, dy, theta, pair, gradients, parameters, whole, dx);
+      inner.loraBackward(x, u, dy, theta, pairs, gradients, parameters, whole, dx);
       inner.releaseSequences(whole);
     },
   };

@@ -1,39 +1,77 @@
 import type { Around } from './around-operations.ts';
 
-const maximumPasses = 2000;
+/** A query set has two times of each of so many passes; WebGPU allows no larger one. */
+const passesOfSet = 2048;
 
-/** Device time by operation, from timestamp queries around every compute pass. */
+/** Device time since the last asking, in milliseconds. */
+export interface PassTimes {
+  readonly byOperation: ReadonlyMap<string, number>;
+  /** Of each submission that had work to do, in order: from the start of its first pass to the end of its last. */
+  readonly submissions: readonly number[];
+}
+
+/** Device time from timestamp queries around every compute pass. */
 export interface GpuTimes {
   readonly around: Around;
-  /** Milliseconds by operation since the last call. */
-  take(): Promise<Map<string, number>>;
+  take(): Promise<PassTimes>;
+}
+
+interface Pass {
+  readonly name: string;
+  readonly submission: number;
 }
 
 /**
- * Makes devices of this thread write the time before and after each compute pass. Call before a device is asked for, and submit each launch alone.
+ * Makes devices of this thread write the time before and after each compute pass. Call before a device is asked for; operations are told apart where each launch is submitted alone.
  * Null where there is no WebGPU. Edge cases: a device without `timestamp-query` gives no times.
  */
 export function timeGpuPasses(): GpuTimes | null {
   if (typeof GPUAdapter === 'undefined') return null;
   let device: GPUDevice | null = null;
-  let queries: GPUQuerySet | null = null;
-  let names: string[] = [];
+  let canTime = false;
+  let sets: GPUQuerySet[] = [];
+  let passes: Pass[] = [];
+  let submission = 0;
   let current = 'other';
 
   const { requestDevice } = GPUAdapter.prototype;
   GPUAdapter.prototype.requestDevice = async function (descriptor = {}) {
-    const canTime = this.features.has('timestamp-query');
-    const made = await requestDevice.apply(this, [{ ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), ...(canTime ? (['timestamp-query'] as const) : [])] }]);
-    device = made;
-    queries = canTime ? made.createQuerySet({ type: 'timestamp', count: 2 * maximumPasses }) : null;
-    return made;
+    canTime = this.features.has('timestamp-query');
+    device = await requestDevice.apply(this, [{ ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), ...(canTime ? (['timestamp-query'] as const) : [])] }]);
+    [sets, passes] = [[], []];
+    return device;
   };
   const { beginComputePass } = GPUCommandEncoder.prototype;
   GPUCommandEncoder.prototype.beginComputePass = function (descriptor = {}) {
-    if (!queries || names.length >= maximumPasses) return beginComputePass.apply(this, [descriptor]);
-    const pass = names.push(current) - 1;
-    return beginComputePass.apply(this, [{ ...descriptor, timestampWrites: { querySet: queries, beginningOfPassWriteIndex: 2 * pass, endOfPassWriteIndex: 2 * pass + 1 } }]);
+    if (!device || !canTime) return beginComputePass.apply(this, [descriptor]);
+    const pass = passes.push({ name: current, submission }) - 1;
+    const querySet = (sets[Math.floor(pass / passesOfSet)] ??= device.createQuerySet({ type: 'timestamp', count: 2 * passesOfSet }));
+    const place = 2 * (pass % passesOfSet);
+    return beginComputePass.apply(this, [{ ...descriptor, timestampWrites: { querySet, beginningOfPassWriteIndex: place, endOfPassWriteIndex: place + 1 } }]);
   };
+  const { submit } = GPUQueue.prototype;
+  Object.assign(GPUQueue.prototype, {
+    submit(this: GPUQueue, ...args: Parameters<GPUQueue['submit']>) {
+      submission++;
+      return submit.apply(this, args);
+    },
+  });
+
+  /** Start and end of each pass of one query set, in nanoseconds. */
+  async function read(on: GPUDevice, querySet: GPUQuerySet, count: number): Promise<BigUint64Array> {
+    const sizeBytes = count * 16;
+    const resolved = on.createBuffer({ size: sizeBytes, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    const copy = on.createBuffer({ size: sizeBytes, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    const encoder = on.createCommandEncoder();
+    encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, copy, 0, sizeBytes);
+    on.queue.submit([encoder.finish()]);
+    await copy.mapAsync(GPUMapMode.READ);
+    const times = new BigUint64Array(copy.getMappedRange().slice(0));
+    copy.destroy();
+    resolved.destroy();
+    return times;
+  }
 
   return {
     around: (name, compute) => {
@@ -46,23 +84,20 @@ export function timeGpuPasses(): GpuTimes | null {
       }
     },
     async take() {
-      const times = new Map<string, number>();
-      const passes = names;
-      names = [];
-      if (!device || !queries || passes.length === 0) return times;
-      const sizeBytes = passes.length * 16;
-      const resolved = device.createBuffer({ size: sizeBytes, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-      const read = device.createBuffer({ size: sizeBytes, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
-      const encoder = device.createCommandEncoder();
-      encoder.resolveQuerySet(queries, 0, 2 * passes.length, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, read, 0, sizeBytes);
-      device.queue.submit([encoder.finish()]);
-      await read.mapAsync(GPUMapMode.READ);
-      const nanoseconds = new BigUint64Array(read.getMappedRange());
-      passes.forEach((name, pass) => times.set(name, (times.get(name) ?? 0) + Number(nanoseconds[2 * pass + 1]! - nanoseconds[2 * pass]!) / 1e6));
-      read.destroy();
-      resolved.destroy();
-      return times;
+      const taken = passes;
+      passes = [];
+      const byOperation = new Map<string, number>();
+      const spans = new Map<number, { from: bigint; to: bigint }>();
+      for (let first = 0; device && first < taken.length; first += passesOfSet) {
+        const own = taken.slice(first, first + passesOfSet);
+        const times = await read(device, sets[first / passesOfSet]!, own.length);
+        for (const [index, { name, submission: of }] of own.entries()) {
+          const [from, to] = [times[2 * index]!, times[2 * index + 1]!];
+          byOperation.set(name, (byOperation.get(name) ?? 0) + Number(to - from) / 1e6);
+          spans.set(of, { from: spans.get(of)?.from ?? from, to });
+        }
+      }
+      return { byOperation, submissions: [...spans.values()].map(({ from, to }) => Number(to - from) / 1e6) };
     },
   };
 }

@@ -4,7 +4,7 @@ import { layerParameters, oneHot, peerParameters, type LayerParameters } from '.
 import { embeddedRows, floatModel, type FloatLinear } from '../workload/float-model.ts';
 import { classes, clipNorm } from '../workload/step-work.ts';
 import type { LayerNorm } from '../../../src/engine/model/weights.ts';
-import { countGpuCalls } from './gpu-counts.ts';
+import { countGpuCalls } from '../../../src/shell/gpu-counts.ts';
 import { serve } from './serve.ts';
 
 const np = jax.numpy;

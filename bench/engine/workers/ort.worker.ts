@@ -3,7 +3,7 @@ import type { InferenceSession } from 'onnxruntime-web';
 import wasmUrl from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url';
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import { paddedRows, withoutPadding } from '../workload/padded.ts';
-import { countGpuCalls } from './gpu-counts.ts';
+import { countGpuCalls } from '../../../src/shell/gpu-counts.ts';
 import { fetchBytes, serve } from './serve.ts';
 
 serve(async ({ backend, variant, step, weights }) => {

@@ -1,6 +1,8 @@
 import { mulberry32 } from '../../../src/ground/random.ts';
 import { randomNormal } from '../../../src/engine/model/random-bert.ts';
+import { openHeadProducts } from '../../../src/shell/kernel-files.ts';
 import { headGradientSum, quantizeWithBias } from '../../../src/training/head-gradient.ts';
+import { areRightProducts, plainHeadProducts } from '../../../src/training/head-products.ts';
 
 const rows = 10_003;
 const length = 768;
@@ -11,9 +13,11 @@ const headClip = 0.3;
 
 /**
  * The private head of Banking77's size on cached unit features: 50 times the clipped sum over all rows, and a step along it. Noise is drawn by the guard and not here.
- * Returns the start of the work, so that drawing features is not timed.
+ * Its products are made as in a trainer. Returns the start of the work, so that drawing features is not timed.
  */
-export function privateHead(): () => Float32Array {
+export async function privateHead(): Promise<() => Float32Array> {
+  const opened = await openHeadProducts();
+  const products = opened && areRightProducts(opened) ? opened : plainHeadProducts;
   const random = mulberry32(5);
   const features = randomNormal(rows * length, random);
   for (let row = 0; row < rows; row++) {
@@ -27,7 +31,7 @@ export function privateHead(): () => Float32Array {
     const quantized = quantizeWithBias(features.slice(), length, biasInput);
     const weights = new Float32Array(classes * (length + 1));
     for (let step = 0; step < steps; step++) {
-      const { sum, gridScale } = headGradientSum({ features, quantized, labels, units, weights, classes, biasInput, clipNorm: headClip });
+      const { sum, gridScale } = headGradientSum({ features, quantized, labels, units, weights, classes, biasInput, clipNorm: headClip, products });
       for (let i = 0; i < weights.length; i++) weights[i]! -= (0.01 * sum[i]!) / gridScale;
     }
     return weights;

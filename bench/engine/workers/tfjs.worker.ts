@@ -10,7 +10,7 @@ import { classes, clipNorm } from '../workload/step-work.ts';
 import { handLayer, HandModel } from '../peers/tfjs-hand.ts';
 import { clippedSum, perExample, tensorLayer, tensorNorm } from '../peers/tfjs-model.ts';
 import { tapeLoss, tapeNorm, type TapeShape } from '../peers/tfjs-tape.ts';
-import { countGpuCalls } from './gpu-counts.ts';
+import { countGpuCalls } from '../../../src/shell/gpu-counts.ts';
 import { serve } from './serve.ts';
 
 async function openBackend(name: 'wasm' | 'webgpu'): Promise<void> {

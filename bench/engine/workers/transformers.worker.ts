@@ -2,7 +2,7 @@
 import { AutoModel, env, Tensor } from '@xenova/transformers';
 import asyncifyUrl from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import { paddedRows, withoutPadding } from '../workload/padded.ts';
-import { countGpuCalls } from './gpu-counts.ts';
+import { countGpuCalls } from '../../../src/shell/gpu-counts.ts';
 import { serve } from './serve.ts';
 
 serve(async ({ backend, step, weights }) => {

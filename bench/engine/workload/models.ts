@@ -8,7 +8,7 @@ import type { ModelName } from '../page/contract.ts';
 export const miniLmFolder = 'models/all-MiniLM-L6-v2/';
 
 /** bert-base-uncased (Devlin et al., arXiv 1810.04805): 110 M parameters. */
-const bertBase: BertShape = { layers: 12, width: 768, heads: 12, feedForwardWidth: 3072, vocabularySize: 30_522, maximumPositions: 512, tokenTypes: 2, layerNormEpsilon: 1e-12 };
+export const bertBase: BertShape = { layers: 12, width: 768, heads: 12, feedForwardWidth: 3072, vocabularySize: 30_522, maximumPositions: 512, tokenTypes: 2, layerNormEpsilon: 1e-12 };
 
 /** Int8 weights drawn as such: a float copy of bert-base would be 440 MB. Uniform, of the deviation 1 / sqrt(columns). */
 function randomWeights(shape: BertShape): BertWeights {

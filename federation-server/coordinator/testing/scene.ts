@@ -5,6 +5,9 @@ import { createServer, request as httpRequest, type IncomingHttpHeaders, type Se
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decode } from '../../../src/federation/codec/decode.ts';
+import { encode } from '../../../src/federation/codec/encode.ts';
+import { node } from '../../../src/federation/codec/messages.ts';
 import { readTask } from '../../../src/federation/task.ts';
 import { coordinatorHandler, type Coordinator } from '../coordinator.ts';
 import { InvitationLinks } from '../invitation-links.ts';
@@ -12,6 +15,7 @@ import { PolicyLog } from '../policy-log.ts';
 import { serverLimits } from '../request-handler.ts';
 import type { Supervised } from '../run-status.ts';
 import { Seats, type KeptSeats } from '../seats.ts';
+import { nodeList, UNREGISTERED } from '../superlink-nodes.ts';
 
 export const PROTOBUF = 'application/protobuf';
 export const secret = '0f'.repeat(32);
@@ -20,6 +24,9 @@ export const taskFile = Buffer.from(JSON.stringify({
   name: 'Test', coordinator: 'Nobody', labels: ['a', 'b'], labelSentences: ['An a.', 'A b.'], baseModel: 'ab'.repeat(32),
   coordinates: 100, rounds: 3, unit: 'row', clipNorm: 1, noiseMultiplier: 4, delta: 1e-5, updateNormBound: 60,
 }));
+
+const sha256 = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
+export const taskHash = sha256(taskFile);
 
 export interface Answer {
   readonly status: number;
@@ -37,8 +44,10 @@ export interface Asked {
 export interface TestKey {
   readonly pem: string;
   readonly keyHash: string;
-  /** Headers as a node signs them. */
-  headers(atMs: number): Record<string, string>;
+  /** Headers as a node signs Fleet calls, or another text with the time in its last line. */
+  headers(atMs: number, message?: (timestamp: string) => string): Record<string, string>;
+  /** Headers of one of the coordinator's own addresses. */
+  callHeaders(atMs: number, call: string, body?: string, ofTask?: string): Record<string, string>;
 }
 
 export function makeKey(namedCurve = 'P-384'): TestKey {
@@ -48,15 +57,18 @@ export function makeKey(namedCurve = 'P-384'): TestKey {
 
 export function keyOf(publicKey: KeyObject, privateKey: KeyObject): TestKey {
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
-  return {
+  const keyHash = sha256(pem);
+  const key: TestKey = {
     pem,
-    keyHash: createHash('sha256').update(pem).digest('hex'),
-    headers: (atMs) => {
+    keyHash,
+    callHeaders: (atMs, call, body = '', ofTask = taskHash) => key.headers(atMs, (timestamp) => `bedside federation call 1\n${call}\n${ofTask}\n${keyHash}\n${sha256(body)}\n${timestamp}\n`),
+    headers: (atMs, message = (timestamp) => timestamp) => {
       const timestamp = new Date(atMs).toISOString();
-      const signature = sign('sha256', Buffer.from(timestamp), { key: privateKey, dsaEncoding: 'der' });
+      const signature = sign('sha256', Buffer.from(message(timestamp)), { key: privateKey, dsaEncoding: 'der' });
       return { 'flwr-public-key': Buffer.from(pem).toString('base64'), 'flwr-timestamp': timestamp, 'flwr-signature': signature.toString('base64') };
     },
   };
+  return key;
 }
 
 export class Scene {
@@ -64,8 +76,12 @@ export class Scene {
   supervised: Supervised = 'running';
   /** What the SuperLink was asked. */
   readonly asked: Asked[] = [];
+  /** Its nodes, which the coordinator asks after: by id, the key's PEM and how it stands. */
+  readonly registered = new Map<bigint, { readonly pem: string; status: string }>();
   /** What it answers; null: it hangs up. */
   upstreamStatus: number | null = 200;
+  /** With which body, to a call of the Fleet API. */
+  upstreamBody: Uint8Array = Buffer.of(8, 1);
   /** Holds the SuperLink's answers back until it is resolved. */
   upstreamHold: Promise<void> = Promise.resolve();
   readonly logged: string[] = [];
@@ -78,29 +94,33 @@ export class Scene {
     private readonly server: Server,
     private readonly coordinator: Coordinator,
     private readonly folder: string,
+    readonly upstreamPort: number,
     parts: { readonly seats: Seats; readonly links: InvitationLinks },
   ) {
     ({ seats: this.seats, links: this.links } = parts);
   }
 
-  static async start({ seats: count = 3, isDealing = true }: { seats?: number; isDealing?: boolean } = {}): Promise<Scene> {
+  /** `kept`: seats of a coordinator that ran before. */
+  static async start({ seats: count = 3, isDealing = true, kept = { version: 1, secret, seats: [] } }: { seats?: number; isDealing?: boolean; kept?: KeptSeats } = {}): Promise<Scene> {
     let scene: Scene | null = null;
     const here = (): Scene => scene!;
     const upstream = createServer((request, response) => {
       const parts: Buffer[] = [];
       request.on('data', (part: Buffer) => parts.push(part)).on('end', () => {
-        here().asked.push({ path: request.url ?? '', headers: request.headers, body: Buffer.concat(parts) });
+        const [path, body] = [request.url ?? '', Buffer.concat(parts)];
+        if (!path.startsWith('/v1/control/')) here().asked.push({ path, headers: request.headers, body });
         const status = here().upstreamStatus;
         void here().upstreamHold.then(() => {
           if (status === null) return request.socket.destroy();
-          return response.writeHead(status, { 'content-type': PROTOBUF, date: 'Wed, 25 Nov 2026 12:00:00 GMT', 'set-cookie': 'a=b', server: 'uvicorn' }).end(Buffer.of(8, 1));
+          if (path.startsWith('/v1/control/')) return response.writeHead(status, { 'content-type': PROTOBUF }).end(here().#control(path, body));
+          return response.writeHead(status, { 'content-type': PROTOBUF, date: 'Wed, 25 Nov 2026 12:00:00 GMT', 'set-cookie': 'a=b', server: 'uvicorn' }).end(here().upstreamBody);
         });
       });
     });
     const upstreamPort = await listen(upstream);
     const nowMs = (): number => here().nowMs;
     const { task } = await readTask((bytes) => Promise.resolve(createHash('sha256').update(bytes).digest()), new Uint8Array(taskFile));
-    const seats = new Seats({ version: 1, secret, seats: [] }, count, (kept) => void here().saved.push(kept), nowMs);
+    const seats = new Seats(kept, count, (next) => void here().saved.push(next));
     const log = new PolicyLog((line) => void here().logged.push(line));
     const links = new InvitationLinks('https://bedside.example:8443', seats);
     const folder = mkdtempSync(join(tmpdir(), 'bedside-coordinator-'));
@@ -108,7 +128,7 @@ export class Scene {
     const filesFolder = join(folder, 'dist');
     const coordinator = coordinatorHandler({ task, taskFile, outFolder, filesFolder, upstreamPort, minClients: 2, isDealing, fingerprint: 'AA:BB', seats, links, log, nowMs, supervised: () => here().supervised });
     const server = createServer(serverLimits, coordinator.handle);
-    scene = new Scene(upstream, server, coordinator, folder, { seats, links });
+    scene = new Scene(upstream, server, coordinator, folder, upstreamPort, { seats, links });
     mkdirSync(outFolder);
     mkdirSync(join(filesFolder, 'assets'), { recursive: true });
     writeFileSync(join(filesFolder, 'index.html'), '<!doctype html><title>Bedside</title>');
@@ -117,6 +137,13 @@ export class Scene {
     writeFileSync(join(folder, 'beside.txt'), 'no');
     await listen(server);
     return scene;
+  }
+
+  /** The part of the Control API that the coordinator needs. */
+  #control(path: string, body: Uint8Array): Uint8Array {
+    if (path.endsWith('/list-nodes')) return encode(nodeList, { nodes: [...this.registered].map(([nodeId, { pem, status }]) => ({ nodeId, status, publicKey: Buffer.from(pem) })) });
+    this.registered.get(decode(node, Uint8Array.from(body), 100).nodeId)!.status = UNREGISTERED;
+    return new Uint8Array(0);
   }
 
   get port(): number {
@@ -148,11 +175,21 @@ export class Scene {
   }
 
   enrol(key: TestKey, invitation: string): Promise<Answer> {
-    return this.post('enrol', { invitation }, key.headers(this.nowMs));
+    return this.signed(key, 'enrol', { invitation });
+  }
+
+  /** A POST as the key signs it. `change`: of the headers. */
+  signed(key: TestKey, name: string, body: object, change: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.post(name, body, { ...key.callHeaders(this.nowMs, `POST /federation/${name}`, JSON.stringify(body)), ...change });
   }
 
   post(name: string, body: object, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     return this.call('POST', `/federation/${name}`, { 'content-type': 'application/json', ...headers }, JSON.stringify(body));
+  }
+
+  /** As the ServerApp says when it has begun a round, or that it is between two. */
+  answerableSince(seconds: number | null): void {
+    writeFileSync(join(this.outFolder, 'answerable.txt'), seconds === null ? '' : String(seconds));
   }
 
   /** A key with a seat. */

@@ -39,6 +39,17 @@ function* pathsOf(value: unknown, table: FieldTable, prefix: string): Generator<
   }
 }
 
+/** The comparison with the largest relative error of a family. */
+export interface WorstRelative {
+  readonly field: string;
+  readonly found: number;
+  readonly expected: number;
+  /** What it was allowed to be off by. */
+  readonly slack: number;
+  /** That it was held to the absolute tolerance: the recorded value is so small that the relative one allows less. */
+  readonly isHeldAbsolutely: boolean;
+}
+
 export interface FamilyReport {
   readonly family: string;
   readonly entries: number;
@@ -47,6 +58,8 @@ export interface FamilyReport {
   /** Over fields that must be equal. */
   readonly worstAbsolute: number;
   readonly worstRelative: number;
+  /** Where that was; null where all was equal. */
+  readonly worstRelativeAt: WorstRelative | null;
   readonly status: 'passed' | 'failed' | 'not implemented' | 'unknown family';
   readonly firstFailures: readonly string[];
   /** Fields of entries that the table has no rule for; such entries fail. */
@@ -70,6 +83,7 @@ export class Tally {
   #failed = 0;
   #worstAbsolute = 0;
   #worstRelative = 0;
+  #worstRelativeAt: WorstRelative | null = null;
   readonly #failures: string[] = [];
   readonly #unknownFields = new Set<string>();
 
@@ -97,7 +111,7 @@ export class Tally {
           problems.push(`${field}: no rule for this field`);
         } else if (rule.kind === 'equal' || rule.kind === 'upper bound' || rule.kind === 'lower bound') {
           compared.add(field);
-          if (!this.#holds(rule, found, expected)) problems.push(`${field}: found ${String(found)}, ${rule.kind === 'equal' ? 'expected' : rule.kind} ${String(expected)}`);
+          if (!this.#holds(field, rule, found, expected)) problems.push(`${field}: found ${String(found)}, ${rule.kind === 'equal' ? 'expected' : rule.kind} ${String(expected)}`);
         }
       },
       { leaveOut: (field: string) => void leftOut.add(field) },
@@ -118,7 +132,7 @@ export class Tally {
     if (this.#failures.length < SHOWN_FAILURES) this.#failures.push(`${name}: ${problems.slice(0, SHOWN_FAILURES).join('; ')}`);
   }
 
-  #holds(rule: Extract<Rule, { absolute: number }>, found: Recorded, expected: Recorded): boolean {
+  #holds(field: string, rule: Extract<Rule, { absolute: number }>, found: Recorded, expected: Recorded): boolean {
     const ours = numberOf(found);
     const theirs = numberOf(expected);
     if (ours === null || theirs === null) return rule.kind === 'equal' && found === expected;
@@ -129,7 +143,10 @@ export class Tally {
     if (rule.kind === 'lower bound') return ours >= theirs - slack;
     const error = Math.abs(ours - theirs);
     this.#worstAbsolute = Math.max(this.#worstAbsolute, error);
-    if (theirs !== 0) this.#worstRelative = Math.max(this.#worstRelative, error / Math.abs(theirs));
+    if (theirs !== 0 && error / Math.abs(theirs) > this.#worstRelative) {
+      this.#worstRelative = error / Math.abs(theirs);
+      this.#worstRelativeAt = { field, found: ours, expected: theirs, slack, isHeldAbsolutely: rule.absolute >= slack - rule.absolute };
+    }
     return error <= slack;
   }
 
@@ -141,6 +158,7 @@ export class Tally {
       failed: this.#failed,
       worstAbsolute: this.#worstAbsolute,
       worstRelative: this.#worstRelative,
+      worstRelativeAt: this.#worstRelativeAt,
       status: this.#failed > 0 ? 'failed' : 'passed',
       firstFailures: this.#failures,
       unknownFields: [...this.#unknownFields],

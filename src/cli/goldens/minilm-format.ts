@@ -7,7 +7,8 @@ import { listOf, numberOf, objectOf, recordedOf, type Family, type Format, type 
 import { minilmRules } from './rules.ts';
 
 let model: Promise<NodeModel> | null = null;
-const openModel = () => (model ??= openNodeModel(defaultModelFolder));
+/** Held to the file's tolerances, which rounded inputs would not keep. */
+const openModel = () => (model ??= openNodeModel(defaultModelFolder, { mayRound: false }));
 
 const agreements = new Map<JsonObject, Promise<readonly GoldenCheck[]>>();
 

@@ -85,6 +85,8 @@ export const privacyRules = {
 
 const gridClip = equal(2e-5, 2e-6, 'four units of up to two truncations of C/2^19 each; the reference\'s 1e-6 added to norms');
 
+const float64 = equal(1e-9, 1e-9, 'float64, printed with twelve digits');
+
 export const clippingRules = {
   linear_seq: {
     case: note, activations: input, backprops_per_example_sum_loss: input, C: input, note,
@@ -92,6 +94,14 @@ export const clippingRules = {
     'clip_factor_opacus_eps1e-6': equal(2e-6, 1e-5, 'the reference adds 1e-6 to the norm; ours truncates to the grid'),
     'clip_factor_automatic_AUTO_S_gamma0.01_R=C': information('another clipping rule'),
     clipped_sum_weight: gridClip, clipped_sum_bias: gridClip,
+  },
+  per_layer: { case: note, same_inputs_as: input, C_weight: input, C_bias: input, note, sensitivity_l2: equal(1e-9, 0, 'two clip norms'), clipped_sum_weight: gridClip, clipped_sum_bias: gridClip },
+  embedding_repeated_tokens: { case: note, vocab: input, ids: input, backprops: input, note, norm_true: float64, norm_naive_WRONG_sum_of_token_norms_squared: information('a wrong rule') },
+  layer_norm_affine: { case: note, x: input, backprops: input, eps: input, norm_gamma: float64, norm_beta: float64 },
+  tied_weight_two_uses: { case: note, first_use_same_as: input, activations2: input, backprops2: input, note, norm_true_sum_then_norm: float64, norm_WRONG_root_sum_squares: information('a wrong rule') },
+  dp_adam: {
+    theta0: input, lr: input, beta1: input, beta2: input, eps: input, B: input, C: input, sigma: input, phi: input, gamma_prime: input, source: note,
+    steps: equal(5e-7, 0, 'parameters and moments in float32: three steps of half an ulp of 2, and of 1e-3 times the moments\' rounding. Of Adam as it is; with its bias corrected for noise it was tried and not kept'),
   },
   edge: { case: note, empty_batch: equal(0, 0, 'the sum of no units'), non_finite_example: equal(0, 0, 'contributes nothing'), denominator: note },
 } as const satisfies Readonly<Record<string, FieldTable>>;

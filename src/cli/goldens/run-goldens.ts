@@ -22,7 +22,7 @@ export interface FileReport {
 
 function uncompared(family: string, entries: number, status: 'not implemented' | 'unknown family'): FamilyReport {
   const failed = status === 'unknown family' ? Math.max(1, entries) : 0;
-  return { family, entries, passed: 0, failed, worstAbsolute: 0, worstRelative: 0, status, firstFailures: failed > 0 ? [`${family}: no such family is known`] : [], unknownFields: [] };
+  return { family, entries, passed: 0, failed, worstAbsolute: 0, worstRelative: 0, worstRelativeAt: null, status, firstFailures: failed > 0 ? [`${family}: no such family is known`] : [], unknownFields: [] };
 }
 
 async function runFamily(format: Format, name: string, entries: readonly JsonObject[], source: Omit<Source, 'index'>): Promise<FamilyReport> {

@@ -14,10 +14,10 @@ export interface Ran {
 }
 
 /** A folder with a nano model in `base`, 120 notes of 60 people in `notes.csv`, and 12 other ones of six of them in `test.csv`. */
-export function makeNotesFolder(): string {
+export async function makeNotesFolder(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'bedside-train-'));
   mkdirSync(join(folder, 'base'));
-  for (const [name, bytes] of quantizedFolder(nanoFloatFiles(1), { name: 'nano', origin: 'made by code' }, new Uint8Array())) writeFileSync(join(folder, 'base', name), bytes);
+  for (const [name, bytes] of await quantizedFolder(nanoFloatFiles(1), { name: 'nano', origin: 'made by code' }, new Uint8Array())) writeFileSync(join(folder, 'base', name), bytes);
   const words = { cough: 'cough cough wheeze sputum', knee: 'knee swollen joint limp', rash: 'rash itch red skin' };
   const rows = Array.from({ length: 120 }, (_, i) => {
     const [kind, text] = Object.entries(words)[i % 3]!;

@@ -38,7 +38,8 @@ describe('loadBert', () => {
 describe('bertShape', () => {
   test('reads back bertConfig', () => expect(bertShape(config)).toEqual(nanoShape));
   test.each<[string, unknown, RegExp]>([
-    ['another model', { ...config, model_type: 'roberta' }, /model_type "bert", found "roberta"/],
+    ['another model', { ...config, model_type: 'roberta' }, /model_type "bert" or "distilbert", found "roberta"/],
+    ['a decoder', { ...config, is_decoder: true }, /is_decoder false, found true/],
     ['another activation', { ...config, hidden_act: 'gelu_new' }, /hidden_act "gelu", found "gelu_new"/],
     ['relative positions', { ...config, position_embedding_type: 'relative_key' }, /position_embedding_type "absolute"/],
     ['no size', { ...config, hidden_size: undefined }, /hidden_size as a whole number above 0, found nothing/],

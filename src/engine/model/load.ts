@@ -1,18 +1,18 @@
 import { bertShape } from './config.ts';
+import { familyName, familyPrefix, type ModelFamily } from './family.ts';
 import { missingTensorError, tensorShapeError } from './model-error.ts';
 import { quantizeMatrix } from './quantize.ts';
-import type { Tensor, Tensors } from './tensor.ts';
-import type { BertWeights, EncoderLayer, LayerNorm, Linear, QuantizedMatrix } from './weights.ts';
+import type { Tensor, TensorSource } from './tensor.ts';
+import { familyOf, type BertWeights, type EncoderLayer, type LayerNorm, type Linear, type QuantizedMatrix } from './weights.ts';
 
-/** Prefixes under which Hugging Face models keep the same encoder. */
-const prefixes = ['', 'bert.'];
-
+/** Takes tensors by BERT's names from a file that uses those of its own family. Keeps nothing: a float matrix is gone once it is quantized. */
 class TensorReader {
-  constructor(private readonly tensors: Tensors) {}
+  constructor(private readonly tensors: TensorSource, private readonly family: ModelFamily) {}
 
   private find(...names: readonly string[]): Tensor | undefined {
     for (const name of names) {
-      for (const prefix of prefixes) {
+      // Models saved with a head keep the same encoder under the family's prefix.
+      for (const prefix of ['', familyPrefix(this.family)]) {
         const tensor = this.tensors.get(prefix + name);
         if (tensor) return tensor;
       }
@@ -20,7 +20,8 @@ class TensorReader {
     return undefined;
   }
 
-  private tensor(shape: readonly number[], ...names: readonly string[]): Tensor {
+  private tensor(shape: readonly number[], ...bertNames: readonly string[]): Tensor {
+    const names = bertNames.map((name) => familyName(this.family, name));
     const tensor = this.find(...names);
     if (!tensor) throw missingTensorError(names[0]!);
     if (tensor.shape.join() !== shape.join()) throw tensorShapeError(names[0]!, shape, tensor.shape);
@@ -29,7 +30,7 @@ class TensorReader {
 
   vector(length: number, ...names: readonly string[]): Float32Array {
     const { values } = this.tensor([length], ...names);
-    if (values instanceof Int8Array) throw missingTensorError(names[0]!);
+    if (values instanceof Int8Array) throw missingTensorError(familyName(this.family, names[0]!));
     return values;
   }
 
@@ -51,14 +52,14 @@ class TensorReader {
 }
 
 /**
- * BERT weights from a parsed Hugging Face `config.json` and its tensors, named with or without `bert.` in front.
+ * BERT weights from a parsed Hugging Face `config.json` and its tensors, named as the family of the model does, with or without `bert.` in front.
  * Tensors it does not need (the pooler, heads) are ignored. Float matrices are quantized by `quantizeMatrix`.
  * Throws: `model/unsupported-config`, `model/missing-tensor`, `model/tensor-shape`.
  */
-export function loadBert({ config, tensors }: { readonly config: unknown; readonly tensors: Tensors }): BertWeights {
+export function loadBert({ config, tensors }: { readonly config: unknown; readonly tensors: TensorSource }): BertWeights {
   const shape = bertShape(config);
   const { width: D, feedForwardWidth: F } = shape;
-  const read = new TensorReader(tensors);
+  const read = new TensorReader(tensors, familyOf(shape));
   const layer = (index: number): EncoderLayer => {
     const at = `encoder.layer.${index}`;
     return {
@@ -76,7 +77,7 @@ export function loadBert({ config, tensors }: { readonly config: unknown; readon
     shape,
     wordEmbeddings: read.matrix(shape.vocabularySize, D, 'embeddings.word_embeddings.weight'),
     positionEmbeddings: read.matrix(shape.maximumPositions, D, 'embeddings.position_embeddings.weight'),
-    tokenTypeEmbeddings: read.matrix(shape.tokenTypes, D, 'embeddings.token_type_embeddings.weight'),
+    tokenTypeEmbeddings: shape.tokenTypes > 0 ? read.matrix(shape.tokenTypes, D, 'embeddings.token_type_embeddings.weight') : { rows: 1, columns: D, values: new Int8Array(D), scales: Float32Array.of(1) },
     embeddingNorm: read.layerNorm(D, 'embeddings.LayerNorm'),
     layers: Array.from({ length: shape.layers }, (_, index) => layer(index)),
   };
@@ -85,9 +86,10 @@ export function loadBert({ config, tensors }: { readonly config: unknown; readon
 /** The same weights as named tensors: each matrix as int8 with `<name>.scale` in float32 beside it; `loadBert` undoes it. */
 export function bertTensors(weights: BertWeights): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
-  const vector = (name: string, values: Float32Array) => tensors.set(name, { shape: [values.length], values });
+  const family = familyOf(weights.shape);
+  const vector = (name: string, values: Float32Array) => tensors.set(familyName(family, name), { shape: [values.length], values });
   const matrix = (name: string, { rows, columns, values, scales }: QuantizedMatrix) => {
-    tensors.set(name, { shape: [rows, columns], values });
+    tensors.set(familyName(family, name), { shape: [rows, columns], values });
     vector(`${name}.scale`, scales);
   };
   const linear = (name: string, { weight, bias }: Linear) => {
@@ -100,7 +102,7 @@ export function bertTensors(weights: BertWeights): Map<string, Tensor> {
   };
   matrix('embeddings.word_embeddings.weight', weights.wordEmbeddings);
   matrix('embeddings.position_embeddings.weight', weights.positionEmbeddings);
-  matrix('embeddings.token_type_embeddings.weight', weights.tokenTypeEmbeddings);
+  if (weights.shape.tokenTypes > 0) matrix('embeddings.token_type_embeddings.weight', weights.tokenTypeEmbeddings);
   layerNorm('embeddings.LayerNorm', weights.embeddingNorm);
   for (const [index, layer] of weights.layers.entries()) {
     const at = `encoder.layer.${index}`;

@@ -3,6 +3,8 @@ import { jsonError } from './model-error.ts';
 
 /** Files of a model folder that the engine reads. */
 export const engineFiles = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'] as const;
+/** What the model makes of a few rows: folders of older versions lack it. */
+export const goldenFile = 'golden.safetensors';
 /** The file that lists the others. */
 export const manifestFile = 'bedside.json';
 

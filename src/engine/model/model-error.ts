@@ -15,7 +15,7 @@ export function tensorShapeError(name: string, expected: readonly number[], foun
 }
 
 export function unsupportedConfigError(key: string, expected: string, found: unknown): BedsideError {
-  return modelError('unsupported-config', `config.json should have ${key} ${expected}, found ${JSON.stringify(found) ?? 'nothing'}.`, 'Use a BERT encoder (model_type "bert").', {
+  return modelError('unsupported-config', `config.json should have ${key} ${expected}, found ${JSON.stringify(found) ?? 'nothing'}.`, 'Use a BERT encoder (model_type "bert" or "distilbert").', {
     key,
     expected,
     found: String(found),

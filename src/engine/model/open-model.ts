@@ -3,7 +3,7 @@ import { parseJsonObject } from './json.ts';
 import { loadBert } from './load.ts';
 import { engineFiles } from './manifest.ts';
 import { missingFileError } from './model-error.ts';
-import { readSafetensors } from './safetensors.ts';
+import { openSafetensors } from './safetensors.ts';
 import type { BertWeights } from './weights.ts';
 
 /** Contents of a model folder by file name. */
@@ -28,7 +28,7 @@ export function openModel(files: ModelFiles): OpenModel {
   const tokenizerJson = parseJsonObject(file('tokenizer.json'), 'tokenizer.json');
   const tokenizerConfigJson = parseJsonObject(file('tokenizer_config.json'), 'tokenizer_config.json');
   return {
-    weights: loadBert({ config, tensors: readSafetensors(file('model.safetensors')) }),
+    weights: loadBert({ config, tensors: openSafetensors(file('model.safetensors')) }),
     tokenizer: createTokenizer(tokenizerJson, tokenizerConfigJson),
   };
 }

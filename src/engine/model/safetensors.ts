@@ -2,9 +2,9 @@ import { bytesToUtf8, utf8ToBytes } from '../../ground/bytes.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './float16.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 import { safetensorsError } from './model-error.ts';
-import type { Tensor, Tensors } from './tensor.ts';
+import type { Tensor, Tensors, TensorSource } from './tensor.ts';
 
-const bytesPerValue: Readonly<Record<string, number>> = { I8: 1, F16: 2, BF16: 2, F32: 4 };
+const bytesPerValue = { I8: 1, F16: 2, BF16: 2, F32: 4 } as const;
 
 function readHeader(bytes: Uint8Array): { header: JsonObject; dataStart: number } {
   if (bytes.length < 8) throw safetensorsError('at least 8 bytes', `${bytes.length}`);
@@ -24,39 +24,73 @@ function isSizes(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((size) => typeof size === 'number' && Number.isSafeInteger(size) && size >= 0);
 }
 
-function readTensor(name: string, entry: unknown, data: Uint8Array): Tensor | null {
+type ValueType = keyof typeof bytesPerValue;
+
+interface Entry {
+  readonly type: ValueType;
+  readonly shape: readonly number[];
+  readonly start: number;
+  readonly sizeBytes: number;
+}
+
+/** The checked entry of a tensor, or null where its type is none of ours. */
+function readEntry(name: string, entry: unknown, dataBytes: number): Entry | null {
   if (!isJsonObject(entry) || typeof entry['dtype'] !== 'string' || !isSizes(entry['shape']) || !isSizes(entry['data_offsets'])) {
     throw safetensorsError(`dtype, shape and data_offsets for ${name}`, 'an entry without');
   }
   const { dtype, shape, data_offsets: offsets } = entry;
-  const valueBytes = bytesPerValue[dtype];
-  if (valueBytes === undefined) return null;
+  if (dtype !== 'I8' && dtype !== 'F16' && dtype !== 'BF16' && dtype !== 'F32') return null;
   const [start, end] = [offsets[0] ?? 0, offsets[1] ?? -1];
-  const sizeBytes = shape.reduce((product, size) => product * size, valueBytes);
-  if (end - start !== sizeBytes || end > data.length) throw safetensorsError(`${sizeBytes} bytes for ${name}`, `offsets ${start} to ${end} of ${data.length}`);
-  if (dtype === 'I8') return { shape, values: new Int8Array(data.buffer, data.byteOffset + start, sizeBytes) };
+  const sizeBytes = shape.reduce((product, size) => product * size, bytesPerValue[dtype]);
+  if (end - start !== sizeBytes || end > dataBytes) throw safetensorsError(`${sizeBytes} bytes for ${name}`, `offsets ${start} to ${end} of ${dataBytes}`);
+  return { type: dtype, shape, start, sizeBytes };
+}
+
+function readValues({ type, start, sizeBytes }: Entry, data: Uint8Array): Tensor['values'] {
+  if (type === 'I8') return new Int8Array(data.buffer, data.byteOffset + start, sizeBytes);
   // A copy, because offsets need not be multiples of the value's size. Not `slice`: that of a Node Buffer does not copy.
-  const { buffer } = Uint8Array.from(data.subarray(start, end));
-  if (dtype === 'F32') return { shape, values: new Float32Array(buffer) };
+  const { buffer } = Uint8Array.from(data.subarray(start, start + sizeBytes));
+  if (type === 'F32') return new Float32Array(buffer);
   const bits = new Uint16Array(buffer);
-  return { shape, values: dtype === 'F16' ? float16ToFloat32(bits) : bfloat16ToFloat32(bits) };
+  return type === 'F16' ? float16ToFloat32(bits) : bfloat16ToFloat32(bits);
+}
+
+/** An open safetensors file; `get` makes a tensor anew each time, and the file keeps none. */
+export interface SafetensorsFile extends TensorSource {
+  /** Of the tensors whose type is one of ours, in the file's order. */
+  readonly names: readonly string[];
+  /** Whether any tensor is stored in int8. */
+  readonly hasInt8: boolean;
 }
 
 /**
- * Tensors of a safetensors file in float32, float16, bfloat16 and int8; others (position ids in I64) are left out.
- * Int8 values are views of `bytes`. Throws: `model/safetensors`.
+ * Opens a safetensors file with tensors in float32, float16, bfloat16 and int8; others (position ids in I64) are left out.
+ * Int8 values are views of `bytes`; floats are copied one tensor at a time, so that a model is never in memory as floats as a whole. Throws: `model/safetensors`.
  * Source: https://github.com/huggingface/safetensors, "Format".
  */
-export function readSafetensors(bytes: Uint8Array): Map<string, Tensor> {
+export function openSafetensors(bytes: Uint8Array): SafetensorsFile {
   const { header, dataStart } = readHeader(bytes);
   const data = bytes.subarray(dataStart);
-  const tensors = new Map<string, Tensor>();
-  for (const [name, entry] of Object.entries(header)) {
+  const entries = new Map<string, Entry>();
+  for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
-    const tensor = readTensor(name, entry, data);
-    if (tensor) tensors.set(name, tensor);
+    const entry = readEntry(name, value, data.length);
+    if (entry) entries.set(name, entry);
   }
-  return tensors;
+  return {
+    names: [...entries.keys()],
+    hasInt8: [...entries.values()].some(({ type }) => type === 'I8'),
+    get(name) {
+      const entry = entries.get(name);
+      return entry && { shape: entry.shape, values: readValues(entry, data) };
+    },
+  };
+}
+
+/** Every tensor of a safetensors file, as `openSafetensors` reads it. Throws: `model/safetensors`. */
+export function readSafetensors(bytes: Uint8Array): Map<string, Tensor> {
+  const file = openSafetensors(bytes);
+  return new Map(file.names.map((name) => [name, file.get(name)!]));
 }
 
 /**

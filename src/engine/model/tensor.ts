@@ -5,3 +5,8 @@ export interface Tensor {
 }
 
 export type Tensors = ReadonlyMap<string, Tensor>;
+
+/** Where tensors are taken from by name, one at a time: a map, or a file that is read as they are asked for. */
+export interface TensorSource {
+  get(name: string): Tensor | undefined;
+}

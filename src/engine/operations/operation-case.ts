@@ -1,7 +1,8 @@
 import { mulberry32 } from '../../ground/random.ts';
 import { randomBert, randomNormal } from '../model/random-bert.ts';
 import type { BertShape, BertWeights } from '../model/weights.ts';
-import type { Operations, Sequences } from './operations.ts';
+import type { Sequences } from './buffers/contract.ts';
+import type { Operations } from './operations.ts';
 
 /**
  * Encoders that the cases run on: head widths 16 and 32 and 64, a width and a feed-forward width that no
@@ -30,6 +31,8 @@ export interface CaseBuffers<Buffer> {
   input(values: Float32Array): Buffer;
   output(buffer: Buffer, length: number): Buffer;
   sequences(offsets: readonly number[]): Sequences;
+  /** What is compared besides, where it comes by another way than a download. */
+  result(compute: () => Promise<readonly Float32Array[]>): void;
 }
 
 /** One call of one operation on fixed values, the same for every backend. */
@@ -62,6 +65,7 @@ export async function runCase<Buffer>(operationCase: OperationCase, operations: 
   const buffers = new Set<Buffer>();
   const outputs: { buffer: Buffer; length: number }[] = [];
   const sequences: Sequences[] = [];
+  const results: (() => Promise<readonly Float32Array[]>)[] = [];
   try {
     operationCase.run(operations, {
       input(values) {
@@ -79,9 +83,11 @@ export async function runCase<Buffer>(operationCase: OperationCase, operations: 
         sequences.push(made);
         return made;
       },
+      result: (compute) => void results.push(compute),
     });
     const values: Float32Array[] = [];
     for (const { buffer, length } of outputs) values.push(await operations.download(buffer, length));
+    for (const compute of results) values.push(...(await compute()));
     return values;
   } finally {
     operations.release(...buffers);

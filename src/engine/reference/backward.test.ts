@@ -81,13 +81,13 @@ describe('backward twins against central differences', () => {
     const [x, theta, y, dy] = [values(tokens * K, 11), values(parameters, 12), values(tokens * outputStride, 13), values(tokens * outputStride, 14)];
     const after = (input: Float64Array, factors: Float64Array) => {
       const out = y.slice();
-      operations.addLora(input, factors, pair, out, tokens);
+      operations.addLora(input, factors, [pair], out, tokens);
       return out;
     };
-    const u = operations.addLora(x, theta, pair, y.slice(), tokens);
+    const u = operations.addLora(x, theta, [pair], y.slice(), tokens);
     const gradients = operations.zeros(3 * parameters);
     const dx = operations.zeros(tokens * K);
-    operations.loraBackward(x, u, dy, theta, pair, gradients, parameters, sequences, dx);
+    operations.loraBackward(x, u, dy, theta, [pair], gradients, parameters, sequences, dx);
     expectGradient(dx, (moved) => dot(dy, after(moved, theta)), x);
     for (let row = 0; row < 3; row++) {
       const rowOnly = dy.map((value, i) => (i >= offsets[row]! * outputStride && i < offsets[row + 1]! * outputStride ? value : 0));

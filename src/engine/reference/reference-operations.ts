@@ -1,16 +1,20 @@
 import { invariant } from '../../ground/check.ts';
 import type { BertWeights, Linear } from '../model/weights.ts';
-import { frozenLinear } from '../operations/frozen-linear.ts';
-import type { LinearName, Operations } from '../operations/operations.ts';
-import { attention, attentionBackward } from './attention.ts';
-import { embed } from './embed.ts';
+import { frozenLinear } from '../operations/linear/frozen-linear.ts';
+import type { LinearName } from '../operations/linear/contract.ts';
+import type { Operations } from '../operations/operations.ts';
+import { attention, attentionBackward } from '../operations/attention/reference.ts';
+import { hostClippedSums } from '../operations/clipped-sum/reference.ts';
+import { referenceDense } from '../operations/dense/reference.ts';
+import { embed } from '../operations/embed/reference.ts';
 import type { FloatArray } from './float-array.ts';
-import { gelu, geluBackward } from './gelu.ts';
-import { headBackward, headLogits } from './head.ts';
-import { layerNorm, layerNormBackward } from './layer-norm.ts';
-import { linear, linearBackward } from './linear.ts';
-import { addLora, loraBackward } from './lora.ts';
-import { meanPool, meanPoolBackward } from './mean-pool.ts';
+import { gelu, geluBackward } from '../operations/gelu/reference.ts';
+import { headBackward, headLogits } from '../operations/head/reference.ts';
+import { roundedToHalves } from '../operations/kept/reference.ts';
+import { layerNorm, layerNormBackward } from '../operations/layer-norm/reference.ts';
+import { linear, linearBackward } from '../operations/linear/reference.ts';
+import { addLora, loraBackward } from '../operations/lora/reference.ts';
+import { meanPool, meanPoolBackward } from '../operations/mean-pool/reference.ts';
 
 type FrozenLayer = Readonly<Record<LinearName, Linear>>;
 
@@ -46,12 +50,15 @@ export function createReferenceOperationsIn<A extends FloatArray>(allocate: (len
       loaded = { weights, linears: freeze(weights) };
     },
     upload: (values) => filled(values.length, (out) => out.set(values)),
+    write: (buffer, values) => buffer.set(values),
+    steps: null,
     download: (buffer, length) => Promise.resolve(Float32Array.from(buffer.subarray(0, length))),
     release: () => undefined,
     sequences: (offsets) => ({ offsets, handle: null }),
     releaseSequences: () => undefined,
     zeros: allocate,
     dispose: () => undefined,
+    dense: referenceDense(allocate),
 
     embed: (ids, { offsets }) => filled(ids.length * shape().width, (y) => embed(ids, offsets, state().weights, y)),
     linear(layer, name, x, tokens, residual) {
@@ -75,8 +82,14 @@ export function createReferenceOperationsIn<A extends FloatArray>(allocate: (len
       const { width, heads } = shape();
       return filled(offsets.at(-1)! * 3 * width, (dQkv) => attentionBackward(qkv, context, dContext, offsets, width, heads, dQkv));
     },
-    addLora: (x, theta, pair, y, tokens) => filled(tokens * pair.rank, (u) => addLora(x, theta, pair, y, u)),
-    loraBackward: (x, u, dy, theta, pair, gradients, parameters, { offsets }, dx) => loraBackward(x, u, dy, theta, pair, gradients, parameters, offsets, dx),
+    addLora(x, theta, pairs, y, tokens) {
+      const size = tokens * pairs[0].rank;
+      return filled(pairs.length * size, (u) => pairs.forEach((pair, p) => addLora(x, theta, pair, y, u.subarray(p * size, (p + 1) * size))));
+    },
+    loraBackward(x, u, dy, theta, pairs, gradients, parameters, { offsets }, dx) {
+      const size = offsets.at(-1)! * pairs[0].rank;
+      pairs.forEach((pair, p) => loraBackward(x, u.subarray(p * size, (p + 1) * size), dy, theta, pair, gradients, parameters, offsets, dx));
+    },
     meanPool: (x, { offsets }) => filled((offsets.length - 1) * shape().width, (pooled) => meanPool(x, offsets, shape().width, pooled)),
     meanPoolBackward: (dPooled, { offsets }) => filled(offsets.at(-1)! * shape().width, (dx) => meanPoolBackward(dPooled, offsets, shape().width, dx)),
     headLogits: (pooled, theta, offsetWeight, offsetBias, classes, rows) =>
@@ -87,6 +100,11 @@ export function createReferenceOperationsIn<A extends FloatArray>(allocate: (len
       headBackward(pooled, logits, labels, theta, { offsetWeight, offsetBias, classes }, shape().width, gradients, parameters, losses, dPooled);
       return { losses, dPooled };
     },
+    keepHalves: (buffers, lengths) => ({
+      whole: allocate(0),
+      parts: buffers.map((buffer, i) => filled(lengths[i]!, (kept) => kept.set(roundedToHalves(buffer.subarray(0, lengths[i]!))))),
+    }),
+    clippedSums: (parameters, grid) => hostClippedSums(parameters, grid, (buffer, length) => buffer.subarray(0, length)),
   };
 }
 

@@ -1,8 +1,13 @@
+import { invariant } from '../../ground/check.ts';
 import { BedsideError } from '../../ground/errors.ts';
 import type { BertShape, BertWeights, LayerNorm, Linear, QuantizedMatrix } from '../model/weights.ts';
-import { frozenLinear } from '../operations/frozen-linear.ts';
-import type { LinearName, NormName } from '../operations/operations.ts';
-import type { WasmModule } from './module.ts';
+import { frozenLinear } from '../operations/linear/frozen-linear.ts';
+import type { NormName } from '../operations/layer-norm/contract.ts';
+import type { LinearName } from '../operations/linear/contract.ts';
+import type { Kernels } from './kernels.ts';
+import type { MemoryBlocks } from './linear-memory.ts';
+
+const floatBytes = 4;
 
 /** Where a frozen linear map [N, K] lies: int8 in blocks, scales and bias in float32. */
 export interface DeviceLinear {
@@ -45,41 +50,59 @@ export function checkShape({ width, heads, feedForwardWidth }: BertShape): void 
   if ((width / heads) % 4 !== 0) throw unsupportedShapeError('the width of a head', 4, width / heads);
 }
 
+/** Asks for room for every weight of a shape; `allocate` gets bytes and its caller owns the blocks. */
+export function reserveWeights(shape: BertShape, allocate: (bytes: number) => number): DeviceBert {
+  checkShape(shape);
+  const { width: D, feedForwardWidth: F } = shape;
+  const table = (rows: number): DeviceTable => ({ values: allocate(rows * D), scales: allocate(rows * floatBytes) });
+  const linear = (N: number, K: number): DeviceLinear => ({ N, K, weights: allocate(N * K), scales: allocate(N * floatBytes), bias: allocate(N * floatBytes) });
+  const norm = (): DeviceNorm => ({ weight: allocate(D * floatBytes), bias: allocate(D * floatBytes) });
+  const eachLayer = <Part>(part: () => Part): Part[] => Array.from({ length: shape.layers }, part);
+  return {
+    shape,
+    words: table(shape.vocabularySize),
+    positions: table(shape.maximumPositions),
+    tokenTypes: table(Math.max(1, shape.tokenTypes)),
+    embeddingNorm: norm(),
+    linears: eachLayer(() => ({ queryKeyValue: linear(3 * D, D), attentionOutput: linear(D, D), intermediate: linear(F, D), output: linear(D, F) })),
+    norms: eachLayer(() => ({ attentionNorm: norm(), outputNorm: norm() })),
+  };
+}
+
+/** Bytes of the largest matrix: room to lay one out in blocks. */
+export function largestMatrixBytes({ width, feedForwardWidth }: BertShape): number {
+  return width * Math.max(3 * width, feedForwardWidth);
+}
+
 /** Copies the weights into linear memory; every block is asked of `allocate`, whose caller owns it. */
-export function placeWeights(weights: BertWeights, { kernels, memory }: WasmModule, allocate: (bytes: number) => number): DeviceBert {
-  checkShape(weights.shape);
-  const floats = (values: Float32Array) => {
-    const pointer = allocate(values.byteLength);
-    memory.floats(pointer, values.length).set(values);
-    return pointer;
+export function placeWeights(weights: BertWeights, { kernels, memory }: { readonly kernels: Kernels; readonly memory: MemoryBlocks }, allocate: (bytes: number) => number): DeviceBert {
+  const device = reserveWeights(weights.shape, allocate);
+  const source = memory.allocate(largestMatrixBytes(weights.shape));
+  const setFloats = (pointer: number, values: Float32Array) => memory.floats(pointer, values.length).set(values);
+  const setTable = ({ values, scales }: DeviceTable, matrix: QuantizedMatrix) => {
+    memory.bytes(values, matrix.values.length).set(matrix.values);
+    setFloats(scales, matrix.scales);
   };
-  const table = ({ values, scales }: QuantizedMatrix): DeviceTable => {
-    const pointer = allocate(values.length);
-    memory.bytes(pointer, values.length).set(values);
-    return { values: pointer, scales: floats(scales) };
+  const setNorm = (norm: DeviceNorm, { weight, bias }: LayerNorm) => {
+    setFloats(norm.weight, weight);
+    setFloats(norm.bias, bias);
   };
-  const linear = ({ weight, bias }: Linear): DeviceLinear => {
-    const { rows: N, columns: K, values } = weight;
-    const blocks = allocate(values.length);
-    const source = memory.allocate(values.length);
+  const setLinear = ({ N, K, weights: blocks, scales, bias }: DeviceLinear, linear: Linear) => {
+    const { rows, columns, values } = linear.weight;
+    invariant(rows === N && columns === K, `a frozen map has ${N} rows and ${K} columns`);
     memory.bytes(source, values.length).set(values);
     kernels.packWeights(N, K, source, blocks);
-    memory.release(source);
-    return { N, K, weights: blocks, scales: floats(weight.scales), bias: floats(bias) };
+    setFloats(scales, linear.weight.scales);
+    setFloats(bias, linear.bias);
   };
-  const norm = ({ weight, bias }: LayerNorm): DeviceNorm => ({ weight: floats(weight), bias: floats(bias) });
-  return {
-    shape: weights.shape,
-    words: table(weights.wordEmbeddings),
-    positions: table(weights.positionEmbeddings),
-    tokenTypes: table(weights.tokenTypeEmbeddings),
-    embeddingNorm: norm(weights.embeddingNorm),
-    linears: weights.layers.map((layer) => ({
-      queryKeyValue: linear(frozenLinear(layer, 'queryKeyValue')),
-      attentionOutput: linear(frozenLinear(layer, 'attentionOutput')),
-      intermediate: linear(frozenLinear(layer, 'intermediate')),
-      output: linear(frozenLinear(layer, 'output')),
-    })),
-    norms: weights.layers.map((layer) => ({ attentionNorm: norm(layer.attentionNorm), outputNorm: norm(layer.outputNorm) })),
-  };
+  setTable(device.words, weights.wordEmbeddings);
+  setTable(device.positions, weights.positionEmbeddings);
+  setTable(device.tokenTypes, weights.tokenTypeEmbeddings);
+  setNorm(device.embeddingNorm, weights.embeddingNorm);
+  for (const [index, layer] of weights.layers.entries()) {
+    for (const name of ['queryKeyValue', 'attentionOutput', 'intermediate', 'output'] as const) setLinear(device.linears[index]![name], frozenLinear(layer, name));
+    for (const name of ['attentionNorm', 'outputNorm'] as const) setNorm(device.norms[index]![name], layer[name]);
+  }
+  memory.release(source);
+  return device;
 }

@@ -19,6 +19,8 @@ export interface Kernels {
   ): void;
   packWeights(rows: number, columns: number, source: number, target: number): void;
   linearForward(M: number, N: number, K: number, x: number, weights: number, scales: number, bias: number, residual: number, y: number, scratch: number): void;
+  integerScratchBytes(depth: number): number;
+  linearForwardIntegers(M: number, N: number, K: number, x: number, weights: number, scales: number, bias: number, residual: number, y: number, scratch: number): void;
   linearBackward(M: number, N: number, K: number, dy: number, weights: number, scales: number, residual: number, dx: number, scratch: number): void;
   gelu(length: number, x: number, y: number): void;
   geluBackward(length: number, dy: number, x: number, dx: number): void;
@@ -39,4 +41,7 @@ export interface Kernels {
     tokens: number, headWidth: number, q: number, k: number, v: number, stride: number, scale: number,
     dContext: number, contextStride: number, dq: number, dk: number, dv: number, gradientStride: number, scratch: number,
   ): void;
+  headLogits(M: number, K: number, panels: number, x: number, w: number, biasInput: number, y: number): void;
+  weavePairs(pairs: number, panels: number, x: number, target: number): void;
+  addPairs(pairs: number, panels: number, tiles: number, x: number, r: number, sum: number): void;
 }

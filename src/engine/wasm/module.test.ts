@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { instantiateKernels, supportedBuild } from './module.ts';
+import { instantiateKernels, multipliesIntegersFaster, supportedBuild } from './module.ts';
 
 const simd = await readFile(new URL('./kernels.simd.wasm', import.meta.url));
 const relaxed = await readFile(new URL('./kernels.relaxed.wasm', import.meta.url));
@@ -11,6 +11,10 @@ describe('the choice of a build', () => {
   it('agrees with what this machine compiles', () => {
     expect(WebAssembly.validate(simd)).toBe(true);
     expect(supportedBuild()).toBe(WebAssembly.validate(relaxed) ? 'relaxed' : 'simd');
+  });
+
+  it('takes integers to be faster where float32 has to multiply and add in two', () => {
+    expect(multipliesIntegersFaster('simd')).toBe(true);
   });
 
   it('loads only the file it uses', async () => {

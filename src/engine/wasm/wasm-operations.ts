@@ -1,13 +1,42 @@
 import { invariant } from '../../ground/check.ts';
-import type { LoraPair, Operations, Sequences } from '../operations/operations.ts';
+import type { BertShape } from '../model/weights.ts';
+import type { Sequences } from '../operations/buffers/contract.ts';
+import type { Rehearsal } from '../operations/buffers/planned-steps.ts';
+import type { ClippedSums } from '../operations/clipped-sum/contract.ts';
+import { hostClippedSums } from '../operations/clipped-sum/reference.ts';
+import type { LoraPair } from '../operations/lora/contract.ts';
+import type { Operations } from '../operations/operations.ts';
 import { crossEntropy } from './cross-entropy.ts';
+import { createWasmDense } from './dense.ts';
+import type { StepTrace } from '../step-trace.ts';
+import { PlacedBuffers, stepLayout, type WasmBuffers } from './buffers.ts';
 import { type DeviceBert, placeWeights } from './device-weights.ts';
-import type { WasmModule } from './module.ts';
+import { dryRun } from './dry-run.ts';
+import type { Kernels } from './kernels.ts';
+import type { MemoryBlocks } from './linear-memory.ts';
+import type { WasmBuild } from './module.ts';
 
 const floatBytes = 4;
 
 /** Tokens computed at a time on one thread: twice as many take 34 MB more at width 384 and no less time, half as many a few per cent more time. */
 export const wasmMicroBatchTokens = 256;
+
+/** Kernels over a memory of theirs: a `WasmModule`, or what stands in for one. */
+interface WasmDevice {
+  readonly build: WasmBuild;
+  readonly kernels: Kernels;
+  readonly memory: MemoryBlocks;
+}
+
+/** Other buffers than those of the memory, and weights that are only places: for steps that are noted and not computed. */
+interface DryRun {
+  readonly buffers: WasmBuffers;
+  readonly weights: DeviceBert;
+  readonly sums: ClippedSums<number>;
+}
+
+/** All that a WebAssembly memory can address. */
+export const wasmLimitBytes = 2 ** 32;
 
 /** Operations whose buffers are addresses in linear memory. */
 export interface WasmOperations extends Operations<number> {
@@ -25,19 +54,26 @@ function placeOf({ inputWidth, outputStride, outputColumn, rank, offsetA, offset
   };
 }
 
+/** The buffers of a step on an encoder of that shape; sizes in bytes of linear memory. */
+export async function rehearseOnWasm(shape: BertShape, rehearsal: Rehearsal): Promise<StepTrace> {
+  const { device, dry, recorder } = dryRun(shape);
+  await rehearsal(createWasmOperations(device, dry), recorder);
+  return recorder.trace();
+}
+
 /**
  * BERT's operations on our own kernels: int8 weights, float32 activations, one thread.
  * Guarantee: a row of the batch gives the same bits alone and among others, and the same bits on every run of one
  * build on one machine. The plain build (`simd`) gives the same bits on every machine, but for the head's softmax and
  * loss, which take exp and log from the host.
  */
-export function createWasmOperations(module: WasmModule): WasmOperations {
+export function createWasmOperations(module: WasmDevice, dry: DryRun | null = null): WasmOperations {
   const { build, kernels, memory } = module;
-  const live = new Set<number>();
+  const placed = new PlacedBuffers(memory);
+  const buffers = dry?.buffers ?? placed;
   const weightBlocks: number[] = [];
-  let bert: DeviceBert | null = null;
-  let scratchPointer = 0;
-  let scratchBytes = 0;
+  let bert = dry?.weights ?? null;
+  let isRounding = false;
 
   const loaded = () => {
     invariant(bert !== null, 'weights are loaded before any operation');
@@ -45,30 +81,12 @@ export function createWasmOperations(module: WasmModule): WasmOperations {
   };
 
   /** A new buffer of `length` floats, not cleared. */
-  function create(length: number): number {
-    const pointer = memory.allocate(length * floatBytes);
-    live.add(pointer);
-    return pointer;
-  }
-
-  /** Room for a kernel's panels, kept between calls; overwritten by the next kernel. */
-  function scratch(bytes: number): number {
-    if (bytes > scratchBytes) {
-      if (scratchBytes > 0) memory.release(scratchPointer);
-      scratchBytes = 0;
-      scratchPointer = memory.allocate(bytes);
-      scratchBytes = bytes;
-    }
-    return scratchPointer;
-  }
-
+  const create = (length: number) => buffers.create(length * floatBytes);
+  const scratch = (bytes: number) => buffers.scratch(bytes);
   const panel = (depth: number) => scratch(kernels.panelBytes(depth));
 
-  function release(...buffers: readonly number[]): void {
-    for (const buffer of buffers) {
-      invariant(live.delete(buffer), 'a buffer is released once');
-      memory.release(buffer);
-    }
+  function release(...released: readonly number[]): void {
+    for (const buffer of released) buffers.release(buffer);
   }
 
   /** Calls `head` for each row and head with the row's first token, its length and the head's byte offset within a token. */
@@ -89,7 +107,7 @@ export function createWasmOperations(module: WasmModule): WasmOperations {
     backend: 'wasm',
     device: build === 'relaxed' ? 'WebAssembly, relaxed SIMD' : 'WebAssembly, SIMD',
     get liveBuffers() {
-      return live.size;
+      return buffers.liveBuffers;
     },
     get memoryBytes() {
       return memory.sizeBytes;
@@ -109,8 +127,21 @@ export function createWasmOperations(module: WasmModule): WasmOperations {
       memory.floats(buffer, values.length).set(values);
       return buffer;
     },
+    write: (buffer, values) => memory.floats(buffer, values.length).set(values),
     download: (buffer, length) => Promise.resolve(memory.floats(buffer, length).slice()),
     release,
+    steps: {
+      rehearse: (rehearsal) => rehearseOnWasm(loaded().shape, rehearsal),
+      layout: (traces) => stepLayout(traces, placed),
+      get heldBytes() {
+        return memory.liveBytes;
+      },
+      limitBytes: wasmLimitBytes,
+      largestBufferBytes: wasmLimitBytes,
+      get unplannedBuffers() {
+        return placed.unplannedBuffers;
+      },
+    },
     sequences: (offsets) => ({ offsets, handle: null }),
     releaseSequences: () => undefined,
     zeros(length) {
@@ -136,9 +167,16 @@ export function createWasmOperations(module: WasmModule): WasmOperations {
       return y;
     },
 
+    roundInputs(isOn) {
+      isRounding = isOn;
+    },
     linear(layer, name, x, tokens, residual) {
       const { N, K, weights, scales, bias } = loaded().linears[layer]![name];
       const y = create(tokens * N);
+      if (isRounding) {
+        kernels.linearForwardIntegers(tokens, N, K, x, weights, scales, bias, residual ?? 0, y, scratch(kernels.integerScratchBytes(K)));
+        return y;
+      }
       kernels.linearForward(tokens, N, K, x, weights, scales, bias, residual ?? 0, y, panel(K));
       return y;
     },
@@ -201,33 +239,39 @@ export function createWasmOperations(module: WasmModule): WasmOperations {
       return dQkv;
     },
 
-    addLora(x, theta, pair, y, tokens) {
-      const { inputWidth: K, outputWidth: N, rank, scaling } = pair;
-      const { inputBytes, outputBytes, rankBytes, columnBytes, a, b } = placeOf(pair, theta);
+    addLora(x, theta, pairs, y, tokens) {
+      const { inputWidth: K, outputWidth: N, rank, scaling } = pairs[0];
       const room = panel(Math.max(K, rank));
-      const u = create(tokens * rank);
-      const block = y + columnBytes;
-      kernels.multiplyByTransposed(tokens, rank, K, x, inputBytes, a, inputBytes, 1, 0, 0, 0, u, rankBytes, room);
-      kernels.multiplyByTransposed(tokens, N, rank, u, rankBytes, b, rankBytes, scaling, block, outputBytes, 0, block, outputBytes, room);
-      return u;
+      const all = create(pairs.length * tokens * rank);
+      for (const [p, pair] of pairs.entries()) {
+        const { inputBytes, outputBytes, rankBytes, columnBytes, a, b } = placeOf(pair, theta);
+        const u = all + p * tokens * rankBytes;
+        const block = y + columnBytes;
+        kernels.multiplyByTransposed(tokens, rank, K, x, inputBytes, a, inputBytes, 1, 0, 0, 0, u, rankBytes, room);
+        kernels.multiplyByTransposed(tokens, N, rank, u, rankBytes, b, rankBytes, scaling, block, outputBytes, 0, block, outputBytes, room);
+      }
+      return all;
     },
-    loraBackward(x, u, dy, theta, pair, gradients, parameters, { offsets }, dx) {
-      const { inputWidth: K, outputWidth: N, rank, scaling } = pair;
-      const { inputBytes, outputBytes, rankBytes, columnBytes, a, b } = placeOf(pair, theta);
+    loraBackward(x, all, dy, theta, pairs, gradients, parameters, { offsets }, dx) {
+      const { inputWidth: K, outputWidth: N, rank, scaling } = pairs[0];
       const tokens = offsets.at(-1)!;
       const room = panel(Math.max(N, rank, tokens));
-      const block = dy + columnBytes;
       // Gradient of u: scaling · dY B, [T, R].
       const du = create(tokens * rank);
-      kernels.multiply(tokens, rank, N, block, outputBytes, b, rankBytes, scaling, 0, 0, du, rankBytes, room);
-      for (let row = 0; row + 1 < offsets.length; row++) {
-        const first = offsets[row]!;
-        const length = offsets[row + 1]! - first;
-        const { a: dA, b: dB } = placeOf(pair, gradients + row * parameters * floatBytes);
-        kernels.multiplyTransposed(rank, K, length, du + first * rankBytes, rankBytes, x + first * inputBytes, inputBytes, 1, dA, inputBytes, room);
-        kernels.multiplyTransposed(N, rank, length, block + first * outputBytes, outputBytes, u + first * rankBytes, rankBytes, scaling, dB, rankBytes, room);
+      for (const [p, pair] of pairs.entries()) {
+        const { inputBytes, outputBytes, rankBytes, columnBytes, a, b } = placeOf(pair, theta);
+        const u = all + p * tokens * rankBytes;
+        const block = dy + columnBytes;
+        kernels.multiply(tokens, rank, N, block, outputBytes, b, rankBytes, scaling, 0, 0, du, rankBytes, room);
+        for (let row = 0; row + 1 < offsets.length; row++) {
+          const first = offsets[row]!;
+          const length = offsets[row + 1]! - first;
+          const { a: dA, b: dB } = placeOf(pair, gradients + row * parameters * floatBytes);
+          kernels.multiplyTransposed(rank, K, length, du + first * rankBytes, rankBytes, x + first * inputBytes, inputBytes, 1, dA, inputBytes, room);
+          kernels.multiplyTransposed(N, rank, length, block + first * outputBytes, outputBytes, u + first * rankBytes, rankBytes, scaling, dB, rankBytes, room);
+        }
+        if (dx !== undefined) kernels.multiply(tokens, K, rank, du, rankBytes, a, inputBytes, 1, dx, inputBytes, dx, inputBytes, room);
       }
-      if (dx !== undefined) kernels.multiply(tokens, K, rank, du, rankBytes, a, inputBytes, 1, dx, inputBytes, dx, inputBytes, room);
       release(du);
     },
 
@@ -279,11 +323,12 @@ export function createWasmOperations(module: WasmModule): WasmOperations {
       return { losses, dPooled };
     },
 
+    dense: createWasmDense({ kernels, memory }, { create, release, panel }),
+    clippedSums: (parameters, grid) => dry?.sums ?? hostClippedSums(parameters, grid, (buffer, length) => memory.floats(buffer, length)),
+
     dispose() {
-      release(...live);
+      buffers.releaseAll();
       for (const pointer of weightBlocks.splice(0)) memory.release(pointer);
-      if (scratchBytes > 0) memory.release(scratchPointer);
-      scratchBytes = 0;
       bert = null;
     },
   };

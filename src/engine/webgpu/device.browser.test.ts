@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { BedsideError } from '../../ground/errors.ts';
 import { acquireGpuDevice, type GpuDevice } from './device.ts';
 import type { Kernel } from './kernel.ts';
-import { fill } from './kernels/fill.ts';
+import { fill } from './fill.ts';
+import { shareDevice } from './testing/shared-device.ts';
 
 async function rejection(promise: Promise<unknown>): Promise<BedsideError> {
   const error = await promise.then(() => null, (reason: unknown) => reason);
@@ -46,13 +47,7 @@ describe('without a GPU', () => {
 
 describe('a device', () => {
   let device: GpuDevice;
-  beforeAll(async () => {
-    device = await acquireGpuDevice();
-  });
-  afterAll(() => {
-    expect(device.failure).toBeNull();
-    device.destroy();
-  });
+  shareDevice((opened) => (device = opened));
 
   it('says what it is', () => {
     expect(device.name).toMatch(/^WebGPU \S/);

@@ -4,15 +4,20 @@ import type { BedsideError } from '../../ground/errors.ts';
 import { bucketLength } from './buckets.ts';
 import { bufferTooLarge, deviceFault, deviceLost, deviceOutOfMemory, noAdapter, noWebGpu } from './device-errors.ts';
 import { hoistDirectives } from './directives.ts';
-import { kernelText, workgroupThreads, type Kernel } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import { launchProgram, viewShape } from './launch-program.ts';
+
+export type DeviceBufferType = 'float32' | 'int32';
 
 /** Numbers on the device: float32 or int32, in a buffer of a bucket's size. */
 export interface DeviceBuffer {
   /** What tfjs calls the tensor's data; the buffer's identity. */
   readonly dataId: object;
-  readonly type: 'float32' | 'int32';
+  readonly type: DeviceBufferType;
   /** Numbers it has room for. */
   readonly capacity: number;
+  /** Of a part of a buffer that holds binary16 numbers, two to a word of int32: where the part begins, in fours. */
+  readonly halvesFrom?: number;
 }
 
 /** One launch of a kernel: `threads` threads over `inputs`, into `output`, which may hold values already. */
@@ -21,19 +26,24 @@ export interface Launch<Input extends string, Uniform extends string> {
   readonly uniforms: Readonly<Record<Uniform, number>>;
   readonly threads: number;
   readonly output: DeviceBuffer;
+  /** What all of it costs, in multiply-adds of the forward int8 product that take as long. Absent where it is little. */
+  readonly multiplyAdds?: number;
+  /** The part of the threads that runs now, from a whole number of workgroups on; all where absent. */
+  readonly range?: { readonly firstThread: number; readonly endThread: number };
 }
+
+/** What operations ask of a device. */
+export type LaunchDevice = Pick<GpuDevice, 'name' | 'allocate' | 'upload' | 'write' | 'run' | 'download' | 'downloadIntegers' | 'release' | 'workDone' | 'purge' | 'bytesInUse' | 'largestBufferBytes'>;
 
 /** Limits raised to the adapter's own: the defaults keep a large G [B, P] or word table off devices that could hold it. */
 const raisedLimits = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupsPerDimension', 'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupSizeX', 'maxComputeWorkgroupStorageSize'] as const;
 
 /** Features that kernels may `enable` where the adapter has them. */
 const optionalFeatures = ['shader-f16', 'subgroups'] as const;
+export type GpuFeature = (typeof optionalFeatures)[number];
 
 /** The pool may hold this much more than half again what was in use at once; tfjs itself never gives a buffer back. */
 const idleBytesKept = 64 * 2 ** 20;
-
-/** tfjs keys a compiled kernel by the shapes it relates; one shape for every view leaves one pipeline for each kernel. */
-const viewShape = [1];
 
 /**
  * A WebGPU device with the tfjs backend as its buffer pool, pipeline cache and command queue.
@@ -42,6 +52,8 @@ const viewShape = [1];
  */
 export class GpuDevice {
   readonly name: string;
+  /** The adapter in all that it says of itself: what was measured on it is kept under this name. */
+  readonly adapter: string;
   /** A software renderer: correct, and slower than the WebAssembly engine. */
   readonly isSoftware: boolean;
   /** Kernels compiled so far. */
@@ -56,6 +68,7 @@ export class GpuDevice {
     this.#device = device;
     this.isSoftware = info.isFallbackAdapter || info.architecture === 'swiftshader';
     this.name = ['WebGPU', info.vendor, info.architecture, info.description].filter((word) => word !== '').join(' ');
+    this.adapter = [info.vendor, info.architecture, info.device, info.description, ...optionalFeatures.filter((feature) => device.features.has(feature))].join('/');
     const createShaderModule = device.createShaderModule.bind(device);
     device.createShaderModule = (descriptor) => {
       this.pipelineCount++;
@@ -86,63 +99,96 @@ export class GpuDevice {
     return this.#backend.bufferManager.numBytesAllocated;
   }
 
-  hasFeature(name: (typeof optionalFeatures)[number]): boolean {
+  /** The same without the queue's own uniforms, whose count follows how launches fall into submissions. */
+  get storageBytes(): number {
+    const manager = this.#backend.bufferManager;
+    const pools: Map<string, GPUBuffer[]>[] = [manager['freeBuffers'], manager['usedBuffers']];
+    return pools.flatMap((pool) => [...pool.values()].flat()).reduce((total, { size, usage }) => total + ((usage & GPUBufferUsage.UNIFORM) === 0 ? size : 0), 0);
+  }
+
+  /** Bytes of the buffers that are in use. */
+  get bytesInUse(): number {
+    return this.#backend.bufferManager.numBytesUsed;
+  }
+
+  /** Of the largest buffer that the device gives. */
+  get largestBufferBytes(): number {
+    return Math.min(this.#device.limits.maxBufferSize, this.#device.limits.maxStorageBufferBindingSize);
+  }
+
+  hasFeature(name: GpuFeature): boolean {
     return this.#device.features.has(name);
   }
 
-  /** A buffer of at least `length` float32; its values are whatever was there. */
-  allocate(length: number): DeviceBuffer {
+  /** A buffer of at least `length` numbers; its values are whatever was there. */
+  allocate(length: number, type: DeviceBufferType = 'float32'): DeviceBuffer {
     this.#check(length);
     const capacity = bucketLength(length);
-    return { dataId: this.#backend.makeTensorInfo([capacity], 'float32').dataId, type: 'float32', capacity };
-  }
-
-  /** Copies values to the device; the rest of the bucket is zero. */
-  upload(values: Float32Array | Int32Array): DeviceBuffer {
-    this.#check(values.length);
-    const capacity = bucketLength(values.length);
-    const isFloat = values instanceof Float32Array;
-    const padded = isFloat ? new Float32Array(capacity) : new Int32Array(capacity);
-    padded.set(values);
-    const type = isFloat ? 'float32' : 'int32';
-    const { dataId } = this.#backend.makeTensorInfo([capacity], type, padded);
+    const { dataId } = this.#backend.makeTensorInfo([capacity], type);
     this.#backend.uploadToGPU(dataId);
     return { dataId, type, capacity };
   }
 
-  /** Records one launch; it runs in order with the others. */
-  run<Input extends string, Uniform extends string>(kernel: Kernel<Input, Uniform>, { inputs, uniforms, threads, output }: Launch<Input, Uniform>): void {
+  /** Copies values to a new buffer; the rest of the bucket is zero. */
+  upload(values: Float32Array | Int32Array): DeviceBuffer {
+    const buffer = this.allocate(values.length, values instanceof Float32Array ? 'float32' : 'int32');
+    this.write(buffer, values);
+    if (buffer.capacity > values.length) this.#writeBytes(buffer, 4 * values.length, new Float32Array(buffer.capacity - values.length));
+    return buffer;
+  }
+
+  /** Copies values to the start of a buffer of their type. */
+  write(buffer: DeviceBuffer, values: Float32Array | Int32Array): void {
     if (this.#failure) throw this.#failure;
-    const inputNames = keysOf(kernel.inputs);
-    const uniformNames = keysOf(kernel.uniforms);
-    const program = {
-      shaderKey: kernel.key,
-      outputShape: viewShape,
-      outputComponent: kernel.output === 'vec4f' ? 4 : 1,
-      variableNames: inputNames,
-      variableComponents: inputNames.map((name) => (kernel.inputs[name] === 'vec4f' ? 4 : 1)),
-      uniforms: ['threads : i32', ...uniformNames.map((name) => `${name} : ${kernel.uniforms[name]}`)].join(', '),
-      workgroupSize: [workgroupThreads, 1, 1] satisfies [number, number, number],
-      dispatchLayout: { x: [0] },
-      dispatch: [Math.ceil(threads / workgroupThreads), 1, 1] satisfies [number, number, number],
-      getUserCode: () => kernelText(kernel),
-    };
-    this.#backend.runWebGPUProgram(
-      program,
-      inputNames.map((name) => view(inputs[name])),
-      'float32',
-      [{ type: 'int32', data: [threads] }, ...uniformNames.map((name) => ({ type: kernel.uniforms[name] === 'i32' ? 'int32' : 'float32', data: [uniforms[name]] }))],
-      view(output),
-    );
+    this.#writeBytes(buffer, 0, values);
+  }
+
+  /** Not tfjs's upload, which makes a staging buffer each time. */
+  #writeBytes(buffer: DeviceBuffer, startByte: number, values: Float32Array | Int32Array): void {
+    const resource = this.#resource(buffer);
+    // A write comes before whatever is submitted later, so what was recorded before it goes first: it may read the old values.
+    if (this.#backend['commandEncoder'] !== null) this.submit();
+    this.#device.queue.writeBuffer(resource, startByte, values.buffer, values.byteOffset, values.byteLength);
+  }
+
+  #resource({ dataId }: DeviceBuffer): GPUBuffer {
+    const { resource } = this.#backend.tensorMap.get(dataId);
+    invariant(resource instanceof GPUBuffer, 'a device buffer is a GPU buffer');
+    return resource;
+  }
+
+  /** Records one launch; it runs in order with the others. */
+  run<Input extends string, Uniform extends string>(kernel: Kernel<Input, Uniform>, launch: Launch<Input, Uniform>): void {
+    if (this.#failure) throw this.#failure;
+    const { program, uniformData } = launchProgram(kernel, launch);
+    this.#backend.runWebGPUProgram(program, program.variableNames.map((name) => view(launch.inputs[name])), 'float32', uniformData, view(launch.output));
     this.#peakBytesInUse = Math.max(this.#peakBytesInUse, this.#backend.bufferManager.numBytesUsed);
   }
 
-  /** The first `length` numbers of a buffer. Rejects with the device's failure, also when it happens meanwhile. */
-  download(buffer: DeviceBuffer, length: number): Promise<Float32Array> {
+  /** The first `length` numbers of a float32 buffer. Rejects with the device's failure, also when it happens meanwhile. */
+  async download(buffer: DeviceBuffer, length: number): Promise<Float32Array> {
+    return new Float32Array(await this.#unlessFailed(() => this.#read(buffer, length)));
+  }
+
+  /** The same of an int32 buffer. */
+  async downloadIntegers(buffer: DeviceBuffer, length: number): Promise<Int32Array> {
+    return new Int32Array(await this.#unlessFailed(() => this.#read(buffer, length)));
+  }
+
+  /** Resolves when all that was recorded so far has run. Rejects as `download` does. */
+  workDone(): Promise<void> {
+    return this.#unlessFailed(async () => {
+      this.submit();
+      await this.#device.queue.onSubmittedWorkDone();
+    });
+  }
+
+  /** Waits for the device; its failure, should it come first, is the answer. */
+  #unlessFailed<Answer>(wait: () => Promise<Answer>): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);
       this.#pending.add(reject);
-      void this.#read(buffer, length).then(
+      void wait().then(
         (values) => {
           this.#pending.delete(reject);
           resolve(values);
@@ -156,19 +202,32 @@ export class GpuDevice {
     });
   }
 
-  async #read(buffer: DeviceBuffer, length: number): Promise<Float32Array> {
-    this.#backend.uploadToGPU(buffer.dataId);
-    const { resource } = this.#backend.tensorMap.get(buffer.dataId);
-    invariant(resource instanceof GPUBuffer, 'a device buffer is a GPU buffer');
+  /** The bytes of the first `length` numbers. */
+  async #read(buffer: DeviceBuffer, length: number): Promise<ArrayBuffer> {
     this.#device.pushErrorScope('validation');
-    // Not `backend.read`, which keeps the values and returns them again after the buffer has changed.
-    const reading = this.#backend.getBufferData(resource);
+    const reading = this.#copyOut(this.#resource(buffer), 4 * length);
     // A refused command leaves old data behind and throws nothing. The scope catches what this submission refuses; its
     // answer also comes after the error events of all earlier commands.
     const [bytes, refused] = await Promise.all([reading, this.#device.popErrorScope()]);
     if (refused) this.#fail(deviceFault(refused.message));
     if (this.allocatedBytes > 1.5 * this.#peakBytesInUse + idleBytesKept) this.purge();
-    return new Float32Array(bytes, 0, length).slice();
+    return bytes;
+  }
+
+  /** Not `backend.read`, which keeps the values and returns them again after the buffer has changed, nor the whole of a large buffer. */
+  async #copyOut(source: GPUBuffer, sizeBytes: number): Promise<ArrayBuffer> {
+    const manager = this.#backend.bufferManager;
+    // Of the size of its source, so that the pool has it the next time, however much is read.
+    const staging = manager.acquireBuffer(source.size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ);
+    this.submit();
+    const encoder = this.#device.createCommandEncoder();
+    encoder.copyBufferToBuffer(source, 0, staging, 0, sizeBytes);
+    this.#device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ, 0, sizeBytes);
+    const bytes = staging.getMappedRange(0, sizeBytes).slice(0);
+    staging.unmap();
+    manager.releaseBuffer(staging);
+    return bytes;
   }
 
   release(buffer: DeviceBuffer): void {
@@ -179,9 +238,7 @@ export class GpuDevice {
   purge(): void {
     if (this.#failure) return;
     // A recorded command may still name a freed buffer.
-    this.#backend.ensureCommandEncoderReady();
-    this.#backend.endComputePassEncoder();
-    this.#backend.submitQueue();
+    this.submit();
     const manager = this.#backend.bufferManager;
     // The arrays stay in place: tfjs expects one for every size it has handed out.
     const pool: Map<string, GPUBuffer[]> = manager['freeBuffers'];
@@ -196,6 +253,13 @@ export class GpuDevice {
     this.#peakBytesInUse = manager.numBytesUsed;
   }
 
+  /** Hands over what was recorded; it runs while the host goes on. */
+  submit(): void {
+    this.#backend.ensureCommandEncoderReady();
+    this.#backend.endComputePassEncoder();
+    this.#backend.submitQueue();
+  }
+
   /** Ends the device; pending downloads reject with `device/lost`. */
   destroy(): void {
     this.#device.destroy();
@@ -205,8 +269,7 @@ export class GpuDevice {
   #check(length: number): void {
     if (this.#failure) throw this.#failure;
     const sizeBytes = 4 * bucketLength(length);
-    const limitBytes = Math.min(this.#device.limits.maxBufferSize, this.#device.limits.maxStorageBufferBindingSize);
-    if (sizeBytes > limitBytes) throw bufferTooLarge(sizeBytes, limitBytes);
+    if (sizeBytes > this.largestBufferBytes) throw bufferTooLarge(sizeBytes, this.largestBufferBytes);
   }
 
   #fail(failure: BedsideError): void {
@@ -218,12 +281,6 @@ export class GpuDevice {
 
 function view({ dataId, type }: DeviceBuffer): { dataId: object; dtype: 'float32' | 'int32'; shape: number[] } {
   return { dataId, dtype: type, shape: viewShape };
-}
-
-function keysOf<Key extends string>(record: Readonly<Record<Key, unknown>>): Key[] {
-  const keys: Key[] = [];
-  for (const key in record) keys.push(key);
-  return keys;
 }
 
 /** The device whose backend is registered: tfjs holds one backend by the name of `webgpu`. */

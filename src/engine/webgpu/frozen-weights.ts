@@ -1,8 +1,9 @@
 import type { BertShape, BertWeights, LayerNorm, Linear } from '../model/weights.ts';
-import { frozenLinear } from '../operations/frozen-linear.ts';
-import type { LinearName, NormName } from '../operations/operations.ts';
+import { frozenLinear } from '../operations/linear/frozen-linear.ts';
+import type { NormName } from '../operations/layer-norm/contract.ts';
+import type { LinearName } from '../operations/linear/contract.ts';
 import { unsupportedWidth } from './device-errors.ts';
-import type { DeviceBuffer, GpuDevice } from './device.ts';
+import type { DeviceBuffer, LaunchDevice } from './device.ts';
 import { dequantize, packRows, packTransposed, snormScales } from './packed-matrix.ts';
 
 /** A frozen linear map on the device, y = x · Wᵀ + b with W [N, K]. */
@@ -49,7 +50,7 @@ function positionsWithTokenType({ positionEmbeddings, tokenTypeEmbeddings }: Ber
  * Puts an encoder on the device.
  * Throws: `device/unsupported-width` where a width is not a multiple of 4, `device/buffer-too-large`.
  */
-export function loadFrozenWeights(device: GpuDevice, weights: BertWeights): FrozenWeights {
+export function loadFrozenWeights(device: LaunchDevice, weights: BertWeights): FrozenWeights {
   checkWidths(weights.shape);
   const norm = ({ weight, bias }: LayerNorm): FrozenNorm => ({ gain: device.upload(weight), bias: device.upload(bias) });
   const linear = ({ weight, bias }: Linear): FrozenLinear => ({
@@ -72,6 +73,23 @@ export function loadFrozenWeights(device: GpuDevice, weights: BertWeights): Froz
       output: linear(layer.output),
       attentionNorm: norm(layer.attentionNorm),
       outputNorm: norm(layer.outputNorm),
+    })),
+  };
+}
+
+/** Buffers as large as those of an encoder of that shape, without its values. */
+export function frozenPlaces(device: LaunchDevice, shape: BertShape): FrozenWeights {
+  const { width: D, feedForwardWidth: F, vocabularySize: V } = shape;
+  const norm = (): FrozenNorm => ({ gain: device.allocate(D), bias: device.allocate(D) });
+  const linear = (N: number, K: number): FrozenLinear => ({ N, K, weight: device.allocate((N * K) / 4, 'int32'), scale: device.allocate(N), bias: device.allocate(N) });
+  return {
+    shape,
+    word: device.allocate((V * D) / 4, 'int32'),
+    wordScale: device.allocate(V),
+    position: device.allocate(shape.maximumPositions * D),
+    embeddingNorm: norm(),
+    layers: Array.from({ length: shape.layers }, () => ({
+      queryKeyValue: linear(3 * D, D), attentionOutput: linear(D, D), intermediate: linear(F, D), output: linear(D, F), attentionNorm: norm(), outputNorm: norm(),
     })),
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bucketLength } from './buckets.ts';
 import { hoistDirectives } from './directives.ts';
 import { kernelText } from './kernel.ts';
-import { attention } from './kernels/attention.ts';
+import { attention } from '../operations/attention/webgpu.ts';
 import { dequantize, packRows, packTransposed } from './packed-matrix.ts';
 import { sequenceNumbers } from './sequence-buffer.ts';
 

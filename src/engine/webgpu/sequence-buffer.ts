@@ -1,10 +1,21 @@
 import { invariant } from '../../ground/check.ts';
-import type { Sequences } from '../operations/operations.ts';
+import type { Sequences } from '../operations/buffers/contract.ts';
 import type { DeviceBuffer } from './device.ts';
 
 /** Row boundaries as the kernels read them: int32 [B + 1 + T], the offsets, then the row of each token. */
 export class SequenceBuffer {
-  constructor(readonly buffer: DeviceBuffer, readonly rows: number, readonly tokens: number) {}
+  readonly rows: number;
+  readonly tokens: number;
+  /** Pairs of tokens of one row, all rows together: what attention costs. */
+  readonly tokenPairs: number;
+
+  constructor(readonly buffer: DeviceBuffer, offsets: Int32Array) {
+    this.rows = offsets.length - 1;
+    this.tokens = offsets[this.rows]!;
+    let pairs = 0;
+    for (let b = 0; b < this.rows; b++) pairs += (offsets[b + 1]! - offsets[b]!) ** 2;
+    this.tokenPairs = pairs;
+  }
 }
 
 export function sequenceNumbers(offsets: Int32Array): Int32Array {

@@ -18,10 +18,10 @@ interface Budget {
  * Unknown fields are skipped; a known field of another wire type, a repeated single field and everything that is cut off is refused.
  * Guarantee: time and memory are linear in the number of bytes; nothing but `federation/malformed` and `federation/too-large` is thrown.
  */
-export function decode<Message extends object>(table: Table<Message>, bytes: Uint8Array, maximumBytes: number): Message {
+export function decode<Message extends object>(table: Table<Message>, bytes: Uint8Array, maximumBytes: number, mostFields = MOST_FIELDS): Message {
   if (bytes.length > maximumBytes) throw tooLarge(`bytes of ${table.name}`, maximumBytes, bytes.length);
   // The table's type ties its fields to `Message`, and readFields fills each of them.
-  return readFields(new ByteReader(bytes, table.name), table, 1, { fields: MOST_FIELDS }) as Message;
+  return readFields(new ByteReader(bytes, table.name), table, 1, { fields: mostFields }) as Message;
 }
 
 function readFields(reader: ByteReader, table: AnyTable, depth: number, budget: Budget): object {

@@ -4,7 +4,7 @@ import { agreementFigures } from '../agreement.ts';
 import { toNpy } from '../arrays.ts';
 import { releaseMessage } from '../release.ts';
 import { bytesToBase64 } from '../signing.ts';
-import type { FederationState, Release } from '../status.ts';
+import type { FederationState, FederationStatus, Release } from '../status.ts';
 import { readTask, type Task } from '../task.ts';
 import type { Fetch } from '../transport.ts';
 import { FakeSuperLink, type Fault } from './fake-superlink.ts';
@@ -21,6 +21,7 @@ interface Seat {
   readonly seat: number;
   key: string | null;
   isDealt: boolean;
+  hasLeft?: boolean;
 }
 
 export const room = 'room-token';
@@ -35,6 +36,7 @@ export class FakeCoordinator {
   /** Of the file that is served now. */
   #servedHash: string;
   state: FederationState = 'waiting';
+  roundsDone: FederationStatus['rounds'] = [];
   /** Done to the n-th call of one of its own addresses, counted from 1. */
   faults: (name: string, nth: number) => Fault | null = () => null;
   /** What is served, newest last. */
@@ -109,6 +111,8 @@ export class FakeCoordinator {
         return this.#deal(asked(body));
       case 'POST /federation/enrol':
         return this.#enrol(String(asked(body)['invitation']), key);
+      case 'POST /federation/leave':
+        return this.#leave(key, asked(body));
       case 'POST /federation/projector':
         return asked(body)['projector'] === projectorToken ? json({ address: 'https://example.org', roomLink: `https://example.org/#/federation/room-${room}`, roomQr: '<svg xmlns="http://www.w3.org/2000/svg"/>', fingerprint: null }) : refusal(403, 'unknown-invitation');
     }
@@ -138,12 +142,22 @@ export class FakeCoordinator {
     return json({ seat: seat.seat, seats: seatCount });
   }
 
+  #leave(key: string | null, named: Readonly<Record<string, unknown>>): Response {
+    const [invitation, seat] = [...this.#seats].find(([, one]) => one.key !== null && one.key === key) ?? [];
+    if (seat === undefined || key === null) return refusal(403, 'not-enrolled');
+    if (named['seat'] !== String(seat.seat) && named['invitation'] !== invitation) return refusal(409, 'second-invitation');
+    seat.hasLeft = true;
+    const node = this.link.nodes.get(key);
+    if (node) node.isRegistered = false;
+    return json({ hasLeft: true });
+  }
+
   #status(): object {
     const { epsilonPerRound, epsilonTotal } = agreementFigures(this.task);
     const enrolled = [...this.#seats.values()].filter(({ key }) => key !== null).length;
     return {
       taskHash: this.#servedHash, state: this.state, round: null, roundsPlanned: this.task.rounds,
-      rounds: [{ round: 1, isCounted: true, isKept: true, accepted: 3, dropped: 0, seconds: 7.1, deviceSeconds: 18.9, accuracy: { correct: 241, total: 300 } }],
+      rounds: this.roundsDone,
       participants: { seats: seatCount, enrolled, left: 0, present: enrolled, asked: 0, needed: 3 },
       epsilon: { spent: 0, perRound: epsilonPerRound, total: epsilonTotal, delta: this.task.delta, unit: this.task.unit },
       central: null, initialAccuracy: null, model: this.releases.at(-1)?.release ?? null, refused: { replayed: 1 },

@@ -53,6 +53,10 @@ export class FakeSuperLink {
   runId = 7n;
   #pending: Pending[] = [];
   #pushes = new Map<string, Push>();
+  /** Whether the ServerApp asks for a reply as soon as it is announced: the server then opens no second session for it. */
+  isAskedAtOnce = false;
+  /** Objects that somebody else stores in a reply's session as soon as it is announced, by id. */
+  readonly storedByOthers = new Map<string, Uint8Array>();
   #keys = new Map<string, Promise<CryptoKey>>();
   #counts = new Map<string, number>();
   #nextId = 2n ** 63n + 5n;
@@ -169,16 +173,19 @@ export class FakeSuperLink {
       && this.clock.nowMs() / 1000 < instruction.metadata.createdAtSeconds + instruction.metadata.ttlSeconds;
     const isAnswered = this.replies.some((other) => other.metadata.replyToMessageId === metadata.replyToMessageId);
     const sessionId = crypto.randomUUID();
-    const wanted = isFitting && !isAnswered ? (idsOfTree(tree, 100) ?? []) : [];
+    const isAsked = this.isAskedAtOnce && [...this.#pushes.values()].some(({ replyTo }) => replyTo === metadata.replyToMessageId);
+    const wanted = isFitting && !isAnswered && !isAsked ? (idsOfTree(tree, 100) ?? []) : [];
     if (wanted.length > 0) {
       for (const [id, push] of this.#pushes) if (push.replyTo === metadata.replyToMessageId) this.#pushes.delete(id);
-      this.#pushes.set(sessionId, { sessionId, nodeId, replyTo: metadata.replyToMessageId, wanted: new Set(wanted), reply: { nodeId, metadata, error: error?.reason ?? null, contents: new Map(), rootId: tree.objectId } });
+      const push: Push = { sessionId, nodeId, replyTo: metadata.replyToMessageId, wanted: new Set(wanted), reply: { nodeId, metadata, error: error?.reason ?? null, contents: new Map(), rootId: tree.objectId } };
+      this.#pushes.set(sessionId, push);
+      for (const [id, content] of this.storedByOthers) if (push.wanted.delete(id)) push.reply.contents.set(id, content);
     }
     return reply(endpoints.pushMessages.answer, { reconnect: { seconds: 5n }, results: [{ messageId: metadata.messageId, result: 0n }], objectsToPush: wanted, sessionId });
   }
 
   async #store({ objectId, content, sessionId }: { readonly objectId: string; readonly content: Uint8Array<ArrayBuffer> | Uint8Array; readonly sessionId: string }): Promise<Response> {
-    const push = this.#pushes.get(sessionId);
+    const push = sessionId === '' ? [...this.#pushes.values()].find(({ wanted }) => wanted.has(objectId)) : this.#pushes.get(sessionId);
     const isStored = push !== undefined && push.wanted.has(objectId) && bytesToHex(await sha256(content.slice())) === objectId;
     if (isStored) {
       push.wanted.delete(objectId);

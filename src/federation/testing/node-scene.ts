@@ -6,7 +6,9 @@ import type { Exchange } from '../exchange.ts';
 import { FleetClient } from '../fleet-client.ts';
 import { FederationNode, type NextStep } from '../node.ts';
 import type { NodeRecord, NodeStore } from '../node-record.ts';
+import type { SentBody } from '../sent-body.ts';
 import type { SigningKey } from '../signing.ts';
+import type { FederationStatus } from '../status.ts';
 import type { Task } from '../task.ts';
 import { fetchTransport } from '../transport.ts';
 import type { RoundRequest, UpdateSource } from '../update-source.ts';
@@ -54,9 +56,12 @@ export class FixedSource implements UpdateSource {
   /** Holds the answer back until it is called. */
   hold: Promise<void> | null = null;
   failWith: Error | null = null;
+  /** What a guard does before it charges. */
+  beforeCharge: (request: RoundRequest) => Promise<void> = () => Promise.resolve();
   async train(request: RoundRequest) {
     this.requests.push(request);
     await this.hold;
+    await this.beforeCharge(request);
     if (this.failWith) throw this.failWith;
     return releasableBecause('charged', { delta: this.update, metrics: {} });
   }
@@ -76,6 +81,11 @@ export class Scene {
   node!: FederationNode;
   /** How far the device's clock is ahead of the server's. */
   deviceAheadMs = 0;
+  /** Null: there is no coordinator beside the SuperLink. */
+  resign: (() => Promise<void>) | null = null;
+  /** Null: there is none to ask. */
+  status: (() => Promise<FederationStatus>) | null = null;
+  onLeaving: (body: SentBody) => Promise<void> = () => Promise.resolve();
 
   static async open(): Promise<Scene> {
     const scene = new Scene();
@@ -86,9 +96,9 @@ export class Scene {
 
   /** What a reload of the page does: everything in memory is gone. */
   async load(): Promise<void> {
-    const fleet = new FleetClient({ transport: fetchTransport('https://example.org', this.link.fetch), key: this.key, clock: { nowMs: () => this.clock.ms + this.deviceAheadMs }, sha256, onExchange: (exchange) => this.exchanges.push(exchange) });
+    const fleet = new FleetClient({ transport: fetchTransport('https://example.org', this.link.fetch), key: this.key, clock: { nowMs: () => this.clock.ms + this.deviceAheadMs }, sha256, onExchange: (exchange) => this.exchanges.push(exchange), onLeaving: (body) => this.onLeaving(body) });
     this.node = await FederationNode.open({
-      fleet, publicKeySpki: this.key.publicKeySpki, store: this.store, agreement: this.agreement, source: this.source, sha256, random: () => 0.5,
+      fleet, publicKeySpki: this.key.publicKeySpki, store: this.store, agreement: this.agreement, source: this.source, ...(this.resign ? { resign: this.resign } : {}), ...(this.status ? { status: this.status } : {}), sha256, random: () => 0.5,
       settings: { heartbeatIntervalSeconds: 300, pollMs: 30_000 },
     });
   }

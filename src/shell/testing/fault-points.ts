@@ -1,5 +1,6 @@
 /** For tests: every call that a run awaits of what surrounds it is a numbered point, at which one thing can go wrong. */
 import { BedsideError } from '../../ground/errors.ts';
+import type { LedgerStore } from '../../privacy/events.ts';
 
 /** What goes wrong at a point, and whether what was asked for has happened by then. */
 export const faults = ['fails before', 'fails after', 'fails without words', 'dies before', 'dies after'] as const;
@@ -111,4 +112,12 @@ export class FaultPoints {
 
 function never<Result>(): Promise<Result> {
   return new Promise<Result>(() => undefined);
+}
+
+/** A ledger's store whose every read and write is a point. */
+export function storeUnder(points: FaultPoints, store: LedgerStore): LedgerStore {
+  return {
+    read: () => points.around('ledger read', () => store.read()),
+    append: (entries, after) => points.around(`ledger written (${entries.at(-1)?.event.kind})`, () => store.append(structuredClone(entries), after), true),
+  };
 }

@@ -6,7 +6,7 @@ import { randomBertTensors } from '../../engine/model/random-bert.ts';
 import type { BertShape } from '../../engine/model/weights.ts';
 import { createReferenceOperations } from '../../engine/reference/reference-operations.ts';
 import { cohortsOf, type HashedRow } from '../../privacy/cohort.ts';
-import type { ChargeEvent, LedgerStore, Purpose } from '../../privacy/events.ts';
+import type { ChargeEvent, Purpose } from '../../privacy/events.ts';
 import type { KeyStream } from '../../privacy/key-stream.ts';
 import { KnownBounds } from '../../privacy/known-bounds.ts';
 import { Ledger } from '../../privacy/ledger.ts';
@@ -22,9 +22,10 @@ import type { ChargePort, SessionOutcome } from '../../training/session-input.ts
 import { runSession } from '../../training/session.ts';
 import { streamTensors } from '../../training/stream-tensors.ts';
 import { nanoClasses, nanoUnits } from '../../training/testing/nano-session.ts';
+import type { TrainedModel } from '../../training/trained-model.ts';
 import type { Trainer } from '../../training/trainer.ts';
 import { whenThereIsRoom } from '../patience.ts';
-import { FaultPoints, type Fault, type Point } from './fault-points.ts';
+import { FaultPoints, storeUnder, type Fault, type Point } from './fault-points.ts';
 
 export const runId = 'run';
 export const trainingUnits = 9;
@@ -73,9 +74,12 @@ export class FaultWorld {
   readonly #bounds: KnownBounds;
   readonly #epsilonLimit: number;
 
-  /** `bounds` keeps what a plan's epsilon was found to be, for all who try the same plan. */
-  constructor(plan: PrivatePlan, epsilonLimit = 100, bounds = new KnownBounds()) {
+  readonly #startsFrom: TrainedModel | null;
+
+  /** `bounds` keeps what a plan's epsilon was found to be, for all who try the same plan; `startsFrom` is the model that a plan goes on from. */
+  constructor(plan: PrivatePlan, epsilonLimit = 100, bounds = new KnownBounds(), startsFrom: TrainedModel | null = null) {
     this.plan = plan;
+    this.#startsFrom = startsFrom;
     this.#bounds = bounds;
     this.#epsilonLimit = epsilonLimit;
   }
@@ -123,7 +127,7 @@ export class FaultWorld {
   }
 
   async #work(life: number, points: FaultPoints, control: SessionControl): Promise<SessionOutcome> {
-    const ledger = await Ledger.open(this.#storeUnder(points), () => 0);
+    const ledger = await Ledger.open(storeUnder(points, this.#store), () => 0);
     await ledger.append([...cohorts, this.#budget, { kind: 'run', id: `run ${life}`, runId, state: life === 1 ? 'started' : 'resumed' }]);
     let charge = 0;
     const charges = ledgerCharges(ledger, cohortIds, runId, () => `charge ${life}/${++charge}`);
@@ -152,14 +156,8 @@ export class FaultWorld {
       control,
       onProgress: () => points.aroundNow('progress', () => undefined),
       resumeFrom: this.checkpoint && structuredClone(this.checkpoint),
+      ...(this.#startsFrom ? { startsFrom: structuredClone(this.#startsFrom) } : {}),
     });
-  }
-
-  #storeUnder(points: FaultPoints): LedgerStore {
-    return {
-      read: () => points.around('ledger read', () => this.#store.read()),
-      append: (entries, after) => points.around(`ledger written (${entries.at(-1)?.event.kind})`, () => this.#store.append(structuredClone(entries), after), true),
-    };
   }
 
   /** Another key for every life; whoever is given bytes of a noise tensor is taken to have released with them. */
@@ -190,11 +188,12 @@ function trainerUnder(points: FaultPoints, index: number): Trainer {
     encode: (rows, features) => around('encode', () => trainer.encode(rows, features)),
     featureSum: () => around('featureSum', () => trainer.featureSum()),
     labelCounts: (classes) => around('labelCounts', () => trainer.labelCounts(classes)),
-    centreFeatures: (mean) => around('centreFeatures', () => trainer.centreFeatures(mean)),
+    centreFeatures: (mean, map) => around('centreFeatures', () => trainer.centreFeatures(mean, map)),
     headGradientSum: (weights, classes, clipNorm, biasInput) => around('headGradientSum', () => trainer.headGradientSum(weights, classes, clipNorm, biasInput)),
     plainHeadGradientSum: (head, units) => around('plainHeadGradientSum', () => trainer.plainHeadGradientSum(head, units)),
     scoreHead: (head) => around('scoreHead', () => trainer.scoreHead(head)),
-    configure: (adapter) => around('configure', () => trainer.configure(adapter)),
+    initialParameters: (adapter) => around('initialParameters', () => trainer.initialParameters(adapter)),
+    configure: (adapter, isLasting) => around('configure', () => trainer.configure(adapter, isLasting)),
     loraGradientSum: (theta, units, clipNorm) => around('loraGradientSum', () => trainer.loraGradientSum(theta, units, clipNorm)),
     plainLoraGradientSum: (theta, units) => around('plainLoraGradientSum', () => trainer.plainLoraGradientSum(theta, units)),
     scoreLora: (theta) => around('scoreLora', () => trainer.scoreLora(theta)),

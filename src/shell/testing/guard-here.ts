@@ -7,7 +7,7 @@ import { Crew } from '../crew.ts';
 import { openBedsideDatabase, type BedsideDatabase } from '../database.ts';
 import type { BackendChoice } from '../device.ts';
 import { nanoName } from '../encoder-source.ts';
-import type { FederationOptions } from '../federation-guard.ts';
+import type { FederationOptions } from '../federation-guard-parts.ts';
 import { Guard } from '../guard.ts';
 import { LedgerKeeper } from '../ledger-keeper.ts';
 import { openLedgerStore } from '../ledger-store.ts';
@@ -39,7 +39,7 @@ export async function openGuardHere(backend: BackendChoice, federation: Federati
   const crew = new Crew(backend, nano, 1);
   const open = async () => {
     const [database, store] = await Promise.all([openBedsideDatabase(names[0]), openLedgerStore(names[1])]);
-    const guard: Guard = new Guard(database, new LedgerKeeper(store, database), nano, async () => guard.connect(await crew.ports()), { storeName: names[2], ...federation });
+    const guard: Guard = new Guard(database, new LedgerKeeper(store, database), nano, async () => guard.connect(await crew.ports(), 1, crew.checked), { storeName: names[2], ...federation });
     return { database, store, guard };
   };
   let opened = await open();

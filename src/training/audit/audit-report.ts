@@ -31,6 +31,8 @@ export interface CanaryResult {
   readonly epsilonAtLeast: number;
   /** The same without supposing a Gaussian mechanism. */
   readonly epsilonAtLeastAnyhow: number;
+  /** What `epsilonAtLeast` would be with every guess right: no claim above it can be shown false by so few rows. */
+  readonly couldShow: number;
   /** Bits by which a planted row stands out among others of its kind, on average. */
   readonly exposure: Interval & { readonly bits: number; readonly bitsByChance: number; readonly bitsAtMost: number };
 }
@@ -42,7 +44,15 @@ export interface ModelAudit {
   readonly canary: CanaryResult;
 }
 
+/** A point of the curve above which no attack can be where the proof holds. */
+export interface LimitPoint {
+  readonly falseAlarms: number;
+  readonly found: number;
+}
+
 export interface AuditReport {
+  /** What was trained: a head over the frozen encoder, or adapters and head by DP-SGD. */
+  readonly kind: 'head' | 'adapters';
   readonly unit: PrivacyUnit;
   /** Units that were attacked, and units that the training part has: more where some were left out by lot. */
   readonly units: number;
@@ -51,10 +61,14 @@ export interface AuditReport {
   /** What the private plan proves: an upper bound. */
   readonly epsilon: number;
   readonly delta: number;
-  /** mu of the whole private run: no attack finds more than Phi(Phi^-1(false alarms) + mu) of the members. */
-  readonly mu: number;
+  /** mu of the whole private run where it is one Gaussian mechanism: no attack finds more than Phi(Phi^-1(false alarms) + mu) of the members. Null where units are drawn. */
+  readonly mu: number | null;
+  /** The most that any attack finds, at false alarms of 0.1 % to 100 %. */
+  readonly limits: readonly LimitPoint[];
   readonly membershipRuns: number;
   readonly canaryRuns: number;
+  /** Units of the file that trained beside the planted rows. */
+  readonly unitsBesideCanaries: number;
   readonly private: ModelAudit;
   /** The twin that is not private: same notes, same coins. */
   readonly plain: ModelAudit;

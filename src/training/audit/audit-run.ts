@@ -6,6 +6,7 @@ import type { TokenizedUnit, Trainer } from '../trainer.ts';
 import type { AuditReport, ModelAudit } from './audit-report.ts';
 import { auditTraining, type AuditTraining, type AuditWorld } from './audit-training.ts';
 import { canariesARun, designCanaries } from './canaries.ts';
+import { gaussianLimits } from './attack-limits.ts';
 import { canaryGround, canaryResult, scoreCanaries, tossCoins, type CanaryScores } from './canary-audit.ts';
 import { membershipResults, pairLosses, tossPairs, type PairCoins } from './membership-audit.ts';
 import { joinTables, readPooled, tableRow } from './pooled-table.ts';
@@ -50,6 +51,8 @@ export interface AuditProgress {
   /** Rows read, or trainings done. */
   readonly done: number;
   readonly total: number;
+  /** Of all work of the phase, 0 to 1, where trainings are long or unlike one another. */
+  readonly share?: number;
 }
 
 /** Everything that both models are attacked with: the same notes, coins and canaries. */
@@ -123,6 +126,7 @@ export async function runAudit(input: AuditInput): Promise<OwnersEyes<AuditRepor
   const privateAudit = await auditModel(stage, { ...plan, validationEpsilon: null });
   const plainAudit = await auditModel(stage, twin);
   return forOwnersEyes<AuditReport>({
+    kind: 'head',
     unit: plan.unit,
     units: units.length,
     allUnits: input.units.length,
@@ -130,8 +134,10 @@ export async function runAudit(input: AuditInput): Promise<OwnersEyes<AuditRepor
     epsilon: plan.epsilon,
     delta: plan.delta,
     mu: gaussianMu(plan.epsilon, plan.delta),
+    limits: gaussianLimits(gaussianMu(plan.epsilon, plan.delta)),
     membershipRuns: 2 * size.pairs,
     canaryRuns: size.canaryRuns,
+    unitsBesideCanaries: units.length,
     private: privateAudit,
     plain: plainAudit,
     seconds: (world.clock() - startedAtMs) / 1000,

@@ -85,13 +85,14 @@ export async function scoreCanaries(ground: CanaryGround, isIn: readonly boolean
 }
 
 /** What the guesses come to. `isGaussian`: the plan claims the tradeoff curve of a Gaussian mechanism, so that a sharper bound may be held against it. */
-export function canaryResult(runs: readonly CanaryScores[], delta: number, isGaussian: boolean): CanaryResult {
+export function canaryResult(runs: readonly CanaryScores[], delta: number, isGaussian: boolean, share = guessedShare): CanaryResult {
   const scores = Float64Array.from(runs.flatMap((run) => Array.from(run.scores)));
   const isIn = runs.flatMap((run) => run.isIn);
-  const each = Math.max(1, Math.round((guessedShare / 2) * scores.length));
+  const each = Math.max(1, Math.round((share / 2) * scores.length));
   const found = guessCoins(scores, isIn, each, Math.min(each, scores.length - each));
   const epsilonAtLeastAnyhow = oneRunEpsilon(found, delta);
-  return { ...found, epsilonAtLeast: isGaussian ? oneRunGaussianEpsilon(found, delta) : epsilonAtLeastAnyhow, epsilonAtLeastAnyhow, exposure: exposureOf(runs) };
+  const boundOf = isGaussian ? oneRunGaussianEpsilon : oneRunEpsilon;
+  return { ...found, epsilonAtLeast: boundOf(found, delta), epsilonAtLeastAnyhow, couldShow: boundOf({ ...found, correct: found.guesses }, delta), exposure: exposureOf(runs) };
 }
 
 /** Mean exposure of the planted canaries among those of their training that were left out. The interval takes canaries as the sample. */

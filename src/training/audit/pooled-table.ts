@@ -63,10 +63,13 @@ export function tableEngine({ shape, layers, values }: PooledTable): Engine {
     device: 'table of pooled outputs',
     shape,
     configure: headsOnly,
+    initialParameters: headsOnly,
     setParameters: headsOnly,
     hidden: headsOnly,
     logits: headsOnly,
     gradients: headsOnly,
+    summedGradient: headsOnly,
+    clippedSum: headsOnly,
     encode(input, wanted) {
       invariant('ids' in input, 'rows of a table are named by their number');
       const places = wanted.map((layer) => layers.indexOf(layer));

@@ -12,11 +12,11 @@ import { nanoClasses, nanoEngine, nanoUnits, RecordingLedger } from './nano-sess
 export const length = 64;
 export const coordinates = nanoClasses * (length + 1);
 
-export const head: FederatedHead = {
+export const head = {
   maximumLength: 16, featureLayers: [2, 1], featureWeights: [0.75, 0.25], biasInput: 0.3,
   publicMean: Array.from({ length }, (_, i) => 0.05 * Math.cos(i)),
-};
-export const task: FederatedTask & { readonly head: FederatedHead } = {
+} satisfies FederatedHead;
+export const task: Omit<FederatedTask, 'head'> & { readonly head: typeof head } = {
   labels: ['a', 'b', 'c'], baseModel: 'ab'.repeat(32), coordinates, rounds: 8, unit: 'row',
   clipNorm: 0.3, noiseMultiplier: 4, delta: 1e-5, updateNormBound: 1000, head,
 };

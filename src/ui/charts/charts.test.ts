@@ -1,12 +1,20 @@
 import { expect, it } from 'vitest';
 import { placeLabels } from './label-layout.ts';
-import { linear, longestWordWidth, matrixShade, path, stepTicks, textWidth, tickStep, ticksTo } from './scale.ts';
+import { linear, longestWordWidth, matrixShade, path, stepTicks, textWidth, tickDigits, tickStep, ticksTo } from './scale.ts';
 
 it('ticks are round and reach the maximum', () => {
   expect(ticksTo(4, 4)).toEqual([0, 1, 2, 3, 4]);
   expect(ticksTo(19, 2)).toEqual([0, 10, 20]);
   expect(ticksTo(0, 4)).toEqual([0]);
   expect(ticksTo(0.3, 3)).toEqual([0, 0.1, 0.2, 0.3]);
+});
+
+it('ticks are written with as many digits as tell them apart', () => {
+  expect(tickDigits([0, 1, 2])).toBe(0);
+  expect(tickDigits([0.4, 0.6, 0.8, 1])).toBe(1);
+  // Half-way between 1 and 1.5: one digit would make it 1.3.
+  expect(tickDigits([1, 1.25, 1.5])).toBe(2);
+  expect(tickDigits([0, 1 / 3])).toBe(3);
 });
 
 it('a label is as narrow as its longest word, and Chinese as one character', () => {

@@ -13,6 +13,11 @@ export function ticksTo(maximum: number, count: number): number[] {
   return Array.from({ length: Math.ceil(maximum / step - 1e-9) + 1 }, (_, index) => Number((index * step).toPrecision(12)));
 }
 
+/** As few digits after the point, three at most, as tell all ticks of an axis apart and write each as it is. */
+export function tickDigits(ticks: readonly number[]): number {
+  return [0, 1, 2].find((digits) => ticks.every((tick) => Math.abs(tick * 10 ** digits - Math.round(tick * 10 ** digits)) < 1e-6)) ?? 3;
+}
+
 /** Steps of a run to write on an axis: whole numbers, the last one included. */
 export function stepTicks(steps: number, count: number): number[] {
   const step = Math.max(1, ticksTo(steps, count)[1] ?? 1);

@@ -18,6 +18,7 @@ export function fakeAlternatives(unit: PrivacyUnit): PlanAlternatives {
     'dp-sgd': { kind: 'dp-sgd', ...common, ...promise, unit, steps: 80, expectedBatchSize: 256, clipNorm: 0.5, learningRate: 0.005, lora },
     'plain-head': { kind: 'plain-head', ...common, unit, epochs: 40, batchSize: 64, learningRate: 0.01, weightDecay: 1e-4 },
     'plain-lora': { kind: 'plain-lora', ...common, unit, epochs: 5, batchSize: 64, learningRate: 0.002, weightDecay: 0.01, lora },
+    'plain-layers': { kind: 'plain-layers', ...common, unit, epochs: 4, batchSize: 16, learningRate: 3e-4, weightDecay: 0.01, whole: { topLayers: 2, embeddings: false } },
     'label-sentences': { kind: 'label-sentences', ...common, unit },
   };
 }

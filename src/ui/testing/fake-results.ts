@@ -1,7 +1,7 @@
 import type { GroupGap, GroupRate, GroupReport } from '../../fairness/group-report.ts';
 import type { ClassScore, Proportion } from '../../metrics/classification.ts';
 import type { RunResults, RunSummary } from '../../shell/bedside.service.ts';
-import type { PrivacyStatement } from '../../privacy/statement.ts';
+import { completedStatement, type PrivacyStatement } from '../../privacy/statement.ts';
 import { fakeLabels } from './fake-data.ts';
 
 /** Wilson's 95 % interval, so that the invented counts carry true intervals. */
@@ -50,9 +50,17 @@ function group(column: string, rows: readonly (readonly [name: string, hits: num
   };
 }
 
-export const privateStatement: Extract<PrivacyStatement, { isPrivate: true }> = {
-  isPrivate: true, epsilon: 2.49, delta: 1e-5, unit: 'person', adjacency: 'zero-out', epsilonReplaceOne: 5.43, accountant: 'exact-gaussian', accountantSettings: 'analytic Gaussian', sampling: 'full-batch', samplingRate: 1,
-  noiseMultiplier: 12.6, steps: 50, clipNorm: 0.3, mu: 0.561, guessingBound: 0.923, validation: { part: 'held-out', epsilon: 1 },
+type Private = Extract<PrivacyStatement, { isPrivate: true }>;
+
+/** A statement with other facts, and what follows from them. */
+export function statementWith(change: Partial<Private>): PrivacyStatement {
+  return completedStatement({ ...privateStatement, ...change });
+}
+
+const privateStatement: Omit<Private, 'lines' | 'guessingBound' | 'foundAtOnePercent'> = {
+  isPrivate: true, epsilon: 2.49, delta: 1e-5, unit: 'person', adjacency: 'zero-out', epsilonReplaceOne: 5.43, accountant: 'exact-gaussian', accountantSettings: 'analytic Gaussian', settings: { accountant: 'exact-gaussian' }, sampling: 'full-batch', samplingRate: 1,
+  noiseMultiplier: 13.9, steps: 50, clipNorm: 0.3, mu: 0.561,
+  releases: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 4.36 }, count: 1 }, { mechanism: { kind: 'gaussian', noiseMultiplier: 13.9 }, count: 50 }], validation: { part: 'held-out', epsilon: 1 },
   publicFacts: ['row-count', 'person-count', 'labels', 'label-sentences', 'encoder', 'maximum-length', 'split-rule', 'settings'], notCovered: ['hyper-parameters', 'preprocessing', 'held-out-scores', 'held-out-people'], isSecureNoise: true,
 };
 

@@ -1,6 +1,6 @@
 /** A believable stand-in for what lies behind the boundary: for component tests, and for `?fake` while developing. */
 import { BedsideError } from '../../ground/errors.ts';
-import type { AuditProgress, BedsideService, BudgetReport, DeviceReport, EnergyReport, EnergySettings, KernelCheck, PanelPoint, PlanProposal, Project, ProjectSummary, RunMessage, RunProgress, RunSummary, SilenceReport } from '../../shell/bedside.service.ts';
+import type { AuditOptions, AuditProgress, BedsideService, BudgetReport, DeviceReport, EnergyReport, EnergySettings, KernelCheck, PanelPoint, PlanProposal, Project, ProjectSummary, RunMessage, RunProgress, RunSummary, SilenceReport, TrainOnOffer } from '../../shell/bedside.service.ts';
 import type { LedgerEntry, LedgerEvent } from '../../privacy/events.ts';
 import type { PrivacyStatement } from '../../privacy/statement.ts';
 import type { Plan } from '../../training/plan.ts';
@@ -8,14 +8,15 @@ import { fakeAudit } from './fake-audit.ts';
 import { fakeColumns, fakeDataset, fakeLabels, fakeNote, fakeProblems } from './fake-data.ts';
 import { fakeAlternatives, fakeBalance, fakePlan as plan } from './fake-plans.ts';
 import { FakeFederation, type FederationStory } from './fake-federation.ts';
-import { fakeResults, privateStatement, proportion } from './fake-results.ts';
+import { fakeResults, proportion, statementWith } from './fake-results.ts';
+import { fakeMeasuring, fakeSpeed } from './fake-speed.ts';
 
-export const scenes = ['empty', 'fresh', 'done', 'interrupted', 'spent', 'few', 'broken-chain', 'mixed-units', 'copy', 'empty-copy'] as const;
+export const scenes = ['empty', 'fresh', 'done', 'chain', 'interrupted', 'spent', 'few', 'broken-chain', 'mixed-units', 'copy', 'empty-copy'] as const;
 export type Scene = (typeof scenes)[number];
 export const isScene = (name: string): name is Scene => scenes.some((scene) => scene === name);
 
 export interface FakeOptions {
-  /** Saved projects at the start: none, a fresh one, one with runs, one with an interrupted run, one whose budget is gone. */
+  /** Saved projects at the start: none, a fresh one, one with runs, one whose last run was trained on from another, one with an interrupted run, one whose budget is gone. */
   readonly scene?: Scene;
   /** Milliseconds between steps of a run, and the delay of every answer. */
   readonly stepMs?: number;
@@ -43,6 +44,7 @@ export class FakeService implements BedsideService {
   #spent = 0;
   #refused = 0;
   #nextId = 1;
+  #isAuditPaused = false;
   readonly federation: FakeFederation;
 
   constructor(options: FakeOptions = {}) {
@@ -56,6 +58,7 @@ export class FakeService implements BedsideService {
       runs.push(runSummary(1, 'stopped', { ...plan, epsilon: 0.73, steps: 24 }, 0.62, 0.73, 1.1, nowMs - 120 * hour));
       runs.push(runSummary(2, 'finished', { ...plan, epsilon: 0.89 }, 0.78, 0.89, 4.4, nowMs - 90 * hour));
       runs.push(runSummary(3, scene === 'interrupted' ? 'interrupted' : 'finished', plan, scene === 'interrupted' ? null : 0.8384, 1.38, 8.6, nowMs - 20 * hour));
+      if (scene === 'chain') runs.push({ ...runSummary(4, 'finished', { ...plan, epsilon: 0.58, steps: 10, validationEpsilon: null, continues: { runId: 'run-3', runNumber: 3, stepsBefore: 50, noiseMultiplier: 21.3, stepSize: 0.02 } }, 0.842, 0.58, 1.7, nowMs - 6 * hour), epsilonModel: Math.hypot(1.38, 0.58) });
       if (scene === 'done') runs.push(runSummary(4, 'finished', { kind: 'plain-head', epochs: 30, batchSize: 32, learningRate: 0.01, weightDecay: 0.01, maximumLength: 256, unit: 'person', heldOutShare: 0.2, seed: 1 }, 0.881, null, 7.9, nowMs - 6 * hour));
       this.#spent = scene === 'spent' ? 3.99 : scene === 'interrupted' ? 2.31 : 1.62;
     }
@@ -101,8 +104,9 @@ export class FakeService implements BedsideService {
 
   readonly #checks: readonly KernelCheck[] = ['embed', 'linear', 'attention', 'layerNorm', 'gelu', 'linearBackward', 'attentionBackward', 'bertGradient'].map((operation, index) => ({ operation, backend: 'webgpu', passed: true, worstError: (2.2 + index * 0.7) * 1e-7, tolerance: 1e-5 }));
 
+  #leavesRoom = false;
   #device(checks: readonly KernelCheck[]): DeviceReport {
-    return { backend: 'webgpu', device: { name: 'WebGPU intel xe', workers: 1 }, reason: 'webgpu-passed', mismatch: null, checks, cores: 8, hasWebGpu: true, isSecureContext: true };
+    return { backend: 'webgpu', device: { name: 'WebGPU intel xe', workers: 1 }, reason: 'webgpu-passed', mismatch: null, checks, leavesRoom: this.#leavesRoom, cores: 8, hasWebGpu: true, isSecureContext: true };
   }
 
   device = () => this.#answer(() => this.#device(this.#checks));
@@ -114,6 +118,10 @@ export class FakeService implements BedsideService {
     return this.#device(this.#checks);
   };
   chooseBackend = (backend: 'automatic' | 'wasm' | 'webgpu') => this.#answer((): DeviceReport => (backend === 'wasm' ? { ...this.#device(this.#checks.map((check) => ({ ...check, backend: 'wasm' }))), backend: 'wasm', device: { name: 'WebAssembly, relaxed SIMD', workers: 4 }, reason: 'chosen' } : this.#device(this.#checks)));
+  leaveRoom = (leavesRoom: boolean) => this.#answer(() => {
+    this.#leavesRoom = leavesRoom;
+    return this.#device(this.#checks);
+  });
   model = () => this.#answer(() => ({ name: 'all-MiniLM-L6-v2, int8', sizeBytes: 22_900_000, sha256: '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db', license: 'Apache-2.0', layers: 6, width: 384, parameters: 22_713_216 }));
   loadModel = () => this.model();
 
@@ -128,6 +136,14 @@ export class FakeService implements BedsideService {
     this.#energy = settings;
     return this.energy();
   };
+
+  #speedAtMs: number | null = null;
+  measureSpeed = async (onProgress: (progress: { done: number; total: number }) => void, signal: AbortSignal) => {
+    await fakeMeasuring(this.#options.stepMs, onProgress, signal);
+    this.#speedAtMs = this.#options.nowMs;
+    return fakeSpeed(this.#speedAtMs, this.#energy);
+  };
+  speed = () => this.#answer(() => (this.#speedAtMs === null ? null : fakeSpeed(this.#speedAtMs, this.#energy)));
 
   listProjects = () => this.#answer(() => [...this.#projects.keys()].map((id) => this.#summary(id)));
   openProject = (id: string) => this.#answer(() => this.#project(id));
@@ -196,12 +212,12 @@ export class FakeService implements BedsideService {
   #statement(used: Plan): PrivacyStatement {
     if (used.kind !== 'full-batch-head' && used.kind !== 'dp-sgd') return { isPrivate: false };
     const epsilon = Math.max(used.epsilon, Math.min(this.#limit, this.#spent + used.epsilon));
-    return { ...privateStatement, epsilon, guessingBound: 1 / (1 + Math.exp(-epsilon)), unit: used.unit, steps: used.steps, clipNorm: used.clipNorm, delta: used.delta, ...(used.kind === 'dp-sgd' ? { sampling: 'poisson' as const, samplingRate: used.expectedBatchSize / 3121, accountant: 'rdp' as const, mu: null } : used.search ? { accountant: 'rdp' as const, mu: null, search: { meanRuns: used.search.meanRuns, runsMade: 29, candidates: 7, epsilonOfOne: used.epsilon * 0.55 } } : used.noiseLaw === 'discrete-gaussian' ? { accountant: 'zcdp' as const, mu: null, noiseLaw: used.noiseLaw } : {}) };
+    return statementWith({ epsilon, unit: used.unit, steps: used.steps + (used.continues?.stepsBefore ?? 0), ...(used.continues ? { continues: { runNumber: used.continues.runNumber, stepsBefore: used.continues.stepsBefore, epsilonAlone: used.epsilon } } : {}), clipNorm: used.clipNorm, delta: used.delta, ...(used.kind === 'dp-sgd' ? { sampling: 'poisson' as const, samplingRate: used.expectedBatchSize / 3121, accountant: 'pld' as const, settings: { accountant: 'pld' as const, gridNats: 1e-4, guardShare: 1e-3 }, epsilonRdp: epsilon * 1.1, mu: null } : used.search ? { accountant: 'rdp' as const, settings: { accountant: 'rdp' as const, leastOrder: 1.1, greatestOrder: 1024, bestOrder: 9, isOrderAtEdge: false }, mu: null, search: { meanRuns: used.search.meanRuns, runsMade: 29, candidates: 7, epsilonOfOne: used.epsilon * 0.55 } } : used.noiseLaw === 'discrete-gaussian' ? { accountant: 'zcdp' as const, settings: { accountant: 'zcdp' as const }, mu: null, noiseLaw: used.noiseLaw } : {}) });
   }
 
   forecast = (_id: string, used: Plan) => this.#answer(() => {
     const isPrivate = used.kind === 'full-batch-head' || used.kind === 'dp-sgd';
-    const cost = used.kind === 'label-sentences' ? 0.2 : used.kind === 'dp-sgd' || used.kind === 'plain-lora' ? 3 : 1;
+    const cost = used.kind === 'label-sentences' ? 0.2 : used.kind === 'dp-sgd' || used.kind === 'plain-lora' || used.kind === 'plain-layers' ? 3 : 1;
     const after = isPrivate ? this.#spent + used.epsilon : null;
     const allowanceAfter = isPrivate && this.#allowance ? this.#allowance.epsilonSpent + used.epsilon : null;
     return {
@@ -242,17 +258,18 @@ export class FakeService implements BedsideService {
     let isPaused = false;
     let isStopped = false;
     const ended = () => ({ low: 3.6, central: 8.6, high: 19.4 });
-    const statementOf = ({ epsilonRun }: RunSummary): PrivacyStatement => (epsilonRun === null ? { isPrivate: false } : { ...privateStatement, epsilon: epsilonRun, guessingBound: 1 / (1 + Math.exp(-epsilonRun)), steps: step });
     const end = (reason: 'asked' | 'budget' | null) => {
       const run = finish(reason ? 'stopped' : 'finished');
-      onMessage(reason ? { kind: 'stopped', run, reason, statement: statementOf(run) } : { kind: 'finished', run, statement: statementOf(run) });
+      onMessage(reason ? { kind: 'stopped', run, reason, statement: this.#statementAfter(id, run) } : { kind: 'finished', run, statement: this.#statementAfter(id, run) });
     };
     const progress = (phase: RunProgress['phase'] = 'training', done = step, total = steps): RunProgress => ({
       runId: `run-${number}`, runNumber: number, phase, phaseProgress: { done, total }, step, steps, secondsLeft: (1860 * (steps - step)) / steps, notesPerSecond: step < 10 ? null : 23.4, budget: isPrivate ? { ...this.#budget(), epsilonSpent: at(step) } : this.#budget(),
       epsilonRun: isPrivate ? used.epsilon * Math.sqrt(step / steps) : null, epsilonNextStep: isPrivate && step < steps ? at(step + 1) : null, epsilonAtEnd: isPrivate ? at(steps) : null, energyAtEnd: ended(), device: { name: 'WebGPU intel xe', workers: 1 }, savedAtMs: nowMs - 12_000, points: [...points],
     });
     const finish = (state: 'finished' | 'stopped'): RunSummary => {
-      const summary = { ...runSummary(number, state, used, points.findLast((point) => point.accuracy)?.accuracy?.value ?? null, isPrivate ? used.epsilon * Math.sqrt(step / steps) : null, 8.6 * (step / steps), nowMs), stepsDone: step };
+      const ended = { ...runSummary(number, state, used, points.findLast((point) => point.accuracy)?.accuracy?.value ?? null, isPrivate ? used.epsilon * Math.sqrt(step / steps) : null, 8.6 * (step / steps), nowMs), stepsDone: step };
+      const statement = this.#statementAfter(id, ended);
+      const summary = { ...ended, ...(statement.isPrivate && statement.continues ? { epsilonModel: statement.epsilon } : {}) };
       this.#spent = at(step);
       this.#projects.set(id, { ...this.#project(id), runs: [...this.#project(id).runs.filter((run) => run.id !== summary.id), summary] });
       return summary;
@@ -289,16 +306,35 @@ export class FakeService implements BedsideService {
     };
   }
 
+  /** What a run that has ended promises: with the runs that its model goes on from, all of them together. */
+  #statementAfter(id: string, { plan: { continues }, epsilonRun, stepsDone }: RunSummary): PrivacyStatement {
+    if (epsilonRun === null) return { isPrivate: false };
+    const before = continues && this.#project(id).runs.find((run) => run.id === continues.runId);
+    const behind = before ? this.#statementAfter(id, before) : null;
+    const epsilon = behind?.isPrivate ? Math.hypot(behind.epsilon, epsilonRun) : epsilonRun;
+    return statementWith({ epsilon, steps: stepsDone + (continues?.stepsBefore ?? 0), ...(continues ? { continues: { runNumber: continues.runNumber, stepsBefore: continues.stepsBefore, epsilonAlone: epsilonRun } } : {}) });
+  }
+
   results = (id: string, runId: string) => this.#answer(() => {
     const run = this.#project(id).runs.find((item) => item.id === runId);
     if (!run) throw new BedsideError('storage/no-run', 'storage', 'This run is not on this device.', 'Choose another one.');
-    return fakeResults(run, run.epsilonRun === null ? { isPrivate: false } : { ...privateStatement, epsilon: run.epsilonRun, guessingBound: 1 / (1 + Math.exp(-run.epsilonRun)) });
+    return fakeResults(run, this.#statementAfter(id, run));
   });
   prices = (id: string, runId: string) => this.#answer(() => {
     const plan = this.#project(id).runs.find((item) => item.id === runId)?.plan;
     if (plan?.kind !== 'full-batch-head' && plan?.kind !== 'dp-sgd') return null;
     const after = this.#spent + plan.epsilon;
     return { again: { epsilonBefore: this.#spent, epsilonAfter: after, epsilonLimit: this.#limit, fits: after <= this.#limit }, score: plan.validationEpsilon === null ? { epsilon: 1, epsilonBefore: 0, epsilonAfter: 1, epsilonLimit: this.#limit, fits: true } : null };
+  });
+  trainOn = (id: string, runId: string) => this.#answer((): TrainOnOffer => {
+    const run = this.#project(id).runs.find((item) => item.id === runId);
+    if (!run || run.plan.kind === 'label-sentences') return { offer: null, obstacle: 'nothing-trained' };
+    const continues = { runId, runNumber: run.number, stepsBefore: run.stepsDone, noiseMultiplier: null, stepSize: null };
+    if (run.plan.kind === 'plain-head' || run.plan.kind === 'plain-lora' || run.plan.kind === 'plain-layers') return { offer: { plan: { ...run.plan, epochs: 1, continues }, price: null }, obstacle: null };
+    if (run.plan.kind === 'full-batch-head' && run.plan.search) return { offer: null, obstacle: 'search' };
+    const epsilon = run.plan.epsilon * 0.42;
+    const after = Math.hypot(this.#spent, epsilon);
+    return { offer: { plan: { ...run.plan, epsilon, steps: 10, validationEpsilon: null, continues: { ...continues, noiseMultiplier: 21.3, stepSize: 0.02 } }, price: { epsilonBefore: this.#spent, epsilonAfter: after, epsilonLimit: this.#limit, fits: after <= this.#limit, epsilonModel: Math.hypot(run.plan.epsilon, epsilon) } }, obstacle: null };
   });
   chargeScore: BedsideService['chargeScore'] = async (id, runId) => ({ ...(await this.results(id, runId)), releasedAccuracy: { value: 0.82, low: 0.79, high: 0.85, epsilon: 1 } });
   classify = (_id: string, _runId: string, text: string) => this.#answer(() => {
@@ -320,16 +356,24 @@ export class FakeService implements BedsideService {
     onProgress({ done, total });
     return { table: new Blob(['text,predicted_label,confidence\n']), done, total, reading: { encoding: 'gb18030' as const, textColumn: 'Letter', isColumnAsTrained: true, skipped: [{ code: 'column-count' as const, count: 1 }, { code: 'empty-text' as const, count: 3 }], cutNotes: 7, maximumLength: 256 } };
   };
-  audit = async (_id: string, { epsilon }: { readonly epsilon: number }, onProgress: (progress: AuditProgress) => void, signal: AbortSignal) => {
-    for (const [phase, total] of [['reading', 4916], ['attacking', 26]] as const) {
+  audit = async (_id: string, { epsilon, kind = 'head' }: AuditOptions, onProgress: (progress: AuditProgress) => void, signal: AbortSignal) => {
+    for (const [phase, total] of kind === 'head' ? [['reading', 4916], ['attacking', 26]] as const : [['attacking', 16]] as const) {
       for (let part = 0; part <= 13; part++) {
-        if (signal.aborted) throw new BedsideError('cancelled', 'input', 'Cancelled.', '');
-        onProgress({ phase, done: Math.floor((part * total) / 13), total });
-        await wait(this.#options.delayMs);
+        do {
+          if (signal.aborted) throw new BedsideError('cancelled', 'input', 'Cancelled.', '');
+          onProgress({ phase, done: Math.floor((part * total) / 13), total, share: part / 13 });
+          await wait(this.#options.delayMs);
+        } while (this.#isAuditPaused);
       }
     }
-    return fakeAudit(epsilon);
+    return fakeAudit(epsilon, kind);
   };
+  auditForecast = (_id: string, { kind = 'head' }: AuditOptions) => this.#answer(() => (kind === 'head'
+    ? { units: 1500, allUnits: 3121, models: 26, seconds: { low: 50, central: 80, high: 190 } }
+    : { units: 260, allUnits: 3121, models: 16, seconds: { low: 1500, central: 2500, high: 7000 } }));
+  pauseAudit = (isPaused: boolean) => this.#answer(() => {
+    this.#isAuditPaused = isPaused;
+  });
   exportModel = () => this.#answer(() => new Blob([new Uint8Array(301_000)]));
 
   ledger = () => this.#answer(() => {
@@ -357,6 +401,7 @@ export class FakeService implements BedsideService {
   clearCaches = () => this.#answer(() => undefined);
   clearFeatures = () => this.#answer(() => undefined);
   silence = () => this.#answer((): SilenceReport => ({
+    sinceMs: this.#options.nowMs - 141_000,
     requests: [
       { atMs: this.#options.nowMs - 140_000, what: './', receivedBytes: 1900 }, { atMs: this.#options.nowMs - 139_800, what: './assets/index.js', receivedBytes: 212_000 },
       { atMs: this.#options.nowMs - 139_000, what: './models/all-MiniLM-L6-v2/model.safetensors', receivedBytes: 22_900_000 },

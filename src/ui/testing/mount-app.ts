@@ -11,6 +11,8 @@ export interface MountOptions extends FakeOptions {
   readonly language?: Language;
   /** The browser does not know which project was open. */
   readonly isForgotten?: boolean;
+  /** False: the address is plain http, where a browser has no keys, no workers' storage and no graphics chip. */
+  readonly isSecure?: boolean;
 }
 
 function memoryStore(): KeyValueStore {
@@ -19,7 +21,7 @@ function memoryStore(): KeyValueStore {
 }
 
 /** The whole app on a fake service; the saved project is open where the scene has one. Returns how to take it down. */
-export function mountApp({ page = 'start', theme = 'light', language = 'en', isForgotten = false, ...fake }: MountOptions = {}): { readonly service: FakeService; readonly settings: SettingsState; close(): Promise<void> } {
+export function mountApp({ page = 'start', theme = 'light', language = 'en', isForgotten = false, isSecure = true, ...fake }: MountOptions = {}): { readonly service: FakeService; readonly settings: SettingsState; close(): Promise<void> } {
   const target = document.createElement('div');
   target.id = 'app';
   document.body.append(target);
@@ -28,7 +30,7 @@ export function mountApp({ page = 'start', theme = 'light', language = 'en', isF
   settings.setTheme(theme);
   if (fake.scene !== 'empty' && !isForgotten) settings.setLastProject('project-1');
   const service = new FakeService({ delayMs: 0, stepMs: 15, ...fake });
-  const app = mount(App, { target, props: { connect: Promise.resolve(service), settings, isSecure: true } });
+  const app = mount(App, { target, props: { connect: Promise.resolve(service), settings, isSecure } });
   return {
     service,
     settings,

@@ -144,6 +144,17 @@ describe('every error that a page may show', () => {
     expect(askedFor).toBeGreaterThan(20);
   });
 
+  it('names each term and part of a federation’s task in the language of the page', () => {
+    const named = files.flatMap(({ text }) => [...text.matchAll(/(unfitTask|beyondTask|beyondAgreement)\('([^']+)'/g)].map(([, maker, name]) => [maker!, name!] as const));
+    expect(named.length).toBeGreaterThan(15);
+    const codeOf: Readonly<Record<string, string>> = { unfitTask: 'training/federated-task', beyondTask: 'training/federated-terms', beyondAgreement: 'federation/beyond-agreement' };
+    const english = [...named, ...Object.keys(zh.federation.audit.terms).map((term) => ['beyondAgreement', term] as const)].filter(([maker, name]) => {
+      const { message } = zh.codes.errors[codeOf[maker]!]!({ what: name, term: name, agreed: 'at most 3', asked: 'finite numbers', expected: '1', found: '2' });
+      return /[a-z]/.test(message);
+    });
+    expect(english).toEqual([]);
+  });
+
   it('is told from the planted ones', () => {
     const planted = ts.createSourceFile('a.ts', "const odd = (code: string) => new BedsideError(`x/${code}`, 'input', '', '', { n: 1 }); odd('one'); odd(name); throw new BedsideError(y ? 'x/two' : 'x/three', 'input', '', '');", ts.ScriptTarget.ESNext, true);
     const found = collect([planted]);
@@ -162,5 +173,12 @@ describe('translations of errors', () => {
     const names = files.flatMap((file) => (/^engine\/(wasm|reference)\/\w*-?operations\.ts$/.test(file.fileName) ? [...file.text.matchAll(/device: (?:.*\? )?'([^']+)'(?: : '([^']+)')?/g)].flatMap((match) => [match[1], match[2]]) : [])).filter((name) => name !== undefined);
     expect(names.length).toBeGreaterThan(2);
     for (const words of [en, zh]) expect(names.filter((name) => words.codes.devices[name] === undefined)).toEqual([]);
+  });
+
+  it('speak of every operation that a self-check names, in every language', () => {
+    const names = new Set(files.flatMap((file) => (/^engine\/operations\/[\w-]+\/cases\.ts$/.test(file.fileName) ? [...file.text.matchAll(/(?:operation: |mapCase\()'([^']+)'/g)].map((match) => match[1]!) : [])));
+    expect(names).toContain('dense.linearGradient');
+    expect(names.size).toBeGreaterThan(25);
+    for (const words of [en, zh]) expect([...names].filter((name) => words.codes.operations[name] === undefined)).toEqual([]);
   });
 });

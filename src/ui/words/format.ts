@@ -16,6 +16,10 @@ export interface Format {
   epsilon(value: number): string;
   /** Epsilon that is left or was brought along: two places, rounded down. */
   epsilonLeft(value: number): string;
+  /** Noise multiplier: two places, rounded down, since less noise protects less. */
+  noise(multiplier: number): string;
+  /** Three places, rounded up. */
+  samplingRate(share: number): string;
   /** 0.00001, rounded up to two significant digits. */
   delta(value: number): string;
   /** 0.77–0.81, or with a word between where a sign would read as a dash. */
@@ -43,6 +47,10 @@ export interface Format {
   compare(a: string, b: string): number;
   /** Sentences one after the other, with the space that the language puts between them. */
   sentences(...parts: readonly (string | null)[]): string;
+  /** That space, for sentences that are elements of their own. */
+  readonly gap: string;
+  /** Parts of one line, with the comma of the language between them. */
+  phrases(...parts: readonly string[]): string;
 }
 
 const minus = (text: string): string => text.replace(/^-/, '\u2212');
@@ -56,8 +64,8 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= make());
 }
 
-/** `to` stands between the ends of an interval that has a negative end, `gap` between sentences. */
-export function createFormat(locale: string, to: string, gap: string): Format {
+/** `to` stands between the ends of an interval that has a negative end, `gap` between sentences, `comma` between parts of one. */
+export function createFormat(locale: string, to: string, gap: string, comma: string): Format {
   const number = (options: Intl.NumberFormatOptions) => once(() => new Intl.NumberFormat(locale, options));
   const moment = (options: Intl.DateTimeFormatOptions) => once(() => new Intl.DateTimeFormat(locale, options));
   const fixed = (digits: number, signDisplay: 'negative' | 'exceptZero') => number({ minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay });
@@ -92,6 +100,8 @@ export function createFormat(locale: string, to: string, gap: string): Format {
     epsilon: (value) => (Number.isFinite(value) ? rate(roundUpTo(value, 2)) : '∞'),
     // A difference of two limits may be a hair below what it is: 0.3 - 0.1.
     epsilonLeft: (value) => rate(roundDownTo(value + 1e-12, 2)),
+    noise: (multiplier) => rate(roundDownTo(multiplier, 2)),
+    samplingRate: (share) => rate(roundUpTo(share, 3), 3),
     delta: (value) => small().format(roundUp(value, 2)),
     interval: (low, high, digits = 2) => (low < 0 || high < 0 ? `${rate(low, digits)} ${to} ${rate(high, digits)}` : `${rate(low, digits)}–${rate(high, digits)}`),
     exact: (value) => minus(value !== 0 && Math.abs(value) < 1e-6 ? String(value) : exact().format(value)),
@@ -116,6 +126,8 @@ export function createFormat(locale: string, to: string, gap: string): Format {
     region: (code) => regions().of(code) ?? code,
     compare: (a, b) => collator().compare(a, b),
     sentences: (...parts) => parts.filter((part) => part !== null && part !== '').join(gap),
+    gap,
+    phrases: (...parts) => parts.filter((part) => part !== '').join(comma),
   };
 }
 

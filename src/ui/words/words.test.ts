@@ -31,9 +31,15 @@ function said(make: (...values: unknown[]) => unknown): string {
 }
 
 /** Leaves that are the same in every language: names, units, figures, rules of the network, keys. */
-const languageFree = /^(train\.plan\.optimizers\.adamw|train\.energy\.carbonRange|train\.finished\.energy|results\.fair\.chartPoint|explain\.probability|privacy\.facts\.(epsilon|accountants\.rdp)|codes\.encodings\.utf-16[lb]e|start\.proof\.rule|start\.saved\.none|frame\.otherLanguage(Label)?|frame\.keys\.list\.\d\.0|frame\.(energy|epsilonOf)|.*\.(wh|total|privacyFree\.value|plainChart|delta|phaseProgress|number|runOption|of|value|range|parts\.\d)|.*fields\.(delta|alpha)|.*Value|settings\.device\.names\.(wasm|webgpu)|settings\.model\.hash|codes\.encodings\.utf-8|codes\.encodings\.windows-1252|codes\.operations\.gelu|results\.calibration\.ece|train\.cost\..*|privacy\.listed|results\.fair\.(stop|groupOf)|results\.cost\..*)$/;
+const languageFree = /^(train\.plan\.optimizers\.adamw|train\.energy\.carbonRange|train\.finished\.energy|federation\.audit\.energy|results\.fair\.chartPoint|explain\.probability|privacy\.facts\.(epsilon|accountants\.rdp)|codes\.encodings\.utf-16[lb]e|start\.proof\.rule|start\.saved\.none|frame\.otherLanguage(Label)?|frame\.keys\.list\.\d\.0|frame\.(energy|epsilonOf)|.*\.(wh|total|privacyFree\.value|plainChart|delta|phaseProgress|number|runOption|of|value|range|parts\.\d)|.*fields\.(delta|alpha)|.*Value|settings\.device\.names\.(wasm|webgpu)|settings\.model\.hash|codes\.encodings\.utf-8|codes\.encodings\.windows-1252|codes\.operations\.gelu|results\.calibration\.ece|train\.cost\..*|privacy\.listed|results\.fair\.(stop|groupOf)|results\.cost\..*)$/;
 
 describe('the words', () => {
+  it('speak of one round as one', () => {
+    const { sent, numbers, consent } = en.federation;
+    expect([sent.outList(1540, 1, 'row')[0], numbers.epsilonTotal(1), consent.limitHint(1)].join(' ')).not.toMatch(/\brounds come|each|all 1|1 rounds/);
+    expect([sent.outList(1540, 5, 'row')[0], numbers.epsilonTotal(5), consent.limitHint(5)].join(' ')).toMatch(/5 updates at most, one a round.*numbers each.*all 5 together.*All 5 rounds come/);
+  });
+
   it('have the same keys in every language', () => {
     const keys = (language: object) => wordsOf(language).map(({ path }) => path).filter((path) => !path.startsWith('codes.errors')).sort();
     expect(keys(zh)).toEqual(keys(en));
@@ -103,10 +109,14 @@ describe('numbers', () => {
       expect([2.9983, 3, 3.0001, 0.001, 0.07].map((value) => format.epsilon(value))).toEqual(['3.00', '3.00', '3.01', '0.01', '0.07']);
       expect([1.999, 2, 0.3 - 0.1, 0.009].map((value) => format.epsilonLeft(value))).toEqual(['1.99', '2.00', '0.20', '0.00']);
       expect([1.04e-5, 1e-5, 2.049e-7].map((value) => format.delta(value))).toEqual(['0.000011', '0.00001', '0.00000021']);
-      expect(privacy.guess.row(1.0001, 74)).toContain('1.01');
+      expect(privacy.headline(1.0001, 1.04e-5)).toMatch(/1\.01.*0\.000011/);
+      expect(privacy.besideRdp(1.0001)).toContain('1.01');
       expect(privacy.validation(1.0001)).toContain('1.01');
       expect(train.budget.hintReady(3.001, 0.999)).toMatch(/3\.01.*0\.99/);
+      expect(train.budget.heldOut(0.001, 0.109, true)).toMatch(/0\.01.*0\.10/);
       expect(runs.ledger.allowance(1.999, 1e-5)).toContain('1.99');
+      expect([runs.ledger.gaussian(2.999), runs.ledger.discrete(2.999), runs.ledger.search(2.999, 5)].filter((text) => !text.includes('2.99'))).toEqual([]);
+      expect(runs.ledger.poisson(2.999, 0.0101)).toMatch(/0\.011.*2\.99/);
       expect(frame.project.share.after(0.999, 1.01e-5)).toMatch(/0\.99.*0\.000011/);
     }
   });

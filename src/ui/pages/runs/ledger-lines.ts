@@ -1,4 +1,4 @@
-import type { ChargeEvent, LedgerEntry } from '../../../privacy/events.ts';
+import type { ChargeEvent, DataPart, LedgerEntry } from '../../../privacy/events.ts';
 
 /** Neighbouring charges of one run for one purpose, told as one line. */
 export interface LedgerLine {
@@ -23,4 +23,9 @@ export function ledgerLines(entries: readonly LedgerEntry[]): readonly LedgerLin
     } else lines.push({ first: entry, last: entry, count: 1 });
   }
   return lines.toReversed();
+}
+
+/** Whose budget a charge comes out of, by its cohort: training and held-out part have one each. */
+export function partsOfCohorts(entries: readonly LedgerEntry[]): ReadonlyMap<string, DataPart> {
+  return new Map(entries.flatMap(({ event }) => (event.kind === 'cohort' ? [[event.cohortId, event.part] as const] : [])));
 }

@@ -15,7 +15,7 @@ export const start = {
   sampleOpen: 'Try the sample',
   proof: {
     title: 'Nothing leaves this device',
-    lead: 'Every request this page has made is listed here, and the browser refuses all others.',
+    lead: (sinceMs: number | null) => `Every request this page has made${sinceMs === null ? '' : ` since it was opened at ${f.time(sinceMs)}`} is listed here, and the browser refuses all others.`,
     bytesSent: 'bytes sent',
     requests: 'requests elsewhere',
     refused: 'refused',
@@ -23,6 +23,7 @@ export const start = {
     when: 'Time',
     what: 'What',
     received: 'Received',
+    here: 'was here already',
     ready: 'Ready. The network can go.',
     storing: (share: number) => `The model is being stored, ${f.percent(share)}. Keep the network until it is.`,
     notReady: 'Not everything is stored yet. Keep the network until it is.',
@@ -54,5 +55,10 @@ export const start = {
     actions: 'Actions',
     gauge: (spent: number, limit: number) => `${f.epsilon(spent)} of ${f.epsilon(limit)} spent`,
     none: '–',
+  },
+  together: {
+    title: 'Or train together with others',
+    body: 'Invited by somebody? Notes stay here; only noised updates go out, after you have said yes.',
+    go: 'Take part',
   },
 };

@@ -78,7 +78,7 @@ export const data: Words['data'] = {
     progress: (done, total) => (total > 0 ? `正在准备病历：${f.count(done)} / ${f.count(total)}` : '正在准备病历'),
     spoken: (percent) => `正在准备病历：${f.percent(percent / 100)}`,
     hint: '每个文件只需一次：将病历切成词片并清点，并按带密钥的哈希分到两侧。不会发送任何内容。',
-    cancelled: '准备病历已取消，因此还没有方案。没有丢失任何内容。',
+    cancelled: '准备病历已取消，因此还没有计划。没有丢失任何内容。',
     again: '准备病历',
     none: '病历尚未准备：原因见上方。',
   },

@@ -1,5 +1,6 @@
 import { roundUpTo } from '../../../ground/rounding.ts';
 import type { Words } from '../en.ts';
+import { results } from './results.ts';
 
 type Values = Readonly<Record<string, number | string>>;
 const text = (values: Values, name: string): string => String(values[name] ?? '');
@@ -23,12 +24,27 @@ const otherKinds: Readonly<Record<string, readonly [name: string, hint: string]>
 
 /** What a federation's refusals mean, by its reason. */
 const turnedAwayBecause: Readonly<Record<string, string>> = {
-  'unknown-invitation': '它不认识这份邀请', 'used-invitation': '这份邀请已被另一台设备使用', 'second-invitation': '本设备已凭另一份邀请加入', 'has-left': '本设备已退出联邦，席位已关闭',
+  'unknown-invitation': '它不认识这份邀请', 'used-invitation': '这份邀请已被另一台设备使用', 'second-invitation': '本设备已凭另一份邀请加入', 'has-left': '本设备已退出联合训练，席位已关闭',
   'not-enrolled': '本设备没有席位', 'no-room': '它不认识这个链接', 'no-seat-left': '所有席位都已被占用',
+};
+/** Terms of a federation and parts of its task, by the name that the error carries. */
+const taskParts: Readonly<Record<string, string>> = {
+  'clip norm': '裁剪范数', 'noise multiplier': '噪声倍数', 'norm bound': '长度上限', rounds: '轮数', round: '轮次', task: '任务', 'message type': '消息类型', 'base model': '基础模型', model: '模型', 'model length': '模型长度',
+  'shared numbers': '共享的数', 'unit of privacy': '保护单位', 'feature layers': '特征层', 'public mean': '公开均值', projection: '投影', 'number of coordinates': '数的个数', notes: '病历', 'longest note': '最长的病历', labels: '标签',
+};
+const part = (values: Values, name: string): string => taskParts[text(values, name)] ?? text(values, name);
+const amount = (values: Values, name: string): string => {
+  const given = text(values, name);
+  const [, bound, number] = /^(at most|at least) (\S+)$/.exec(given) ?? [];
+  if (bound !== undefined) return `${bound === 'at most' ? '至多' : '至少'} ${number}`;
+  return ({ null: '无', none: '无', 'finite numbers': '有限的数', others: '其他' } as Readonly<Record<string, string>>)[given] ?? given.replace(/^(\d+) to (\d+)$/, '$1 至 $2');
 };
 /** What of a released model did not fit. */
 const releaseParts: Readonly<Record<string, string>> = { signature: '签名', version: '版本', hash: '校验值', length: '长度', shape: '形状', numbers: '数值', 'scores of own notes': '对本机病历的评分' };
 const protectedUnits: Readonly<Record<string, string>> = { note: '每份病历', person: '每位患者' };
+
+/** Why a run is not trained on from. */
+const notTrainedOn: Readonly<Record<string, string>> = { 'nothing-trained': '它什么也没有训练。', ...results.further.obstacles };
 
 /** Errors by code. What a code names (operation, file, setting) is filled in from its values. */
 export const errors: Words['codes']['errors'] = {
@@ -37,6 +53,11 @@ export const errors: Words['codes']['errors'] = {
   'training/search-not-apart': said('有些病历同时在训练部分和留出部分，因此不能按留出部分选择设置而不再对它们记账。', '请只训练一次；若同一文本属于多人，也可改为按人保护。'),
   'training/search-costs-more': (v) => ({ message: `在多次训练中选择本身的花费就超过 ε ${text(v, 'epsilon')}，训练便什么也不剩。`, hint: '请选择更大的 ε 或更少的次数，或只训练一次。' }),
   'training/score-not-apart': said('有些病历同时在训练部分和留出部分，分数对它们的花费会超过留出部分所记的账。', '请保留模型，不带出分数。'),
+  'training/cannot-train-on': (v) => ({ message: `不能从第 ${text(v, 'number')} 次运行接着训练：${notTrainedOn[text(v, 'obstacle')] ?? text(v, 'obstacle')}没有记账。`, hint: '请从头训练。' }),
+  'training/other-train-on-plan': said('这个计划声称接着某次运行，却不是接着它的那个计划。没有记账。', '请打开该次运行的结果，从那里接着训练。'),
+  'training/other-start': said('要接着训练的模型与这个计划不符。没有记账。', '请从该次运行的结果接着训练，或从头训练。'),
+  'training/no-kept-noise': said('这个计划接着一次私密运行，却没有说明那里每一步有多少噪声。', '请从该次运行的结果接着训练，或从头训练。'),
+  'internal/words-not-loaded': (v) => ({ message: `页面用到的文字“${text(v, 'part')}”没有随它加载。`, hint: reload }),
   'training/has-score': said('该次运行已有分数，或不能有分数。', '请查看该次运行的结果。'),
   'budget/score-refused': said('留出部分剩余的预算不够支付这个分数。没有记账，也没有发布任何内容。', '请保留没有可带出分数的模型，或在了解后果后提高上限。'),
   'privacy/mechanism': said('未知种类的机制没有已知的花费。', '如果文件由较新版本的 Bedside 制作，请使用较新的版本。'),
@@ -66,7 +87,7 @@ export const errors: Words['codes']['errors'] = {
   'model/unsupported-shape': (v) => ({ message: `计算核心要求 ${text(v, 'name')} 为 ${text(v, 'multiple')} 的倍数，实际为 ${text(v, 'found')}。`, hint: '请使用其他模型。' }),
   'model/missing-tensor': (v) => ({ message: `模型缺少张量 ${text(v, 'name')}。`, hint: '请使用由 Hugging Face transformers 保存的 BERT 文件夹。' }),
   'model/tensor-shape': (v) => ({ message: `张量 ${text(v, 'name')} 应为 ${text(v, 'expected')}，实际为 ${text(v, 'found')}。`, hint: '请检查 config.json 是否属于这个 model.safetensors。' }),
-  'model/unsupported-config': said('config.json 中的设置不受支持。', '请使用 BERT 编码器（model_type 为 "bert"）。'),
+  'model/unsupported-config': said('config.json 中的设置不受支持。', '请使用 BERT 编码器（model_type 为 "bert" 或 "distilbert"）。'),
   'model/safetensors': said('model.safetensors 的格式不对。', '文件已损坏或格式不同：请重新复制或下载。'),
   'model/missing-file': (v) => ({ message: `模型缺少 ${text(v, 'file')}。`, hint: '请按 Hugging Face transformers 的保存方式补上。' }),
   'model/json': (v) => ({ message: `${text(v, 'file')} 不是 JSON 对象。`, hint: '文件已损坏：请重新复制或下载。' }),
@@ -75,11 +96,16 @@ export const errors: Words['codes']['errors'] = {
   'device/worker-died': said('后台线程在完成前结束了。', '已保存的内容没有丢失。若内存不足请关闭其他标签页，然后恢复。'),
   'device/not-open': said('计算设备尚未打开。', '请在设置中运行设备自检。'),
   'device/no-trainer': said('无法启动任何计算线程。', '请在设置中运行设备自检。'),
-  'device/kernel-mismatch': (v) => ({ message: `运算 ${text(v, 'operation')} 在本设备上与定义不一致。`, hint: '请使用其他浏览器，并报告此设备。' }),
   'device/kernels-missing': said('无法加载计算核心。', '请联网一次并重新加载页面；之后无需网络。'),
   'device/no-wasm-simd': said('此浏览器不支持模型所需的 WebAssembly SIMD。', '请使用 Chrome 或 Edge 91、Firefox 89、Safari 16.4 或更高版本。'),
+  'device/speed-of-wrong-kernels': said('WebAssembly 计算核心在此与普通算术不一致，其速度没有意义。', '请运行上方的自检查看是哪一个，并使用其他浏览器。'),
   'device/stale-kernels': (v) => ({ message: `WebAssembly 文件中没有运算 ${text(v, 'name')}。`, hint: '请重新加载页面；若无效，请重新构建。' }),
   'device/out-of-memory': said('设备内存不足。', '请关闭其他标签页，或使用更小的模型或更短的文本。'),
+  'device/memory-gone': (v) => ({ message: `剩余内存不足以处理长达 ${text(v, 'tokens')} 个词片的病历：比运行开始时少了。`, hint: '请关闭其他标签页，然后恢复；或以更短的最大长度或更小的模型开始新的运行。' }),
+  'device/step-too-large': (v) => ({
+    message: `一步处理 ${text(v, 'tokens')} 个词片需要 ${text(v, 'needed')} MB 内存；此处最多可用 ${text(v, 'available')} MB。${v['fits'] === 0 ? '' : `${text(v, 'fits')} 个词片放得下。`}`,
+    hint: v['fits'] === 0 ? '请使用更小的模型、更低的适配器秩，或训练更少的层。' : `请将最大长度设为 ${text(v, 'fits')} 或更小，或使用更小的模型或更低的适配器秩。`,
+  }),
   'device/no-webgpu': said('此浏览器在这里不提供 WebGPU。', '请使用 WebAssembly，或在支持 WebGPU 的浏览器中通过 https 打开。'),
   'device/no-adapter': said('WebGPU 没有找到图形芯片。', '请使用 WebAssembly，或在浏览器设置中开启硬件加速。'),
   'device/busy': said('正在训练，现在不能更换计算方式。', '请等运行结束，或先停止它，然后重试。'),
@@ -101,7 +127,7 @@ export const errors: Words['codes']['errors'] = {
   'storage/missing': said('保存的内容不在了。', '请回到起始页；它可能已在另一个标签页中删除。'),
 
   'settings/out-of-range': (v) => ({ message: `设置 ${text(v, 'name')} 超出范围，实际为 ${text(v, 'found')}。`, hint: '请更改该设置。' }),
-  'project/exhausts-others': (v) => ({ message: `按此文件所记的花费与份额，本设备上有 ${text(v, 'count')} 个数据集将几乎没有可用的隐私预算：现有 ε ${text(v, 'before')}，之后 ε ${text(v, 'left')}。什么也没有打开。`, hint: '只有在信任文件来源时才打开：记入的花费不可撤销，只有清除整个账本才能去掉。若其中的病历属于另一些人，请之后在其训练页上说明。' }),
+  'project/exhausts-others': (v) => ({ message: `按此文件所记的花费与份额，本设备上有 ${text(v, 'count')} 个数据集将几乎没有可用的隐私预算：现有 ε ${text(v, 'before')}，之后 ε ${text(v, 'left')}。没有打开任何内容。`, hint: '只有在信任文件来源时才打开：记入的花费不可撤销，只有清除整个账本才能去掉。若其中的病历属于另一些人，请之后在其训练页上说明。' }),
   'settings/share-too-large': (v) => ({ message: `这批病历最多还能带走 ε ${text(v, 'largest')}，输入为 ${text(v, 'found')}。没有带走任何预算，也没有写文件。`, hint: '请减少数值，或不带：不带预算的副本可以使用，但不能私密训练。' }),
   'settings/budget-not-set': said('此数据集尚未设定隐私预算。没有记账，也没有发布。', '请先设定上限。'),
   'settings/delta-rises': (v) => ({ message: `数据集的 δ 只能降低：当前为 ${text(v, 'current')}，输入为 ${text(v, 'found')}。`, hint: `请使用 ${text(v, 'current')} 或更小的值。` }),
@@ -113,7 +139,7 @@ export const errors: Words['codes']['errors'] = {
   'storage/ledger-unreadable': said('暂时无法读取隐私账本，因此没有记账，也没有发布。', '请稍后再试：其中的内容多半没有受损。'),
   'budget/ledger-broken': said('隐私账本已损坏或不完整，因此全部视为已用。没有记账，也没有发布。', '请从备份恢复，或在了解后果后到设置中清除账本。'),
 
-  'training/too-large': (v) => ({ message: `此方案约需 ${text(v, 'needed')} GB 内存，这里大约只能用 ${text(v, 'available')} GB。`, hint: '请只用一部分病历训练：拆分文件，打开其中一部分。' }),
+  'training/too-large': (v) => ({ message: `此计划约需 ${text(v, 'needed')} GB 内存，这里大约只能用 ${text(v, 'available')} GB。`, hint: '请只用一部分病历训练：拆分文件，打开其中一部分。' }),
   'training/stopped-early': said('运行在读取病历时被停止。其间没有训练任何内容，也没有记账。', '需要时再开始即可。'),
   'training/one-class': said('训练至少需要两个标签。', '请选择另一列作为标签。'),
   'training/no-rows': said('留出一部分之后，没有剩下可训练的行。', '请增加行数，或降低留出比例。'),
@@ -123,8 +149,8 @@ export const errors: Words['codes']['errors'] = {
   'training/wrong-checkpoint': said('此存档属于另一次运行。', '请开始新的运行。'),
   'training/not-running': said('这次运行没有在进行。', '请到运行记录页查看它如何结束。'),
   'training/not-interrupted': said('这次运行没有被打断，无需恢复。', '请开始新的运行。'),
-  'training/data-changed': said('运行开始之后，笔记或列的设置有了变动，无法继续。', '请恢复原来的列设置，或开始新的运行。'),
-  'training/no-persons': said('此方案保护个人，但没有列说明哪些笔记属于同一个人。', '请指定个人列，或选择以每条笔记为单位。'),
+  'training/data-changed': said('运行开始之后，病历或列的设置有了变动，无法继续。', '请恢复原来的列设置，或开始新的运行。'),
+  'training/no-persons': said('此计划以患者为保护单位，但没有哪一列说明哪些病历属于同一位患者。', '请指定患者列，或选择以每份病历为单位。'),
   'training/sum-check': said('计算线程返回的和不合要求。该步已记账，没有发布任何内容。', '请重新开始运行；若再次发生，请在设置中更换计算方式。'),
   'training/clip-check': said('计算设备没有正确裁剪过大的梯度。训练没有开始。', '请在设置中选择另一种计算方式。'),
   'training/diverged': said('训练发散：梯度不再是有限的数。', '请选择更小的学习率后重新开始。'),
@@ -135,6 +161,7 @@ export const errors: Words['codes']['errors'] = {
   'privacy/order': said('Rényi 阶必须是大于 1 的有限数。', '请使用默认的阶。'),
   'privacy/repeat-law': (v) => ({ message: `“${text(v, 'name')}”不在允许的范围内，实际为 ${text(v, 'found')}。`, hint: '请更改重复运行的设置。' }),
   'privacy/adjacency': said('此隐私核算不支持这种邻接关系。', '请使用其他核算方法或邻接关系。'),
+  'privacy/unit': (v) => ({ message: `联合训练保护的是一条记录、一个人或一个参与者，实际为 ${text(v, 'found')}。`, hint: '请写明三者之一。' }),
   'privacy/sigma': said('噪声超出网格能表示的范围。', '请使用更大的 ε。'),
   'privacy/grid': said('裁剪范数超出网格能表示的范围。', '请选择 0.001 到 10 之间的裁剪范数。'),
   'privacy/rdp': said('隐私核算得到了不可能的值。', report),
@@ -164,46 +191,46 @@ export const errors: Words['codes']['errors'] = {
   'internal/hex': said('保存的内容已损坏。', '请从备份恢复。'),
   'internal/utf8': said('内容不是 UTF-8。', '请将文件另存为 UTF-8。'),
 
-  'federation/malformed': (v) => ({ message: `联邦服务器的内容不符合约定（字节 ${text(v, 'position')}）。`, hint: '请告知联邦的组织者；您的内容没有被发送。' }),
-  'federation/too-large': (v) => ({ message: `联邦服务器的内容过大：最多 ${text(v, 'limit')}，收到 ${text(v, 'found')}。`, hint: '请告知联邦的组织者；您的内容没有被发送。' }),
-  'federation/unreachable': said('联邦服务器没有应答。', '无需操作：本设备会自动重试。若持续如此，请检查网络。'),
-  'federation/busy': said('联邦服务器正忙。', '无需操作：本设备会自动重试。'),
-  'federation/refused': (v) => ({ message: `联邦服务器拒绝了请求（状态 ${text(v, 'status')}，代码 ${text(v, 'serverCode')}）。`, hint: '请询问组织者本设备是否仍可参加。' }),
-  'federation/not-authorised': said('联邦服务器不接受本设备的签名。', '请检查本设备的日期和时间；否则请退出，并用新的邀请重新加入。'),
-  'federation/content-type': said('应答的不是联邦服务器，可能是此网络的登录页面。', '请先登录网络，本设备会自动重试。'),
-  'federation/task': (v) => ({ message: `任务文件中的 ${text(v, 'field')} 不正确。`, hint: '请向组织者索取正确的任务文件；没有加入任何联邦。' }),
-  'federation/beyond-agreement': (v) => ({ message: `服务器要求的 ${text(v, 'term')} 是 ${text(v, 'asked')}，而约定的是 ${text(v, 'agreed')}。这一轮已被拒绝。`, hint: '没有发送任何内容。若您不认可，请退出联邦。' }),
-  'federation/repeated-round': (v) => ({ message: `服务器再次要求第 ${text(v, 'round')} 轮。这一轮已被拒绝。`, hint: '没有发送任何内容。若再次发生，请退出联邦。' }),
-  'federation/over-budget': (v) => ({ message: `再参加一轮，共享的 ε 将达到 ${roundUpTo(Number(v['epsilon'] ?? 0), 3)}，而约定的上限是 ${text(v, 'limit')}。本设备不再参加后续各轮。`, hint: '无需操作；您可以退出联邦。' }),
+  'federation/malformed': (v) => ({ message: `联合训练服务器发来的内容不符合约定（字节 ${text(v, 'position')}）。`, hint: '请告知联合训练的主持者；您的内容没有被发送。' }),
+  'federation/too-large': (v) => ({ message: `联合训练服务器发来的内容过大：最多 ${text(v, 'limit')}，收到 ${text(v, 'found')}。`, hint: '请告知联合训练的主持者；您的内容没有被发送。' }),
+  'federation/unreachable': said('联合训练的服务器没有应答。', '无需操作：本设备会自动重试。若持续如此，请检查网络。'),
+  'federation/busy': said('联合训练的服务器正忙。', '无需操作：本设备会自动重试。'),
+  'federation/refused': (v) => ({ message: `联合训练的服务器拒绝了请求（状态 ${text(v, 'status')}，代码 ${text(v, 'serverCode')}）。`, hint: '请询问主持者本设备是否仍可参加。' }),
+  'federation/not-authorised': said('联合训练的服务器不接受本设备的签名。', '请检查本设备的日期和时间；否则请退出，并用新的邀请重新加入。'),
+  'federation/content-type': said('应答的不是联合训练的服务器，可能是此网络的登录页面。', '请先登录网络，本设备会自动重试。'),
+  'federation/task': (v) => ({ message: `任务文件中的 ${text(v, 'field')} 不正确。`, hint: '请向主持者索取正确的任务文件；没有加入任何联合训练。' }),
+  'federation/beyond-agreement': (v) => ({ message: `服务器要求的${part(v, 'term')}是 ${amount(v, 'asked')}，而约定的是 ${amount(v, 'agreed')}。这一轮已被拒绝。`, hint: '没有发送任何内容。若您不认可，请退出联合训练。' }),
+  'federation/repeated-round': (v) => ({ message: `服务器再次要求第 ${text(v, 'round')} 轮。这一轮已被拒绝。`, hint: '没有发送任何内容。若再次发生，请退出联合训练。' }),
+  'federation/over-budget': (v) => ({ message: `再参加一轮，共享的 ε 将达到 ${roundUpTo(Number(v['epsilon'] ?? 0), 3)}，而约定的上限是 ${text(v, 'limit')}。本设备不再参加后续各轮。`, hint: '无需操作；您可以退出联合训练。' }),
   'federation/expired': (v) => ({ message: `本设备还没来得及应答，第 ${text(v, 'round')} 轮就结束了。`, hint: '无需操作：下一轮会自动开始。' }),
   'federation/interrupted-round': (v) => ({ message: `第 ${text(v, 'round')} 轮在记账之后被中断；不会重复训练。`, hint: '一轮进行时请保持页面打开。' }),
   'federation/unfit-update': said('更新不符合约定的形式，没有发送。', reload),
-  'federation/training-failed': (v) => ({ message: `第 ${text(v, 'round')} 轮的训练失败。`, hint: '联邦会在没有这一轮更新的情况下继续。' }),
-  'federation/left': said('本设备已退出联邦，密钥已销毁。', '如需参加，请用新的邀请重新加入。'),
-  'federation/other-agreement': said('本设备正按另一份约定参加联邦。', '请先退出那个联邦，再加入这一个。'),
-  'federation/another-tab': said('Bedside 的另一个标签页正在代表本设备参加联邦。', '请在那个标签页中继续，或关闭它后重试。'),
-  'federation/none-here': said('本页面所在的服务器没有运行联邦。', '请打开组织者给您的链接。'),
-  'federation/turned-away': (v) => ({ message: `联邦拒绝了本设备：${turnedAwayBecause[text(v, 'reason')] ?? '没有给出本版本认识的理由'}。`, hint: '请向组织者索取新的邀请。' }),
-  'federation/no-model': said('联邦尚未发布任何模型。', '请等有一轮计入之后再试。'),
-  'federation/bad-model': (v) => ({ message: `返回的模型未被接受：${releaseParts[text(v, 'what')] ?? '内容'}不符。模型已丢弃。`, hint: '请稍后再试；若再次发生，请告知联邦的组织者。' }),
-  'federation/no-release-key': said('此联邦没有说明用哪个密钥为模型签名，无法核对任何模型，因此没有取回模型。', '请组织者用新版本的 Bedside 启动联邦。'),
-  'federation/other-notes': () => ({ message: '本设备曾用其他病历参与过这个联邦的若干轮，之后的轮次会被拒绝。没有发送任何内容。', hint: '请用之前的病历参与。' }),
-  'federation/other-labels': (v) => ({ message: `这些病历的 ${text(v, 'all')} 个标签中有 ${text(v, 'unknown')} 个不在联邦的任务中。没有发送任何内容。`, hint: '请选择任务所列标签所在的列，或选择其他病历。' }),
-  'federation/other-unit': (v) => ({ message: `联邦以${protectedUnits[text(v, 'expected')] ?? ''}为保护单位，而这些病历以${protectedUnits[text(v, 'found')] ?? ''}为单位。没有发送任何内容。`, hint: '请在“数据”页重新选择各列：由患者列决定。' }),
-  'federation/other-base-model': (v) => ({ message: `联邦使用的基础模型（${text(v, 'expected')}）与本设备的（${text(v, 'found')}）不同。没有发送任何内容。`, hint: '请从联邦自己的地址打开 Bedside。' }),
+  'federation/training-failed': (v) => ({ message: `第 ${text(v, 'round')} 轮的训练失败。`, hint: '联合训练会在没有这一轮更新的情况下继续。' }),
+  'federation/left': said('本设备已退出联合训练，密钥已销毁。', '如需参加，请用新的邀请重新加入。'),
+  'federation/other-agreement': said('本设备正按另一份约定参加联合训练。', '请先退出那个联合训练，再加入这一个。'),
+  'federation/another-tab': said('Bedside 的另一个标签页正在代表本设备参加联合训练。', '请在那个标签页中继续，或关闭它后重试。'),
+  'federation/none-here': said('本页面所在的服务器没有运行联合训练。', '请打开主持者给您的链接。'),
+  'federation/turned-away': (v) => ({ message: `联合训练的服务器拒绝了本设备：${turnedAwayBecause[text(v, 'reason')] ?? '没有给出本版本认识的理由'}。`, hint: '请向主持者索取新的邀请。' }),
+  'federation/no-model': said('联合训练尚未发布任何模型。', '请等有一轮计入之后再试。'),
+  'federation/bad-model': (v) => ({ message: `返回的模型未被接受：${releaseParts[text(v, 'what')] ?? '内容'}不符。模型已丢弃。`, hint: '请稍后再试；若再次发生，请告知联合训练的主持者。' }),
+  'federation/no-release-key': said('此联合训练没有说明用哪个密钥为模型签名，无法核对任何模型，因此没有取回模型。', '请主持者用新版本的 Bedside 启动联合训练。'),
+  'federation/other-notes': () => ({ message: '本设备曾用其他病历参与过这个联合训练的若干轮，之后的轮次会被拒绝。没有发送任何内容。', hint: '请用之前的病历参与。' }),
+  'federation/other-labels': (v) => ({ message: `这些病历的 ${text(v, 'all')} 个标签中有 ${text(v, 'unknown')} 个不在联合训练的任务中。没有发送任何内容。`, hint: '请选择任务所列标签所在的列，或选择其他病历。' }),
+  'federation/other-unit': (v) => ({ message: `联合训练以${protectedUnits[text(v, 'expected')] ?? ''}为保护单位，而这些病历以${protectedUnits[text(v, 'found')] ?? ''}为单位。没有发送任何内容。`, hint: '请在“数据”页重新选择各列：由患者列决定。' }),
+  'federation/other-base-model': (v) => ({ message: `联合训练使用的基础模型（${text(v, 'expected')}）与本设备的（${text(v, 'found')}）不同。没有发送任何内容。`, hint: '请从联合训练自己的地址打开 Bedside。' }),
   'federation/no-columns': said('此项目的列尚未确认。', '请在“数据”页选择文本列和标签列。'),
-  'federation/no-head': said('此版本的 Bedside 不认识联邦所训练的内容。', '请载入最新版本的 Bedside，或询问联邦的组织者。'),
-  'federation/task-changed': said('您查看之后，联邦的任务已改变。没有加入任何联邦。', '请重新载入页面并阅读新的任务。'),
-  'federation/already-member': said('本设备已在参加一个联邦。', '请先退出那个联邦。'),
-  'federation/no-member': said('本设备没有参加任何联邦。', '请先通过链接加入。'),
-  'federation/round-waits': said('联邦的一轮正在等待当前的训练或攻击测试结束。', '无需操作；若不想错过这一轮，请暂停或停止当前的训练。'),
-  'federation/project-takes-part': said('此项目正在参加联邦。没有删除任何内容。', '请先退出联邦。'),
-  'federation/no-sample': said('此联邦不分发病历。', '请选择您自己的病历。'),
+  'federation/no-head': said('此版本的 Bedside 不认识联合训练要训练的内容。', '请载入最新版本的 Bedside，或询问联合训练的主持者。'),
+  'federation/task-changed': said('您查看之后，联合训练的任务已改变。没有加入任何联合训练。', '请重新载入页面并阅读新的任务。'),
+  'federation/already-member': said('本设备已在参加一个联合训练。', '请先退出那个联合训练。'),
+  'federation/no-member': said('本设备没有参加任何联合训练。', '请先通过链接加入。'),
+  'federation/round-waits': said('联合训练的一轮正在等待当前的训练或攻击测试结束。', '无需操作；若不想错过这一轮，请暂停或停止当前的训练。'),
+  'federation/project-takes-part': said('此项目正在参加联合训练。没有删除任何内容。', '请先退出联合训练。'),
+  'federation/no-sample': said('此联合训练不分发病历。', '请选择您自己的病历。'),
   'federation/no-seat-link': said('此链接用于投影：它不给任何人席位。', '请打开投影上显示的链接，或扫描其二维码。'),
-  'training/federated-late': (v) => ({ message: `本设备还没来得及训练，联邦的第 ${text(v, 'round')} 轮就结束了。没有记账，也没有发送任何内容。`, hint: '无需操作：下一轮会自动开始。' }),
-  'training/federated-task': (v) => ({ message: `联邦的任务不适合本设备：任务中的 ${text(v, 'found')} 与本设备的 ${text(v, 'expected')} 不符（${text(v, 'what')}）。没有记账，也没有发送任何内容。`, hint: '请询问组织者该任务适用于哪个模型和哪些病历。' }),
-  'training/federated-terms': (v) => ({ message: `联邦的一轮要求的 ${text(v, 'term')} 是 ${text(v, 'asked')}，而约定的是 ${text(v, 'agreed')}。没有记账，也没有发送任何内容。`, hint: '若您不认可，请退出联邦。' }),
-  'training/federated-repeated': (v) => ({ message: `联邦的第 ${text(v, 'round')} 轮已经记过账，不会重复训练。这次没有记账，也没有发送任何内容。`, hint: '无需操作：下一轮会自动开始。' }),
-  'training/federated-budget': (v) => ({ message: `这些病历剩余的隐私预算不足以参加联邦的第 ${text(v, 'round')} 轮，本设备已拒绝这一轮。没有记账，也没有发送任何内容。`, hint: '请退出联邦，或在了解后果的前提下提高上限。' }),
-  'training/federated-cancelled': said('联邦训练已取消，不再发送任何内容。', '需要时可重新加入。'),
+  'training/federated-late': (v) => ({ message: `本设备还没来得及训练，联合训练的第 ${text(v, 'round')} 轮就结束了。没有记账，也没有发送任何内容。`, hint: '无需操作：下一轮会自动开始。' }),
+  'training/federated-task': (v) => ({ message: `联合训练的任务不适合本设备：${part(v, 'what')}不符。没有记账，也没有发送任何内容。`, hint: '请询问主持者该任务适用于哪个模型和哪些病历。' }),
+  'training/federated-terms': (v) => ({ message: `联合训练的一轮要求的${part(v, 'term')}是 ${amount(v, 'asked')}，而约定的是 ${amount(v, 'agreed')}。没有记账，也没有发送任何内容。`, hint: '若您不认可，请退出联合训练。' }),
+  'training/federated-repeated': (v) => ({ message: `联合训练的第 ${text(v, 'round')} 轮已经记过账，不会重复训练。这次没有记账，也没有发送任何内容。`, hint: '无需操作：下一轮会自动开始。' }),
+  'training/federated-budget': (v) => ({ message: `这些病历剩余的隐私预算不足以参加联合训练的第 ${text(v, 'round')} 轮，本设备已拒绝这一轮。没有记账，也没有发送任何内容。`, hint: '请退出联合训练，或在了解后果的前提下提高上限。' }),
+  'training/federated-cancelled': said('联合训练已取消，不再发送任何内容。', '需要时可重新加入。'),
 };

@@ -16,7 +16,7 @@ export const start: Words['start'] = {
   sampleOpen: '试用样本',
   proof: {
     title: '数据不会离开本设备',
-    lead: '本页发出的每个请求都列在这里，其余一律被浏览器拒绝。',
+    lead: (sinceMs) => `${sinceMs === null ? '' : `自 ${f.time(sinceMs)} 打开以来，`}本页发出的每个请求都列在这里，其余一律被浏览器拒绝。`,
     bytesSent: '发送字节',
     requests: '发往别处的请求',
     refused: '被拒绝',
@@ -24,6 +24,7 @@ export const start: Words['start'] = {
     when: '时间',
     what: '内容',
     received: '接收',
+    here: '本机已有',
     ready: '就绪，可以断网。',
     storing: (share) => `正在存储模型，${f.percent(share)}。请先保持联网。`,
     notReady: '尚未全部存好，请先保持联网。',
@@ -32,7 +33,7 @@ export const start: Words['start'] = {
     rule: "Content-Security-Policy: connect-src 'self'",
     offline: '也可以现在关闭 Wi-Fi：训练、结果和试用照常工作。',
     tryIt: '尝试向外发送',
-    tryHint: '向另一个地址发送一个虚构词，以证明会失败。',
+    tryHint: '向另一个地址发送一个编造的词，看它如何失败。',
     triedRefused: '浏览器已拒绝，没有发送任何内容。',
     triedSent: '已发送出去。这份 Bedside 没有带上它的规则：请勿在其中打开病历。',
     appParts: '应用的一部分',
@@ -55,5 +56,10 @@ export const start: Words['start'] = {
     actions: '操作',
     gauge: (spent, limit) => `已用 ${f.epsilon(spent)}，上限 ${f.epsilon(limit)}`,
     none: '–',
+  },
+  together: {
+    title: '或者与别人一起训练',
+    body: '有人邀请您？病历留在这里；在您同意之后，只有加噪的更新会发出。',
+    go: '参加',
   },
 };

@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { BedsideError } from '../ground/errors.ts';
+import { mountApp } from './testing/mount-app.ts';
+
+let close: (() => Promise<void>) | null = null;
+let faults: unknown[] = [];
+const hear = (event: ErrorEvent | PromiseRejectionEvent) => void faults.push('reason' in event ? event.reason : event.error);
+
+beforeEach(() => {
+  faults = [];
+  addEventListener('error', hear);
+  addEventListener('unhandledrejection', hear);
+});
+afterEach(async () => {
+  removeEventListener('error', hear);
+  removeEventListener('unhandledrejection', hear);
+  await close?.();
+  close = null;
+});
+
+/** The results of run 4, with every question for results in `asked`; what `answer` throws is what the page hears. */
+async function open(answer: (runId: string, asked: readonly string[]) => Promise<void>) {
+  const app = mountApp({ page: 'results', delayMs: 5 });
+  close = app.close;
+  const { results } = app.service;
+  const asked: string[] = [];
+  app.service.results = async (id, runId) => {
+    asked.push(runId);
+    await answer(runId, asked);
+    return results(id, runId);
+  };
+  return { ...app, asked };
+}
+
+const lead = (run: number) => page.getByText(new RegExp(`^Run ${run}, measured on`));
+const promise = () => page.getByRole('heading', { name: 'What this run promised' }).or(page.getByText('This run was not private'));
+const choose = (run: number) => userEvent.selectOptions(page.getByRole('combobox', { name: 'Run' }), `run-${run}`);
+const visit = async (name: string) => {
+  location.hash = `#/${name}`;
+  await expect.poll(() => document.querySelector('main')?.dataset['page']).toBe(name);
+};
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+describe('the results of one run after another', () => {
+  it('are asked for once each, also on a page that one comes back to and in another language', async () => {
+    const { asked, settings } = await open(() => wait(20));
+    await expect.element(lead(4)).toBeVisible();
+    // Coming back, the page finds results that are there: it read them, and must not depend on them.
+    await visit('lab');
+    await visit('results');
+    await expect.element(lead(4)).toBeVisible();
+    expect(asked).toEqual(['run-4']);
+    for (const run of [3, 2, 1, 3]) {
+      await choose(run);
+      await expect.element(lead(run)).toBeVisible();
+      await expect.element(promise().first()).toBeInTheDocument();
+    }
+    settings.setLanguage('zh');
+    await expect.poll(() => document.documentElement.lang).toBe('zh-CN');
+    settings.setLanguage('en');
+    await choose(2);
+    await expect.element(lead(2)).toBeVisible();
+    expect(asked).toEqual(['run-4', 'run-3', 'run-2', 'run-1', 'run-3', 'run-2']);
+    expect(faults).toEqual([]);
+  });
+
+  it('are not asked for again by a page that one comes back to while they are on their way', async () => {
+    let answer = (): void => undefined;
+    const { asked } = await open(() => new Promise<void>((resolve) => { answer = resolve; }));
+    await expect.poll(() => asked.length).toBe(1);
+    await visit('lab');
+    await visit('results');
+    await wait(50);
+    expect(asked).toEqual(['run-4']);
+    answer();
+    await expect.element(lead(4)).toBeVisible();
+    expect(faults).toEqual([]);
+  });
+
+  it('fail once, stay failed on a page that one comes back to, and come with another try', async () => {
+    const { asked } = await open(async (runId, all) => {
+      if (runId === 'run-3' && all.filter((one) => one === runId).length <= 2) throw new BedsideError('storage/no-run', 'storage', 'This run is not on this device.', 'Choose another one.');
+    });
+    await expect.element(lead(4)).toBeVisible();
+    await choose(3);
+    await expect.element(page.getByRole('alert')).toHaveTextContent('This run is not on this device.');
+    await choose(4);
+    await expect.element(lead(4)).toBeVisible();
+    await choose(3);
+    await expect.element(page.getByRole('alert')).toHaveTextContent('This run is not on this device.');
+    await wait(50);
+    expect(asked).toEqual(['run-4', 'run-3', 'run-4', 'run-3']);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await expect.element(lead(3)).toBeVisible();
+    expect(asked).toEqual(['run-4', 'run-3', 'run-4', 'run-3', 'run-3']);
+    expect(faults).toEqual([]);
+  });
+});
