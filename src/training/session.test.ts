@@ -244,6 +244,7 @@ describe('a session that is interrupted', () => {
       },
     });
     const running = runSession(input);
+    await expect.poll(() => Math.max(...seen), { timeout: 30_000 }).toBe(2);
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(Math.max(...seen)).toBe(2);
     control.resume();
@@ -269,10 +270,14 @@ describe('a session that is interrupted', () => {
       },
     });
     const running = runSession(input);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const readAtPause = read;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(read).toBe(readAtPause);
+    await expect.poll(() => control.isPaused, { timeout: 30_000 }).toBe(true);
+    const isStill = async () => {
+      const before = read;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return read === before;
+    };
+    await expect.poll(isStill, { timeout: 30_000 }).toBe(true);
+    expect(await isStill()).toBe(true);
     // Of 48 notes in two trainers: the batch in hand of each.
     expect(read).toBeLessThanOrEqual(32);
     control.stop();

@@ -27,7 +27,7 @@ describe('axe finds nothing', () => {
           const found: string[] = [];
           for (const name of pageNames) {
             location.hash = `#/${name}`;
-            await expect.poll(() => document.querySelector('main')?.dataset['page'], { timeout: 15_000 }).toBe(name);
+            await expect.poll(() => document.querySelector('main')?.dataset['page'], { timeout: 60_000 }).toBe(name);
             await expect.element(page.getByRole('heading', { level: 1 })).toBeInTheDocument();
             await expect.poll(() => document.querySelector('.skeleton, [aria-busy="true"]')).toBeNull();
             await new Promise((resolve) => setTimeout(resolve, 200));

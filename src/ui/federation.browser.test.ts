@@ -385,7 +385,7 @@ describe('axe finds nothing, and nothing scrolls sideways', () => {
         const app = mountApp({ page: 'federation', federation, theme, language });
         close = app.close;
         location.hash = section === '' ? '#/federation' : `#/federation/${section}`;
-        await expect.poll(() => document.querySelector('main')?.dataset['page'], { timeout: 15_000 }).toBe('federation');
+        await expect.poll(() => document.querySelector('main')?.dataset['page'], { timeout: 60_000 }).toBe('federation');
         await expect.poll(() => document.querySelector('main h1:not(.vh)')).not.toBeNull();
         await expect.poll(() => document.querySelector('.skeleton, [aria-busy="true"]')).toBeNull();
         for (const details of document.querySelectorAll('details')) details.open = true;

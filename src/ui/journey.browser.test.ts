@@ -16,7 +16,7 @@ async function open(options: MountOptions) {
   return app;
 }
 
-const heading = (name: string | RegExp) => expect.element(page.getByRole('heading', { level: 1, name }), { timeout: 10_000 });
+const heading = (name: string | RegExp) => expect.element(page.getByRole('heading', { level: 1, name }), { timeout: 60_000 });
 /** What a file dialog does once a file was picked. */
 function choose(file: File): void {
   const input = document.querySelector<HTMLInputElement>('input[type=file]')!;

@@ -4,7 +4,7 @@ import { ProjectState } from '../state/project.svelte.ts';
 import { TrialState } from '../state/trial.svelte.ts';
 import { FakeService } from './testing/fake-service.ts';
 
-const until = (isTrue: () => boolean) => expect.poll(isTrue, { interval: 5, timeout: 2000 }).toBe(true);
+const until = (isTrue: () => boolean) => expect.poll(isTrue, { interval: 5, timeout: 30_000 }).toBe(true);
 
 /** A project whose notes take `delayMs` to read, and the signals of the readings that were asked for. */
 async function project(delayMs = 90) {

@@ -30,7 +30,7 @@ it('measures, says how far it is, and shows a table that is still there next tim
   expect(violations.map(({ id }) => id)).toEqual([]);
 
   location.hash = '#/start';
-  await expect.poll(() => document.querySelector('main')?.dataset['page'], { timeout: 15_000 }).toBe('start');
+  await expect.poll(() => document.querySelector('main')?.dataset['page'], { timeout: 60_000 }).toBe('start');
   location.hash = '#/settings';
   await expect.element(page.getByRole('button', { name: 'Measure again' })).toBeVisible();
   expect(cells()).toHaveLength(8);
