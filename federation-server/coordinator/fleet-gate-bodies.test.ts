@@ -33,7 +33,7 @@ describe('an instruction that was given out', () => {
       const before = scene.asked.length;
       const { status, body } = await scene.fleet('push-messages', key, replyBody(undefined, answers));
       const isPassedOn = scene.asked.length > before;
-      // A node takes an answer that wants none of its objects for a refusal, and uploads nothing.
+      // A node takes an answer to its first try that wants none of its objects for a refusal, and uploads nothing.
       if (!isPassedOn) expect([status, decode(endpoints.pushMessages.answer, new Uint8Array(body), 1000).objectsToPush]).toEqual([200, []]);
       return isPassedOn;
     };

@@ -45,7 +45,8 @@ export async function federationStatus(sources: StatusSources): Promise<Federati
   const server = existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as ServerStatus) : starting;
   const process = supervised();
   const isTraining = process === 'running' && server.state === 'training';
-  const asked = server.rounds.length + (isTraining ? 1 : 0);
+  // One that was cut off as well: devices may have paid for it.
+  const asked = server.rounds.length + (server.state === 'training' ? 1 : 0);
   const { epsilonPerRound, epsilonTotal } = agreementFigures(task);
   const central = centralEpsilon(task);
   return {

@@ -360,6 +360,20 @@ describe('a reload', () => {
     expect(count(scene, 'register-node')).toBe(1);
   });
 
+  it('before an answer that the server refuses: each object is offered once, and the answer is listed as unclear', async () => {
+    const scene = await member();
+    const answered = (body: Uint8Array<ArrayBuffer>) => new Response(body, { headers: { 'content-type': 'application/protobuf' } });
+    await scene.link.instruct(scene.nodeId, modelOf(1), scene.config(1));
+    await scene.run(({ work }) => work?.step === 'replying' && work.pushes > 0);
+    scene.link.faults = (name) => (name === 'push-messages' ? answered(encode(endpoints.pushMessages.answer, { results: [], objectsToPush: [], sessionId: '' })) : name === 'push-object' ? answered(encode(endpoints.pushObject.answer, { isStored: false })) : null);
+    await scene.load();
+    await scene.run();
+    expect(scene.node.record.rounds).toMatchObject([{ round: 1, outcome: 'unclear', sent: Array.from({ length: 6 }, () => ({})) }]);
+    expect([count(scene, 'push-object'), scene.link.replies]).toEqual([6, []]);
+    await scene.run();
+    expect(count(scene, 'push-object')).toBe(6);
+  });
+
   it('while training declines the round: what was paid stays paid, nothing is trained twice', async () => {
     const scene = await member();
     scene.source.hold = new Promise<void>(() => {});
