@@ -397,7 +397,11 @@ describe('a member', () => {
   it('ends when the federation has finished', async () => {
     await scene.join();
     scene.coordinator.state = 'finished';
-    expect(await scene.until(({ phase }) => phase === 'ended')).toMatchObject({ failure: null });
+    const { projectId, taskHash } = await scene.until(({ phase }) => phase === 'ended');
+    expect(scene.told.at(-1)).toMatchObject({ failure: null });
+    // Nobody else is offered a seat, and a device that kept its own gets no second.
+    expect((await federation().offer()).obstacle).toBe('all-rounds-done');
+    await expect(federation().join(projectId, taskHash, roomLink, 10)).rejects.toMatchObject({ code: 'federation/already-member' });
   });
 });
 

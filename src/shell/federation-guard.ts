@@ -72,7 +72,7 @@ export class FederationGuard {
         bytesPerRound, bytesTotal: bytesPerRound * task.rounds, epsilonPerRound, epsilonTotal,
         guessingBound: guessedRight(claim), foundAtOnePercent: foundAtOnePercent(claim),
       },
-      obstacle: !isSecureContext ? 'insecure-context' : task.head === undefined ? 'no-head' : task.baseModel !== baseModel ? 'other-base-model' : membership && membership.taskHash !== taskHash ? 'other-membership' : null,
+      obstacle: !isSecureContext ? 'insecure-context' : status.state === 'finished' ? 'all-rounds-done' : task.head === undefined ? 'no-head' : task.baseModel !== baseModel ? 'other-base-model' : membership && membership.taskHash !== taskHash ? 'other-membership' : null,
     };
   }
 

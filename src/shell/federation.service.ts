@@ -39,7 +39,7 @@ export interface FederationOffer {
     readonly foundAtOnePercent: number;
   };
   /** Codes for the words: why this browser cannot take part. Null where it can. */
-  readonly obstacle: 'insecure-context' | 'other-base-model' | 'other-membership' | 'no-head' | null;
+  readonly obstacle: 'insecure-context' | 'all-rounds-done' | 'other-base-model' | 'other-membership' | 'no-head' | null;
 }
 
 /** How a project's notes fit a task, before joining. For the owner's eyes. */

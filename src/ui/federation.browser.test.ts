@@ -121,8 +121,8 @@ describe('an invitation', () => {
     await expect.element(page.getByRole('link', { name: 'Train alone' })).toBeVisible();
   });
 
-  it('cannot be accepted where no round fits the budget, the notes do not fit, or this device cannot', async () => {
-    for (const [federation, reason, need] of [['spent', /no room for a single round/, 'These notes have no budget left for a round.'], ['unfit', /3 are not among those of the federation/, 'Choose notes that fit.'], ['obstacle', /another base model/, 'This device cannot take part; the reason is above.']] as const) {
+  it('cannot be accepted where no round fits the budget, the notes do not fit, this device cannot, or all rounds are done', async () => {
+    for (const [federation, reason, need] of [['spent', /no room for a single round/, 'These notes have no budget left for a round.'], ['unfit', /3 are not among those of the federation/, 'Choose notes that fit.'], ['obstacle', /another base model/, 'This device cannot take part; the reason is above.'], ['room-done', /All rounds are done/, 'This device cannot take part; the reason is above.']] as const) {
       const service = await open({ federation });
       await expect.element(page.getByText(reason)).toBeVisible();
       await expect.element(page.getByText(need)).toBeVisible();
@@ -224,6 +224,20 @@ describe('somebody who takes part', () => {
     await open({ federation: 'ended', section: 'room-abc' });
     await expect.element(heading('All rounds are done')).toBeVisible();
     await expect.element(page.getByText(/This device, for its own rounds: 0\.15–0\.6 Wh/)).toBeVisible();
+    // There is nothing to join any more, before and after leaving.
+    await expect.element(page.getByRole('button', { name: 'Join anew' })).not.toBeInTheDocument();
+    await page.getByRole('button', { name: 'Leave' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave now' }).click();
+    await expect.element(heading('You have left')).toBeVisible();
+    await expect.element(page.getByRole('button', { name: 'Join anew' })).not.toBeInTheDocument();
+  });
+
+  it('whose part ended while the run goes on leaves before joining anew: a device has one seat', async () => {
+    await open({ federation: 'budget-ended', section: '' });
+    await expect.element(heading('The ε that you agreed to is used up')).toBeVisible();
+    await expect.element(page.getByRole('button', { name: 'Join anew' })).not.toBeInTheDocument();
+    await page.getByRole('button', { name: 'Leave' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave now' }).click();
     await page.getByRole('button', { name: 'Join anew' }).click();
     await expect.element(heading(/asks you to train a model together/)).toBeVisible();
   });
@@ -318,6 +332,27 @@ describe('somebody who takes part', () => {
     await expect.poll(() => location.hash).toBe('#/explain');
   });
 
+  it('whose old membership is over finds its way from a new federation’s invitation to leaving the old one, and back', async () => {
+    await page.viewport(1280, 900);
+    const app = mountApp({ page: 'start', federation: 'ended' });
+    close = app.close;
+    const { federation } = app.service;
+    const mine = await federation.offer();
+    federation.offer = () => Promise.resolve({ ...mine, taskHash: 'ab'.repeat(32), obstacle: 'other-membership' });
+    location.hash = '#/federation/room-next';
+    await expect.element(page.getByRole('alert')).toHaveTextContent('Leave that one first.');
+    await page.getByRole('button', { name: 'To that one' }).click();
+    await expect.element(heading('All rounds are done')).toHaveFocus();
+    // Of a coordinator that serves another task nothing more is heard about the old one.
+    federation.tell({ status: null });
+    await page.getByRole('button', { name: 'Leave' }).click();
+    federation.offer = () => Promise.resolve({ ...mine, taskHash: 'ab'.repeat(32) });
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave now' }).click();
+    await page.getByRole('button', { name: 'Join anew' }).click();
+    await expect.element(heading(/asks you to train a model together/)).toBeVisible();
+    await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
+  });
+
   it('who had left before sees the invitation of a new link', async () => {
     await open({ federation: 'left', section: 'room-next' });
     await expect.element(heading(/asks you to train a model together/)).toBeVisible();
@@ -332,6 +367,8 @@ describe('the wall of a room', () => {
     await expect.element(code).toBeVisible();
     expect(code.element()).toHaveAttribute('src', expect.stringMatching(/^data:image\/svg\+xml/));
     await expect.element(page.getByText(/Refused so far: 14/)).toBeVisible();
+    // Counted when it is asked, before anybody has paid: said as what it is.
+    await expect.element(page.getByRole('listitem').filter({ hasText: 'ε a device, at most' })).toHaveTextContent(/^1\.68.*A round counts once it is asked; who did not train for it has spent less\./);
     // The third round was rolled back: the model that stands is that of the second.
     await expect.element(page.getByRole('listitem').filter({ hasText: 'accuracy, public notes' })).toHaveTextContent('67%');
     await expect.element(page.getByText(/It made the model worse on the public notes, and was rolled back\./)).toBeVisible();
@@ -368,9 +405,28 @@ describe('the wall of a room', () => {
   });
 });
 
+describe('on a telephone', () => {
+  it('an invitation breaks no label in the middle of a word', async () => {
+    await page.viewport(390, 900);
+    const app = mountApp({ page: 'start', scene: 'empty' });
+    close = app.close;
+    const { federation } = app.service;
+    const { task, ...offer } = await federation.offer();
+    federation.offer = () => Promise.resolve({ ...offer, task: { ...task, labels: ['Gastroenterology', 'Otorhinolaryngology', 'Cardiology', 'Neurology'] } });
+    location.hash = '#/federation/room-abc';
+    for (const label of ['Gastroenterology', 'Otorhinolaryngology']) {
+      const cell = page.getByText(label, { exact: true }).first();
+      await expect.element(cell).toBeVisible();
+      const range = document.createRange();
+      range.selectNodeContents(cell.element());
+      expect(new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size, label).toBe(1);
+    }
+  });
+});
+
 describe('axe finds nothing, and nothing scrolls sideways', () => {
   const scenes = [
-    ['offer', 'room-abc'], ['not-helping', 'room-abc'], ['spent', 'room-abc'], ['unfit', 'room-abc'], ['obstacle', 'room-abc'], ['projected', 'room-abc'], ['participant', 'room-abc'], ['central', 'room-abc'], ['none', ''],
+    ['offer', 'room-abc'], ['not-helping', 'room-abc'], ['spent', 'room-abc'], ['unfit', 'room-abc'], ['obstacle', 'room-abc'], ['room-done', 'room-abc'], ['projected', 'room-abc'], ['participant', 'room-abc'], ['central', 'room-abc'], ['none', ''],
     ['joined', ''], ['training', ''], ['refused', ''], ['leaving', ''], ['left', ''], ['ended', ''], ['budget-ended', ''],
     ['offer', 'projector-abc'], ['room-30', 'projector-abc'], ['room-done', 'projector-abc'], ['participant', 'projector-by-hand'],
   ] as const;

@@ -117,7 +117,7 @@ export class FakeFederation implements FederationService {
   offer = () => this.#answer((): FederationOffer => {
     if (this.#story === 'none') throw new BedsideError('federation/none-here', 'network', 'There is no federation at this address.', 'Open the link that you were given.');
     const bytes = bytesPerRound - 4 * (task.coordinates - taskOf(this.#story).coordinates);
-    return { task: taskOf(this.#story), taskHash, address: 'workshop.example:8443', status: statusOf(this.#story, 'waiting', 0, 30), figures: { bytesPerRound: bytes, bytesTotal: bytes * task.rounds, epsilonPerRound, epsilonTotal, guessingBound: guessedRight(claim), foundAtOnePercent: foundAtOnePercent(claim) }, obstacle: this.#story === 'obstacle' ? 'other-base-model' : null };
+    return { task: taskOf(this.#story), taskHash, address: 'workshop.example:8443', status: this.#story === 'room-done' ? statusOf(this.#story, 'finished', 5, 30) : statusOf(this.#story, 'waiting', 0, 30), figures: { bytesPerRound: bytes, bytesTotal: bytes * task.rounds, epsilonPerRound, epsilonTotal, guessingBound: guessedRight(claim), foundAtOnePercent: foundAtOnePercent(claim) }, obstacle: this.#story === 'obstacle' ? 'other-base-model' : this.#story === 'room-done' ? 'all-rounds-done' : null };
   });
 
   fit = (projectId: string) => this.#answer((): FederationFit => {

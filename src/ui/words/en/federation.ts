@@ -32,7 +32,8 @@ export const federation = {
   obstacles: {
     'insecure-context': 'This address is not secure, so this browser has no keys to take part with. Open the link that begins with https.',
     'other-base-model': 'This task is for another base model than the one that comes with this copy of Bedside. Ask whoever runs it for the address of theirs.',
-    'other-membership': 'This device already takes part in another federation. Leave that one first.',
+    'other-membership': 'This device still has its seat in another federation. Leave that one first.',
+    'all-rounds-done': 'All rounds are done: a seat would be of no use any more. Those who took part can fetch the model on their page.',
     'no-head': 'This task trains something that this copy of Bedside does not know how to train.',
   },
   what: {
@@ -173,6 +174,7 @@ export const federation = {
     title: 'If you leave',
     body: 'Sending stops at once. The server closes your seat and takes this device off its list; then the key is erased here. What was sent stays in the sum; ε that was spent stays spent. To join again takes a new invitation.',
     button: 'Leave',
+    other: 'To that one',
     question: 'Leave now?',
     round: 'A round that is being trained is thrown away; what was charged for it stays charged.',
     stay: 'Stay',

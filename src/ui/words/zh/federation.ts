@@ -32,7 +32,8 @@ export const federation: Words['federation'] = {
   obstacles: {
     'insecure-context': '此地址不安全，浏览器在这里没有可用于参加的密钥。请打开以 https 开头的链接。',
     'other-base-model': '此任务使用的基础模型与这份 Bedside 所带的不同。请向主持者索取他们的地址。',
-    'other-membership': '本设备已在参加另一个联合训练，请先退出那一个。',
+    'other-membership': '本设备在另一个联合训练中还占有席位，请先退出那一个。',
+    'all-rounds-done': '各轮均已结束：再取得席位也没有用处。参加过的人可以在各自的页面上取回模型。',
     'no-head': '这份 Bedside 不会训练此任务要求的内容。',
   },
   what: {
@@ -173,6 +174,7 @@ export const federation: Words['federation'] = {
     title: '如果退出',
     body: '立即停止发送。服务器关闭您的席位，把本设备从名单中除去；随后密钥在这里销毁。已发送的留在总和中；已用的 ε 不会退回。再次加入需要新的邀请。',
     button: '退出',
+    other: '前往那一个',
     question: '现在退出？',
     round: '正在训练的一轮会被丢弃；已为它记的账不会退回。',
     stay: '留下',
