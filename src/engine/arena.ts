@@ -18,6 +18,11 @@ export class Arena<Buffer> {
     this.step.seal();
   }
 
+  /** What is read from now on may still be on its way to the host while the next work runs. */
+  leaveReading(): void {
+    this.step.leaveReading();
+  }
+
   own(buffer: Buffer): Buffer {
     this.buffers.add(buffer);
     return buffer;

@@ -2,7 +2,7 @@ import { checkInteger, invariant } from '../ground/check.ts';
 import { AdaptedEncoder, type Trained, trainedOn } from './adapted-encoder.ts';
 import type { Engine, EngineInput } from './engine.ts';
 import { checkInput } from './input-check.ts';
-import { type MicroBatch, microBatches, wholeInput } from './micro-batch.ts';
+import { microBatches, wholeInput } from './micro-batch.ts';
 import { type MicroBatchGround, MicroBatchWork } from './micro-batch-work.ts';
 import type { BertShape, BertWeights } from './model/weights.ts';
 import type { Rehearsal } from './operations/buffers/planned-steps.ts';
@@ -120,25 +120,21 @@ function engineOver<Buffer>(operations: Operations<Buffer>, shape: BertShape, gr
       for (const layer of layers) checkInteger('encoded layer', layer, lowest, L);
       const ascending = [...new Set(layers)].sort((a, b) => a - b);
       const result = new Float32Array((input.offsets.length - 1) * layers.length * D);
-      const last = ascending.at(-1);
-      if (last === undefined) return result;
+      if (layers.length === 0) return result;
       operations.roundInputs?.(roundsEncoding);
-      const take = (wanted: number, { firstRow, rows }: MicroBatch, pooled: Float32Array) => {
-        for (const [place, asked] of layers.entries()) {
-          if (asked !== wanted) continue;
-          for (let row = 0; row < rows; row++) result.set(pooled.subarray(row * D, (row + 1) * D), ((firstRow + row) * layers.length + place) * D);
-        }
-      };
-      await microBatchWork.eachRead(input, encodePass(ascending), async (part, work) => {
+      await microBatchWork.eachRead(input, encodePass(ascending), (part, work) => {
         let { x, layer } = encoder.enter(part.input, work);
-        const pooledOf = (wanted: number) => {
+        return ascending.map((wanted) => {
           x = encoder.run(x, layer, wanted, null, work);
           layer = wanted;
-          return operations.download(work.arena.own(operations.meanPool(x, work.sequences)), part.rows * D);
-        };
-        for (const wanted of ascending.slice(0, -1)) take(wanted, part, await pooledOf(wanted));
-        return { reading: pooledOf(last) };
-      }, (part, pooled) => take(last, part, pooled)).finally(() => operations.roundInputs?.(false));
+          return { buffer: work.arena.own(operations.meanPool(x, work.sequences)), length: part.rows * D };
+        });
+      }, ({ firstRow, rows }, pooled) => {
+        for (const [place, asked] of layers.entries()) {
+          const values = pooled[ascending.indexOf(asked)]!;
+          for (let row = 0; row < rows; row++) result.set(values.subarray(row * D, (row + 1) * D), ((firstRow + row) * layers.length + place) * D);
+        }
+      }).finally(() => operations.roundInputs?.(false));
       return result;
     },
 
@@ -158,8 +154,8 @@ function engineOver<Buffer>(operations: Operations<Buffer>, shape: BertShape, gr
       const result = new Float32Array((input.offsets.length - 1) * classes);
       await microBatchWork.eachRead(
         input, logitsPass,
-        async (part, work) => ({ reading: operations.download(encoder.logits(part, model, work), part.rows * classes) }),
-        ({ firstRow }, logits) => result.set(logits, firstRow * classes),
+        (part, work) => [{ buffer: encoder.logits(part, model, work), length: part.rows * classes }],
+        ({ firstRow }, [logits]) => result.set(logits!, firstRow * classes),
       );
       return result;
     },

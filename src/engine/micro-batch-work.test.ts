@@ -21,9 +21,10 @@ function engineOver(plant: (good: Operations<Float32Array>) => Partial<Operation
 const settled = () => new Promise<void>((resolve) => setTimeout(resolve, 5));
 
 describe.each([
-  { call: 'encode', run: (engine: ReturnType<typeof engineOver>) => engine.encode(input, [2]) },
-  { call: 'logits', run: (engine: ReturnType<typeof engineOver>) => engine.logits(input) },
-])('$call', ({ run }) => {
+  { call: 'encode', reads: 1, run: (engine: ReturnType<typeof engineOver>) => engine.encode(input, [2]) },
+  { call: 'encode with several layers', reads: 2, run: (engine: ReturnType<typeof engineOver>) => engine.encode(input, [2, 1]) },
+  { call: 'logits', reads: 1, run: (engine: ReturnType<typeof engineOver>) => engine.logits(input) },
+])('$call', ({ reads: readsEach, run }) => {
   it('gives the device a micro-batch before the one before it has been read, and no more than that', async () => {
     const happened: string[] = [];
     const answers: (() => void)[] = [];
@@ -41,11 +42,12 @@ describe.each([
     })));
     await settled();
     expect(happened).toEqual(['begun', 'begun']);
-    for (let answered = 0; answered < 4; answered++) {
+    for (let answered = 0; answered < 4 * readsEach; answered++) {
       answers[answered]!();
       await settled();
     }
-    expect(happened).toEqual(['begun', 'begun', 'read', 'begun', 'read', 'begun', 'read', 'read']);
+    const read = new Array<string>(readsEach).fill('read');
+    expect(happened).toEqual(['begun', 'begun', ...read, 'begun', ...read, 'begun', ...read, ...read]);
     expect(await found).toEqual(await run(engineOver()));
   });
 

@@ -14,6 +14,12 @@ export interface MicroBatchGround {
   readonly rest?: (() => Promise<void>) | undefined;
 }
 
+/** What is read of a micro-batch when it has been computed: the first `length` numbers of a buffer. */
+export interface LastRead<Buffer> {
+  readonly buffer: Buffer;
+  readonly length: number;
+}
+
 /** Work that is done in one micro-batch after another, each in the memory that was planned for it. */
 export class MicroBatchWork<Buffer> {
   constructor(
@@ -43,13 +49,15 @@ export class MicroBatchWork<Buffer> {
   }
 
   /**
-   * The same where all that is left of a micro-batch is to be read: `compute` gives the download that it began, as a promise of its own, and the device has the next
-   * micro-batch before the host has the numbers of this one. `take` gets them, in order.
+   * The same where all that is left of a micro-batch is to be read: `compute` says what, and the device has the next micro-batch before the host has the numbers
+   * of this one. `take` gets them, in order.
    */
-  async eachRead(input: EngineInput, pass: Pass, compute: (part: MicroBatch, work: Work<Buffer>) => Promise<{ readonly reading: Promise<Float32Array> }>, take: (part: MicroBatch, values: Float32Array) => void): Promise<void> {
+  async eachRead(input: EngineInput, pass: Pass, compute: (part: MicroBatch, work: Work<Buffer>) => readonly LastRead<Buffer>[], take: (part: MicroBatch, values: readonly Float32Array[]) => void): Promise<void> {
     let before: Promise<void> = Promise.resolve();
     await this.each(input, pass, async (part, work) => {
-      const { reading } = await compute(part, work);
+      const reads = compute(part, work);
+      work.arena.leaveReading();
+      const reading = Promise.all(reads.map(({ buffer, length }) => this.operations.download(buffer, length)));
       const earlier = before;
       before = reading.then((values) => take(part, values));
       // Awaited a micro-batch later: until then a failure is nobody's.

@@ -18,6 +18,8 @@ export interface Pass {
 /** A step whose memory is ready. */
 export interface OpenStep {
   seal(): void;
+  /** What is read from here on, the next step may find unfinished. */
+  leaveReading(): void;
   end(): void;
 }
 
@@ -31,7 +33,7 @@ export interface StepSource {
 
 /** Buffers are made one by one: there is nothing to get ready. */
 export const unplannedSteps: StepSource = {
-  open: () => Promise.resolve({ seal: () => undefined, end: () => undefined }),
+  open: () => Promise.resolve({ seal: () => undefined, leaveReading: () => undefined, end: () => undefined }),
   configure: () => undefined,
 };
 
@@ -40,7 +42,7 @@ export function rehearsedSteps(recorder: StepRecorder): StepSource {
   return {
     open() {
       recorder.begin();
-      return Promise.resolve({ seal: () => recorder.seal(), end: () => recorder.end() });
+      return Promise.resolve({ seal: () => recorder.seal(), leaveReading: () => recorder.leaveReading(), end: () => recorder.end() });
     },
     configure: () => undefined,
   };
@@ -158,7 +160,7 @@ export class StepPlanner implements StepSource {
     }
     const arena = this.#arena!;
     arena.begin([...this.#passes.keys()].indexOf(name));
-    return { seal: () => arena.seal(), end: () => arena.end() };
+    return { seal: () => arena.seal(), leaveReading: () => undefined, end: () => arena.end() };
   }
 
   configure(adapter: AdapterConfig): void {

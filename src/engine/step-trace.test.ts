@@ -31,19 +31,23 @@ describe('a recorded step', () => {
     recorder.needScratch(7);
     recorder.needScratch(5);
     recorder.read(second);
+    const third = recorder.make(30);
+    recorder.leaveReading();
+    recorder.read(third);
     recorder.seal();
     recorder.make(3);
     recorder.end();
     recorder.make(4);
     expect(recorder.trace()).toEqual({
       buffers: [
-        { size: 10, kind: '', madeAt: 0, droppedAt: 2, isRead: false },
-        { size: 20, kind: 'int32', madeAt: 1, droppedAt: 3, isRead: true },
+        { size: 10, kind: '', madeAt: 0, droppedAt: 2, reading: 'none' },
+        { size: 20, kind: 'int32', madeAt: 1, droppedAt: 4, reading: 'awaited' },
+        { size: 30, kind: '', madeAt: 3, droppedAt: 4, reading: 'left' },
       ],
       scratchSize: 7,
       heldSizes: [2, 3],
     });
-    expect(peakSize(recorder.trace())).toBe(30);
+    expect(peakSize(recorder.trace())).toBe(50);
   });
 });
 

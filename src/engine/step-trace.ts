@@ -7,8 +7,8 @@ export interface StepBuffer {
   readonly madeAt: number;
   /** The first time at which its place may be another's. */
   readonly droppedAt: number;
-  /** The host reads it. */
-  readonly isRead: boolean;
+  /** How the host reads it: not at all, before the step ends, or with the copy of an earlier step's still in its hands. */
+  readonly reading: 'none' | 'awaited' | 'left';
 }
 
 /** Every buffer of a step, in the order in which they are made: the same for every batch of a bucket. */
@@ -25,7 +25,7 @@ export interface StepTrace {
  * What is made outside `begin` and `seal` is not of the step, and is held beside it.
  */
 export class StepRecorder {
-  readonly #buffers: { size: number; kind: string; madeAt: number; droppedAt: number; isRead: boolean }[] = [];
+  readonly #buffers: { size: number; kind: string; madeAt: number; droppedAt: number; reading: StepBuffer['reading'] }[] = [];
   /** By number; those of the step are 0 and up, others -1 and down. */
   readonly #held = new Map<number, number>();
   #heldCount = 0;
@@ -34,13 +34,20 @@ export class StepRecorder {
   #scratchSize = 0;
   #time = 0;
   #isInside = false;
+  #leavesReading = false;
 
   begin(): void {
     this.#isInside = true;
+    this.#leavesReading = false;
   }
 
   seal(): void {
     this.#isInside = false;
+  }
+
+  /** The step ends before what is read from now on has been. */
+  leaveReading(): void {
+    this.#leavesReading = true;
   }
 
   /** The step ends with the buffers that are held then. */
@@ -50,7 +57,7 @@ export class StepRecorder {
   }
 
   make(size: number, kind = ''): number {
-    if (this.#isInside) return this.#buffers.push({ size, kind, madeAt: this.#time++, droppedAt: Infinity, isRead: false }) - 1;
+    if (this.#isInside) return this.#buffers.push({ size, kind, madeAt: this.#time++, droppedAt: Infinity, reading: 'none' }) - 1;
     this.#held.set(--this.#heldCount, size);
     return this.#heldCount;
   }
@@ -64,7 +71,7 @@ export class StepRecorder {
 
   /** The host reads the buffer. */
   read(number: number): void {
-    if (number >= 0) this.#buffers[number]!.isRead = true;
+    if (number >= 0) this.#buffers[number]!.reading = this.#leavesReading ? 'left' : 'awaited';
     else this.#heldReads.add(this.#held.get(number)!);
   }
 

@@ -60,6 +60,7 @@ export class GpuDevice {
   pipelineCount = 0;
   #failure: BedsideError | null = null;
   #peakBytesInUse = 0;
+  #purges = 0;
   readonly #pending = new Set<(failure: BedsideError) => void>();
   readonly #backend: WebGPUBackend;
   readonly #device: GPUDevice;
@@ -219,6 +220,7 @@ export class GpuDevice {
     const manager = this.#backend.bufferManager;
     // Of the size of its source, so that the pool has it the next time, however much is read.
     const staging = manager.acquireBuffer(source.size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ);
+    const purges = this.#purges;
     this.submit();
     const encoder = this.#device.createCommandEncoder();
     encoder.copyBufferToBuffer(source, 0, staging, 0, sizeBytes);
@@ -226,7 +228,8 @@ export class GpuDevice {
     await staging.mapAsync(GPUMapMode.READ, 0, sizeBytes);
     const bytes = staging.getMappedRange(0, sizeBytes).slice(0);
     staging.unmap();
-    manager.releaseBuffer(staging);
+    // After a purge nothing of its size may come any more.
+    manager.releaseBuffer(staging, purges === this.#purges);
     return bytes;
   }
 
@@ -251,6 +254,7 @@ export class GpuDevice {
       freed.length = 0;
     }
     this.#peakBytesInUse = manager.numBytesUsed;
+    this.#purges++;
   }
 
   /** Hands over what was recorded; it runs while the host goes on. */

@@ -4,7 +4,7 @@ import { createEngine } from '../bert.ts';
 import type { TokenBatch } from '../engine.ts';
 import { nanoModel, nanoShape } from '../model/nano.ts';
 import type { AdapterConfig } from '../parameters.ts';
-import { clippedSumPass, gradientsPass, summedGradientPass } from '../passes.ts';
+import { clippedSumPass, encodePass, gradientsPass, logitsPass, summedGradientPass } from '../passes.ts';
 import { plannedMemory } from '../planned-memory.ts';
 import type { GpuDevice } from './device.ts';
 import { shareDevice } from './testing/shared-device.ts';
@@ -52,6 +52,25 @@ describe('the memory of a step on WebGPU', () => {
     engine.configure(trained);
     await summedGradientPass.again(engine, randomBatch([1, 1, 1, 61], 1));
     const planned = await plannedMemory({ backend: 'webgpu', shape: nanoShape, adapter: trained, passes: [summedGradientPass], bucket: { tokens: 64, rows: 4 } });
+    expect(device.storageBytes - before).toBe(planned.totalBytes);
+    expect(operations.steps!.unplannedBuffers).toBe(0);
+    engine.dispose();
+  });
+
+  /** A micro-batch of 61 tokens in two rows, and three of 64 in four. */
+  const ofManyMicroBatches = randomBatch([1, 60, ...Array<number>(12).fill(16)], 1);
+
+  it.each([
+    { name: 'features of one layer', pass: encodePass([2]) },
+    { name: 'features of several layers', pass: encodePass([0, 1, 2]) },
+    { name: 'logits', pass: logitsPass },
+  ])('is what was planned where the device goes on while the host reads, also where the plan grows meanwhile: $name', async ({ pass }) => {
+    const before = device.storageBytes;
+    const operations = createWebGpuOperations(device);
+    const engine = createEngine(operations, weights, { maximumTokens: 64, maximumRows: 4 });
+    engine.configure(adapter);
+    await pass.again(engine, ofManyMicroBatches);
+    const planned = await plannedMemory({ backend: 'webgpu', shape: nanoShape, adapter, passes: [pass], bucket: { tokens: 64, rows: 4 } });
     expect(device.storageBytes - before).toBe(planned.totalBytes);
     expect(operations.steps!.unplannedBuffers).toBe(0);
     engine.dispose();

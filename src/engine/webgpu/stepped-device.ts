@@ -17,13 +17,28 @@ interface RunningStep {
   isSealed: boolean;
 }
 
+/**
+ * Numbers in the copies that the host can read, of which each is as large as the slot and kept for the next one of its size.
+ * What a step awaits is read one after the other; what it leaves is read with that of the step before.
+ */
+function copiedNumbers(traces: readonly StepTrace[], sizeOf: (step: number, number: number) => number): number {
+  const most = new Map<number, number>();
+  for (const [step, { buffers }] of traces.entries()) {
+    const left = new Map<number, number>();
+    for (const [number, { reading }] of buffers.entries()) {
+      const size = sizeOf(step, number);
+      if (reading === 'left') left.set(size, (left.get(size) ?? 0) + 2);
+      if (reading === 'awaited') most.set(size, Math.max(1, most.get(size) ?? 0));
+    }
+    for (const [size, count] of left) most.set(size, Math.max(count, most.get(size) ?? 0));
+  }
+  return [...most].reduce((total, [size, count]) => total + size * count, 0);
+}
+
 /** Slots for any one of the steps, and the bytes of them and of what reading back takes. */
 export function layoutInSlots(traces: readonly StepTrace[]) {
   const { slots, places } = placeInSlots(traces);
-  const sizeOf = (step: number, number: number) => slots[places[step]![number]!]!.size;
-  // A copy that the host can read is as large as the slot, and kept for the next one of its size.
-  const copies = new Set(traces.flatMap(({ buffers }, step) => buffers.flatMap(({ isRead }, number) => (isRead ? [sizeOf(step, number)] : []))));
-  const numbers = [...slots.map(({ size }) => size), ...copies].reduce((total, size) => total + size, 0);
+  const numbers = slots.reduce((total, { size }) => total + size, copiedNumbers(traces, (step, number) => slots[places[step]![number]!]!.size));
   return { slots, places, sizeBytes: numbers * numberBytes, largestBytes: Math.max(0, ...slots.map(({ size }) => size * numberBytes)) };
 }
 
