@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { awakeClock } from './awake-clock.ts';
 import { crewSize, workShare } from './leaving-room.ts';
 import { Pacer } from './pacer.ts';
 
@@ -55,11 +56,42 @@ it('saves up rests that are too short for a timer', async () => {
   expect(rested()).toBe(4);
 });
 
-it('owes no long rest for a stretch in which the machine slept', async () => {
-  const { pacer, rested, work } = paced(0.5);
-  await pacer.paced(() => work(8 * 3600 * 1000));
-  await pacer.paced(() => work(1));
-  expect(rested()).toBe(5000);
+it.each([[6000, 0.5, 1], [90_000, 0.25, 3]])('rests in full for a micro-batch of %i ms at a share of %f', async (microBatchMs, share, ratio) => {
+  const { pacer, rested, work } = paced(share);
+  await pacer.paced(async () => {
+    for (let part = 0; part < 3; part++) {
+      await work(microBatchMs);
+      await pacer.rest();
+    }
+  });
+  expect(rested()).toBe(3 * microBatchMs * ratio);
+});
+
+it('owes rest for the work of a stretch, and none for the night in the middle of it', async () => {
+  let nowMs = 1000;
+  let restedMs = 0;
+  let beat: () => void = () => undefined;
+  const clock = awakeClock(() => nowMs, (then) => {
+    beat = then;
+    return () => undefined;
+  });
+  const pacer = new Pacer(clock.now, async (ms) => {
+    nowMs += ms;
+    restedMs += ms;
+  });
+  pacer.workShare = 0.5;
+  const work = (ms: number) => {
+    nowMs += ms;
+    beat();
+  };
+  await pacer.paced(async () => {
+    work(7000);
+    nowMs += 8 * 3_600_000;
+    beat();
+    work(2000);
+    await pacer.rest();
+  });
+  expect(restedMs).toBe(9000);
 });
 
 it('does not rest for what nobody counts, such as a check at the start', async () => {

@@ -1,7 +1,5 @@
 /** A timer may take some milliseconds more than it was asked for: less is saved up. */
 const shortestRestMs = 4;
-/** Of a stretch in which the machine slept, nothing longer is owed. */
-const longestRestMs = 5000;
 
 /** Lets work go on for a share of the time only: after each stretch of work comes a rest in proportion. Time in which nobody asked for work counts as rest. */
 export class Pacer {
@@ -14,7 +12,7 @@ export class Pacer {
   readonly #now: () => number;
   readonly #sleep: (ms: number) => Promise<void>;
 
-  /** `now`: a clock in milliseconds. */
+  /** `now`: a clock in milliseconds that stands still while the machine sleeps, as `awakeClock`: however long a stretch of work, all of it is rested for. */
   constructor(now: () => number, sleep: (ms: number) => Promise<void>) {
     this.#now = now;
     this.#sleep = sleep;
@@ -46,7 +44,7 @@ export class Pacer {
 
   #countWork(): void {
     const workedMs = this.#now() - this.#workingSinceMs;
-    this.#owedMs = this.workShare < 1 ? Math.min(longestRestMs, this.#owedMs + (workedMs * (1 - this.workShare)) / this.workShare) : 0;
+    this.#owedMs = this.workShare < 1 ? this.#owedMs + (workedMs * (1 - this.workShare)) / this.workShare : 0;
   }
 
   async #restOwed(): Promise<void> {

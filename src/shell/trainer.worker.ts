@@ -1,6 +1,7 @@
 /** A trainer: owns a device and some of the units. Computes clipped sums for the guard; tells the page nothing that depends on a note. */
 import type { Engine } from '../engine/engine.ts';
 import { BedsideError } from '../ground/errors.ts';
+import { awakeClockHere } from './awake-clock.ts';
 import { openWasm, openWebGpu, type Backend } from './backend.ts';
 import type { KernelCheck } from './bedside.service.ts';
 import { agreeingEngine, chooseBackend, reportOf, type ChosenBackend } from './device.ts';
@@ -21,7 +22,7 @@ let chosen: ChosenBackend | null = null;
 let tell: (check: KernelCheck) => void = () => undefined;
 let engine: ResilientEngine | null = null;
 let loadedName: string | null = null;
-const pacer = new Pacer(() => performance.now(), (ms) => new Promise((resolve) => setTimeout(resolve, ms)));
+const pacer = new Pacer(awakeClockHere().now, (ms) => new Promise((resolve) => setTimeout(resolve, ms)));
 let speedPass: ((task: SpeedTask) => Promise<SpeedPass>) | null = null;
 
 function notOpen(): BedsideError {

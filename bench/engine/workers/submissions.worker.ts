@@ -3,6 +3,7 @@
  * A step lasts from its call to its answer; with room left, the rest that the step before it earned is part of it.
  */
 import { createEngine } from '../../../src/engine/bert.ts';
+import { awakeClockHere } from '../../../src/shell/awake-clock.ts';
 import { openWebGpu } from '../../../src/shell/backend.ts';
 import { workShare } from '../../../src/shell/leaving-room.ts';
 import { Pacer } from '../../../src/shell/pacer.ts';
@@ -14,7 +15,7 @@ import { serve, type Opened } from './serve.ts';
 const timing = timeGpuPasses();
 let restedMs = 0;
 const pacer = new Pacer(
-  () => performance.now(),
+  awakeClockHere().now,
   (ms) => new Promise((resolve) => {
     const from = performance.now();
     setTimeout(() => {
