@@ -1,5 +1,6 @@
 /** A few rows of real text with what a model makes of them: they lie with the model, and the device that is to run it is held to them. */
 import { invariant } from '../ground/check.ts';
+import { isDeviceGone } from './device-gone.ts';
 import type { Engine, TokenBatch } from './engine.ts';
 import { goldenFile } from './model/manifest.ts';
 import { missingTensorError } from './model/model-error.ts';
@@ -153,6 +154,7 @@ function verdict(operation: GoldenCheckName, engine: Engine, byLayer: readonly {
  * Holds an engine to a model's golden batch: outputs of every layer, losses, and gradients by layer. Configures the engine.
  * One of outputs or gradients that fails names the first layer that is off: 0 the embeddings, 1 to L the encoder's, L + 1 the head.
  * Edge cases: an engine that throws, or has another shape than the batch, fails every check.
+ * Throws: the device's own error where it is gone (`isDeviceGone`), which is no verdict on the engine.
  */
 export async function checkGoldenBatch(engine: Engine, { input, labels, answers: wanted }: GoldenBatch): Promise<OperationCheck[]> {
   const { layers: L, width: D } = engine.shape;
@@ -160,7 +162,8 @@ export async function checkGoldenBatch(engine: Engine, { input, labels, answers:
   try {
     invariant(wanted.pooled.length === labels.length * (L + 1) * D, 'the golden batch is of this model');
     found = await answersOf(engine, input, labels);
-  } catch {
+  } catch (error) {
+    if (isDeviceGone(error)) throw error;
     return goldenChecks.map((operation) => ({ operation, backend: engine.backend, passed: false, worstError: Infinity, tolerance: tolerances[operation] }));
   }
   const rows = Array.from(labels.keys());

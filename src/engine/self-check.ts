@@ -1,4 +1,5 @@
 import { createEngine } from './bert.ts';
+import { isDeviceGone } from './device-gone.ts';
 import type { BackendName, Engine } from './engine.ts';
 import { operationCases } from './operations/cases.ts';
 import { caseShape, caseValues, caseWeights, offsetsOf, type OperationCase, runCase, scaledError } from './operations/operation-case.ts';
@@ -43,11 +44,12 @@ async function tinyGradients(engine: Engine): Promise<Float32Array[]> {
   return [losses, gradients, Float32Array.from(sum), await engine.logits({ ids, offsets }), await engine.encode({ ids, offsets }, [0, 1, 2])];
 }
 
-/** `Infinity` where the computation throws: a backend that fails is a backend that disagrees. */
+/** `Infinity` where the computation throws: a backend that fails is a backend that disagrees, unless its device is gone. */
 async function errorOf(compute: () => Promise<number>): Promise<number> {
   try {
     return await compute();
-  } catch {
+  } catch (error) {
+    if (isDeviceGone(error)) throw error;
     return Infinity;
   }
 }
@@ -60,6 +62,7 @@ function worse(a: OperationCheck, b: OperationCheck): OperationCheck {
 /**
  * Runs every operation of a backend against the reference over its cases, and the gradient of a tiny BERT.
  * `createOperations` gives a fresh backend, without weights; each is disposed of. One entry an operation, its worst case.
+ * Throws: the device's own error where it is gone (`isDeviceGone`), which is no verdict on a kernel.
  */
 export async function selfCheck<Buffer>(createOperations: () => Operations<Buffer> | Promise<Operations<Buffer>>, cases: readonly OperationCase[] = operationCases): Promise<OperationCheck[]> {
   const checks = new Map<string, OperationCheck>();

@@ -64,10 +64,24 @@ export class Crew {
   async device(onCheck?: (check: KernelCheck) => void): Promise<DeviceReport> {
     if (onCheck) this.#checkListeners.add(onCheck);
     try {
-      return { ...(this.#known ?? (await this.#open(onCheck ? 'all' : 'start'))), leavesRoom: this.#leavesRoom };
+      return { ...(this.#known ?? (await this.#now(await this.#open(onCheck ? 'all' : 'start')))), leavesRoom: this.#leavesRoom };
     } finally {
       if (onCheck) this.#checkListeners.delete(onCheck);
     }
+  }
+
+  /** What was opened, or what has replaced it since. A processor is never lost, and its trainer, which would answer when it is done, is not asked. */
+  async #now(opened: OpenedDevice): Promise<OpenedDevice> {
+    const [turn, [first]] = [this.#turn, this.#links];
+    if (opened.backend !== 'webgpu' || !first) return opened;
+    // One that dies is noticed by whoever trains next.
+    const report = await first.call((host) => host.device()).catch(() => null);
+    if (report === null || turn !== this.#turn) return opened;
+    const taken = this.#take(report);
+    // The trainers that are there go on with it until more are asked for.
+    const now = report.backend === opened.backend ? taken : { ...taken, device: { ...taken.device, workers: this.#links.length } };
+    this.#opening = Promise.resolve(now);
+    return now;
   }
 
   #open(thoroughness: Thoroughness): Promise<OpenedDevice> {
@@ -146,10 +160,11 @@ export class Crew {
     const [first] = await Promise.all(this.#links.map((link) => link.call((host) => host.load(this.#encoder, this.#memoryShare(this.#links.length)))));
     this.#checkTurn(turn);
     if (!first) return;
-    this.#opening = Promise.resolve(this.#take(first));
-    if (first.backend === backend) return;
-    // The model's known answers spoke against the backend, and the others were opened on it.
-    for (const link of this.#links.splice(1)) link.terminate();
+    const taken = this.#take(first);
+    this.#opening = Promise.resolve(taken);
+    if (first.backend === backend && taken.device.workers <= this.#links.length) return;
+    // The model's known answers spoke against the backend, or it was lost, and the others were opened on it.
+    if (first.backend !== backend) for (const link of this.#links.splice(1)) link.terminate();
     await this.#load();
   }
 
@@ -185,6 +200,6 @@ export class Crew {
     const report = await link.call((host) => host.open(this.#choice, thoroughness, proxy(tell)));
     if (thoroughness === 'start') return this.#take(report);
     // Known answers need the model, and one that cannot be had is no fault of the device.
-    return this.#take((await link.call((host) => host.load(this.#encoder, this.#memoryShare(1))).catch(() => null)) ?? report);
+    return this.#take(await link.call((host) => host.load(this.#encoder, this.#memoryShare(1))).catch(() => report));
   }
 }

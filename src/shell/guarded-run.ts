@@ -47,20 +47,23 @@ export class GuardedRun {
   readonly #keeper: RunKeeper;
   readonly #control = new SessionControl();
   #hasReadAllNotes = true;
+  #hasKeptDevice = true;
+  #isBegun: boolean;
 
   constructor(parts: RunParts, keeper: RunKeeper) {
     this.#parts = parts;
     this.#keeper = keeper;
+    this.#isBegun = parts.checkpoint !== null;
   }
 
   get runId(): string {
     return this.#keeper.run.id;
   }
 
-  /** Whether the record's time is that of the whole run with every note read anew: one that found some cached, or that may not tell its last steps' time, tells nothing of the next one. */
+  /** Whether the record's time is that of the whole run with every note read anew: one that found some cached, lost its device, or may not tell its last steps' time, tells nothing of the next one. */
   get isTimeWhole(): boolean {
     const { plan, stepsDone } = this.#keeper.run;
-    return this.#hasReadAllNotes && isStepTimed(plan.kind, stepsDone);
+    return this.#hasReadAllNotes && this.#hasKeptDevice && isStepTimed(plan.kind, stepsDone);
   }
 
   async pause(): Promise<void> {
@@ -88,6 +91,8 @@ export class GuardedRun {
       await this.#finish(encoder, data, outcome);
     } catch (error) {
       await this.#fail(error);
+    } finally {
+      this.#parts.crew.watch(() => undefined);
     }
   }
 
@@ -104,10 +109,19 @@ export class GuardedRun {
       if (this.#control.isStopping) throw stoppedEarly();
     });
     await crew.ready();
-    this.#keeper.reportDevice(crew.name);
-    // What a run was begun on; one that is resumed may go on elsewhere.
-    if (crew.checked && !this.#keeper.run.checkedDevice) this.#keeper.change({ checkedDevice: crew.checked });
+    this.#tellDevice();
+    crew.watch(() => {
+      this.#hasKeptDevice = false;
+      this.#tellDevice();
+    });
     return { encoder, data };
+  }
+
+  /** The record says what the first step was made on; a run that is resumed, or loses its device, may go on elsewhere. */
+  #tellDevice(): void {
+    const { crew } = this.#parts;
+    this.#keeper.reportDevice(crew.name);
+    if (crew.checked && !(this.#isBegun && this.#keeper.run.checkedDevice)) this.#keeper.change({ checkedDevice: crew.checked });
   }
 
   async #train(encoder: EncoderFacts, data: RunData): Promise<SessionOutcome> {
@@ -154,7 +168,10 @@ export class GuardedRun {
       clock: () => clock.now(),
       yields: takeTurn,
       control: this.#control,
-      onProgress: (progress) => this.#keeper.reportSession(progress),
+      onProgress: (progress) => {
+        this.#isBegun ||= progress.step > 0;
+        this.#keeper.reportSession(progress);
+      },
       resumeFrom: checkpoint,
       ...(start ? { startsFrom: start } : {}),
     });

@@ -7,10 +7,10 @@ import type { Pacer } from './pacer.ts';
 import { PrefixFiles } from './prefix-files.ts';
 import type { ResilientEngine } from './resilient-engine.ts';
 import { createQueue } from './serial.ts';
-import type { GuardedTrainer } from './trainer-service.ts';
+import type { GuardedTrainer, UsedDevice } from './trainer-service.ts';
 
 /** The guard's side of a trainer: one call after the other, so that a prediction never meets a training step half-way. */
-export function guardedTrainer(engine: ResilientEngine, pacer: Pacer): GuardedTrainer {
+export function guardedTrainer(engine: ResilientEngine, pacer: Pacer, addWatcher: (onDevice: (now: UsedDevice) => void) => void): GuardedTrainer {
   const cache = new FeatureCache(engine);
   const prefixes = new PrefixFiles(engine);
   const trainer: Trainer = createTrainer(engine, { pooledCache: cache, prefixStore: prefixes, openHeadProducts });
@@ -23,6 +23,7 @@ export function guardedTrainer(engine: ResilientEngine, pacer: Pacer): GuardedTr
     get device() {
       return engine.device;
     },
+    watch: async (onDevice) => addWatcher(onDevice),
     assign: (units, unit) => inTurn(() => trainer.assign(units, unit)),
     assignHeldOut: (rows) => inTurn(() => trainer.assignHeldOut(rows)),
     useFeatures: (grant) => inTurn(async () => {

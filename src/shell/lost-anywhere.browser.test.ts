@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../engine/bert.ts';
+import { isDeviceGone } from '../engine/device-gone.ts';
 import { nanoModel } from '../engine/model/nano.ts';
 import { acquireGpuDevice, type GpuDevice } from '../engine/webgpu/device.ts';
 import { noAdapter } from '../engine/webgpu/device-errors.ts';
@@ -9,8 +10,10 @@ import type { Checkpoint } from '../training/checkpoint.ts';
 import { createTrainer } from '../training/in-process-trainer.ts';
 import { runSession } from '../training/session.ts';
 import { nanoPlans, nanoSession, nanoUnits, type RecordedCharge } from '../training/testing/nano-session.ts';
-import { isDeviceGone, reopenBackend } from './device-loss.ts';
+import { openingOf } from './device.ts';
+import { openReference } from './reference-backend.ts';
 import { ResilientEngine } from './resilient-engine.ts';
+import { TrainerDevice } from './trainer-device.ts';
 
 const units = 24;
 const dpSgd = nanoPlans.dpSgd(units, { steps: 3, expectedBatchSize: 12 });
@@ -187,13 +190,17 @@ describe('a device that', { timeout }, () => {
     ['has no memory left', () => void device.backend.device.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('no memory') }))],
   ])('%s is given up for WASM, where the run goes on', async (_, fail) => {
     const whole = await undisturbed(dpSgd);
-    const failing = new ResilientEngine(await openEngine(), isDeviceGone, async (error, losses) => (await reopenBackend(error, losses)).engine(weights));
+    let replaced = 0;
+    const used = TrainerDevice.takeOver({ ...openReference(), name: 'webgpu', engine: openEngine, close: () => device.destroy() }, openingOf('webgpu', () => undefined), () => void replaced++);
+    const failing = await used.engine({ weights, golden: null }, (backend) => backend.engine(weights));
     const { run, ledger } = sessionOn(failing, dpSgd);
     const met = at(Math.floor(whole.seen.length / 2), fail);
     const theta = await thetaOf(run());
     onHappening.now = () => undefined;
     expect(met.hasCome()).toBe(true);
-    expect([failing.backend, failing.losses]).toEqual(['wasm', 1]);
+    expect([failing.backend, failing.losses, replaced]).toEqual(['wasm', 1, 1]);
+    expect(used.chosen).toMatchObject({ reason: 'webgpu-failed', mismatch: null });
+    expect(used.chosen.checks.every(({ backend, passed }) => backend === 'wasm' && passed)).toBe(true);
     expect(ledger.charges).toEqual(whole.charges);
     // Each backend is within 1e-5 of the reference, and clipping and the optimizer take no difference further than it is; 3e-8 here.
     expect(Math.max(...theta.map((value, i) => Math.abs(value - whole.theta[i]!)))).toBeLessThan(1e-5);

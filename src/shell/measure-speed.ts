@@ -99,7 +99,7 @@ export async function measureSpeed({ encoder, choice, workers }: SpeedOptions, o
     const setups: MeasuredSetup[] = [];
     const first = await start();
     const { backend, device } = await first.call((host) => host.open('wasm', 'start', proxy(() => undefined)));
-    if (backend !== 'wasm' || (await load(first))?.backend !== 'wasm') throw disagrees();
+    if (backend !== 'wasm' || (await load(first)).backend !== 'wasm') throw disagrees();
     for (const count of crews) {
       while (running.length < count) {
         const link = await start();
@@ -112,7 +112,7 @@ export async function measureSpeed({ encoder, choice, workers }: SpeedOptions, o
     if (wantsGpu) {
       const link = await start();
       const report = await link.call((host) => host.open(choice === 'webgpu' ? 'webgpu' : 'automatic', 'start', proxy(() => undefined)));
-      const loaded = (report.backend === 'webgpu' ? await load(link) : null) ?? report;
+      const loaded = report.backend === 'webgpu' ? await load(link) : report;
       if (loaded.backend === 'webgpu') setups.push(await measured('webgpu', loaded.device.name, [link]));
       else noWebGpu = loaded.reason;
     }

@@ -1,5 +1,5 @@
 import { proxy, releaseProxy, whenLifeLockIsFree, workerDied, wrap } from './remote.ts';
-import type { GuardedTrainer } from './trainer-service.ts';
+import type { GuardedTrainer, UsedDevice } from './trainer-service.ts';
 
 /** A trainer's port, and the lock that says whether its worker lives. */
 export interface TrainerPort {
@@ -28,10 +28,19 @@ export async function connectTrainer({ port, lockName }: TrainerPort): Promise<R
     () => undefined,
   );
   const orDeath = <Result>(answer: Promise<Result>): Promise<Result> => Promise.race([answer, death]);
-  const [shape, device] = await orDeath(Promise.all([remote.shape, remote.device]));
+  let device: string | null = null;
+  const watchers: ((now: UsedDevice) => void)[] = [];
+  const hear = (now: UsedDevice) => {
+    ({ device } = now);
+    for (const onDevice of watchers) onDevice(now);
+  };
+  await orDeath(remote.watch(proxy(hear)));
+  const [shape, asked] = await orDeath(Promise.all([remote.shape, remote.device]));
   return {
     shape,
-    device,
+    get device() {
+      return device ?? asked;
+    },
     get isDead() {
       return isDead;
     },
@@ -40,6 +49,7 @@ export async function connectTrainer({ port, lockName }: TrainerPort): Promise<R
       remote[releaseProxy]();
       port.close();
     },
+    watch: async (onDevice) => void watchers.push(onDevice),
     assign: (units, unit) => orDeath(remote.assign(units, unit)),
     assignHeldOut: (rows) => orDeath(remote.assignHeldOut(rows)),
     useFeatures: (grant) => orDeath(remote.useFeatures(grant)),

@@ -104,6 +104,21 @@ describe('trainer workers', () => {
     expect(await replacement!.encode(rows, features)).toHaveLength(rows.length * replacement!.shape.width);
   });
 
+  it('whose graphics device is taken away between its check and their encoder go on, on one that is checked as the first was', async ({ skip }) => {
+    const crew = startCrew('webgpu', 1);
+    const opened = await crew.device();
+    if (opened.reason === 'no-webgpu') skip('no WebGPU');
+    expect(opened).toMatchObject({ backend: 'webgpu', reason: 'chosen' });
+    await crew.links[0]!.call((host) => host.loseDevice());
+    const [trainer] = await trainersOf(crew);
+    expect(await trainer!.encode(rows, features)).toHaveLength(rows.length * trainer!.shape.width);
+    // The same kernels are checked again, and the encoder's known answers once.
+    const { checks, ...report } = await crew.device();
+    expect(report).toMatchObject({ backend: 'webgpu', reason: 'chosen', mismatch: null });
+    expect(checks.map(({ operation, passed }) => `${operation} ${passed}`)).toEqual([...opened.checks.map(({ operation }) => operation), 'goldenOutputs', 'goldenLosses', 'goldenGradients'].map((operation) => `${operation} true`));
+    expect(crew.checked).toMatchObject({ backend: 'webgpu', hasGolden: true, refused: [] });
+  });
+
   it('go on after the graphics device was taken away, with the same results', async ({ skip }) => {
     const crew = startCrew('webgpu', 1);
     const report = await crew.device();

@@ -18,6 +18,7 @@ export class TrainingCrew {
   #trainers: readonly RemoteTrainer[] = [];
   #bringing: Promise<void> | null = null;
   #checked: CheckedDevice | null = null;
+  #onDevice: () => void = () => undefined;
   #lastUser: object | null = null;
   readonly #bring: () => Promise<void>;
 
@@ -30,6 +31,17 @@ export class TrainingCrew {
     this.#checked = checked;
     for (const trainer of this.#trainers) trainer.release();
     this.#trainers = await Promise.all(ports.map(connectTrainer));
+    const [first] = this.#trainers;
+    await first?.watch(({ checked: now }) => {
+      if (this.#trainers[0] !== first) return;
+      this.#checked = now;
+      this.#onDevice();
+    });
+  }
+
+  /** Calls `onDevice` where the trainers' device is lost and another takes its place; until the next watch. */
+  watch(onDevice: () => void): void {
+    this.#onDevice = onDevice;
   }
 
   /** Living trainers with the encoder loaded. */

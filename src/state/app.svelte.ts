@@ -118,11 +118,13 @@ export class AppState {
     if (this.device.value) this.#checks = this.device.value.checks;
   }
 
-  /** What is known of the device by now: the first run has held it to the model as well. */
+  /** What is known of the device by now: the first run has held it to the model as well, and one that was lost is another since. */
   async refreshDevice(): Promise<void> {
     if (!this.device.value || this.device.isBusy) return;
     const report = await this.service.device().catch(() => null);
-    if (report && !this.device.isBusy) this.device.set(report);
+    if (!report || this.device.isBusy) return;
+    this.#checks = [];
+    this.device.set(report);
   }
 
   async chooseBackend(backend: 'automatic' | 'wasm' | 'webgpu'): Promise<void> {

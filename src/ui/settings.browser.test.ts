@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { page } from 'vitest/browser';
+import type { DeviceReport } from '../shell/bedside.service.ts';
 import { mountApp } from './testing/mount-app.ts';
 
 let close: (() => Promise<void>) | null = null;
@@ -36,6 +37,19 @@ describe('the device', () => {
     await expect.element(room).toBeChecked();
     expect(checks()).toEqual(before);
     await expect.element(page.getByText('All 8 operations agree')).toBeVisible();
+  });
+
+  it('that has taken the place of one that was lost since the self-check is the one that is shown', async () => {
+    const { service } = openSettings();
+    await page.getByRole('button', { name: 'Run the self-check' }).click();
+    await expect.element(page.getByText('All 8 operations agree')).toBeVisible();
+    const now: DeviceReport = { ...(await service.chooseBackend('wasm')), reason: 'device-lost' };
+    service.device = async () => now;
+    location.hash = '#/';
+    await expect.poll(checks).toEqual([]);
+    location.hash = '#/settings';
+    await expect.element(page.getByText('The graphics chip stopped answering, so the processor is used.')).toBeVisible();
+    await expect.poll(checks).toEqual(Array.from({ length: 8 }, () => expect.stringMatching(/WebAssembly.*same/)));
   });
 
   it('says what could not be done, with what it showed before', async () => {

@@ -4,7 +4,7 @@
  */
 import { expose } from 'comlink';
 import { openWasm, openWebGpu } from '../../../src/shell/backend.ts';
-import { agreeingEngine } from '../../../src/shell/device.ts';
+import { agreeingEngine, openingOf } from '../../../src/shell/device.ts';
 import { defaultEncoderName } from '../../../src/shell/encoder-source.ts';
 import { loadEncoder, loadTrainerModel } from '../../../src/shell/encoder.ts';
 import { tokenBatch } from '../../../src/training/row-batches.ts';
@@ -45,7 +45,7 @@ const worker: BenchWorker = {
       done('weights');
       return opened;
     };
-    const engine = isChecked ? (await agreeingEngine({ backend, reason: 'chosen', mismatch: null, checks }, model, open, () => undefined)).engine : await open();
+    const engine = isChecked ? (await agreeingEngine({ backend, reason: 'chosen', mismatch: null, checks }, model, open, openingOf(options.backend, () => undefined), false)).engine : await open();
     if (engine.backend !== options.backend) throw new Error('The engine does not give the golden answers.');
     if (isChecked) done('golden batch');
     const values = await engine.encode(tokenBatch([tokenizer.encode(note, 128).ids]), [model.weights.shape.layers]);
