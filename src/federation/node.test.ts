@@ -629,6 +629,43 @@ describe('leaving', () => {
     expect(scene.link.replies).toEqual([]);
   });
 
+  it('is kept at once, also while a call hangs: a page that is closed meanwhile answers nothing when it comes back', async () => {
+    const scene = await member();
+    const { nodeId } = scene;
+    let calls = 0;
+    scene.onLeaving = () => new Promise<void>(() => calls++);
+    void scene.node.advance();
+    await expect.poll(() => calls).toBe(1);
+    void scene.node.leave();
+    await expect.poll(() => scene.store.kept?.membership.state).toBe('leaving');
+    await scene.link.instruct(nodeId, modelOf(1), scene.config(1));
+    scene.onLeaving = () => Promise.resolve();
+    await scene.load();
+    expect(await scene.run()).toEqual({ kind: 'ended' });
+    expect([scene.store.hasKey, scene.source.requests, scene.link.replies]).toEqual([false, [], []]);
+  });
+
+  it('is not undone by a step that was under way', async () => {
+    const scene = await Scene.open();
+    const held: { goOn?: () => void } = {};
+    scene.onLeaving = () => new Promise<void>((resolve) => (held.goOn = resolve));
+    const step = scene.node.advance();
+    await expect.poll(() => held.goOn).toBeDefined();
+    const left = scene.node.leave();
+    await expect.poll(() => scene.store.kept?.membership.state).toBe('leaving');
+    scene.onLeaving = () => Promise.resolve();
+    const states: string[] = [];
+    const save = scene.store.save.bind(scene.store);
+    scene.store.save = (record) => {
+      states.push(record.membership.state);
+      return save(record);
+    };
+    held.goOn!();
+    await step;
+    expect(await left).toBe(true);
+    expect([states, scene.link.calls]).toEqual([['leaving', 'left'], ['register-node', 'deactivate-node', 'unregister-node']]);
+  });
+
   it('without a network keeps the key for that one word, answers nothing, and tells the server once it is back, also after a reload', async () => {
     const scene = await member();
     await scene.link.instruct(scene.nodeId, modelOf(1), scene.config(1));

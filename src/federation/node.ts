@@ -102,7 +102,11 @@ export class FederationNode {
   leave(): Promise<boolean> {
     this.#isLeaving = true;
     this.#parts.source.cancel();
+    // At once: a call that is under way may take a minute, and a page that is closed meanwhile must not answer rounds again.
+    const noted = this.#record.membership.state === 'left' ? Promise.resolve() : this.#save(this.#record);
+    noted.catch(() => undefined);
     return this.#inTurn(async () => {
+      await noted;
       for (let attempt = 1; ; attempt++) {
         try {
           return await this.#leave();
@@ -235,8 +239,8 @@ export class FederationNode {
     if (membership.state === 'left') return membership.wasServerTold;
     this.#isLeaving = true;
     this.#isOnline = false;
+    if (membership.state !== 'leaving') await this.#save(this.#record);
     const nodeId = membership.state === 'joining' ? null : membership.nodeId;
-    if (membership.state !== 'leaving') await this.#save({ ...this.#record, membership: { state: 'leaving', nodeId }, work: null });
     const wasServerTold = await this.#tellServer(nodeId);
     await this.#endMembership(wasServerTold);
     return wasServerTold;
@@ -291,9 +295,17 @@ export class FederationNode {
   }
 
   async #save(record: NodeRecord): Promise<void> {
-    await this.#parts.store.save(record);
-    this.#record = record;
+    const kept = this.#isLeaving ? asLeaving(record) : record;
+    await this.#parts.store.save(kept);
+    this.#record = kept;
   }
+}
+
+/** Of somebody who leaves, whatever a step that was under way has come to: nothing is worked on any more. */
+function asLeaving(record: NodeRecord): NodeRecord {
+  const { membership } = record;
+  if (membership.state === 'left') return record;
+  return { ...record, membership: { state: 'leaving', nodeId: membership.state === 'joining' ? null : membership.nodeId }, work: null };
 }
 
 const soon: NextStep = { kind: 'wait', waitMs: 0 };

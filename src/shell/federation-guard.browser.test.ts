@@ -442,6 +442,23 @@ describe('joining', () => {
     expect(named).toEqual([['/federation/leave', '{"invitation":"seat-4"}']]);
   });
 
+  it('that was being taken back when the page was closed asks for no seat, and for no model, afterwards', async () => {
+    const { coordinator, here } = scene;
+    const { task, taskHash } = coordinator;
+    const { projectId } = await federation().openDealtNotes(roomLink);
+    // As it is kept between the first word of leaving and the last, of somebody whose seat was never answered.
+    const store = await openFederationStore(here.federationName);
+    await store.saveMembership({ version: 1, task, taskHash, projectId, epsilonLimit: 10, link: { kind: 'seat', token: 'seat-4' }, seat: null, seats: null, ended: null, receivedBytes: 0, models: [], first: null });
+    await store.save({ version: 1, taskHash, membership: { state: 'leaving', nodeId: null }, rounds: [], work: null });
+    store.close();
+    const asked = coordinator.requests.length;
+    await here.reload();
+    await scene.watch();
+    await scene.until(({ phase, wasServerTold }) => phase === 'left' && wasServerTold === true);
+    const own = coordinator.requests.slice(asked).map(({ path }) => path).filter((path) => path !== '/federation/status');
+    expect(own).toEqual(['/federation/leave']);
+  });
+
   it('is refused for another task than was read, and where every seat is taken', async () => {
     const { projectId } = await federation().openDealtNotes(roomLink);
     await expect(federation().join(projectId, 'ab'.repeat(32), roomLink, 10)).rejects.toMatchObject({ code: 'federation/task-changed' });

@@ -262,6 +262,7 @@ export class FederationGuard {
         const member = this.#memberOf(record, await this.#opened());
         this.#member = member;
         try {
+          await member.recall();
           await begin(member);
           resolve();
           const working = member.work();

@@ -86,6 +86,12 @@ export class FederationMember {
     return this.#isLeaving || this.nodeRecord?.membership.state === 'leaving';
   }
 
+  /** Whether the page was closed while this person was leaving: then no seat is taken first, and no model fetched. */
+  async recall(): Promise<void> {
+    const kept = await this.#parts.store.load();
+    if (kept?.taskHash === this.#record.taskHash && kept.membership.state === 'leaving') this.#isLeaving = true;
+  }
+
   /** Saves the record with fields changed: whoever else writes to it goes through here. */
   async change(change: (record: MembershipRecord) => MembershipRecord): Promise<void> {
     this.#record = change(this.#record);
