@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RowProblem } from '../data/table.ts';
 import type { TrainedHead } from '../training/trained-model.ts';
-import { classifyTable, type Classifier } from './classify.ts';
+import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import { unreadableRows } from './project-summary.ts';
 
 const model: TrainedHead = { kind: 'head', labels: ['short', 'long'], maximumLength: 6, features: { layers: [6], weights: [1], isUnitLength: true }, mean: null, biasInput: 1, weights: new Float32Array(0) };
@@ -10,7 +10,6 @@ const classifier: Classifier = {
   model,
   tokenizer: { encode: (text, maximumLength) => { const words = text.trim().split(/\s+/).length; return { ids: new Int32Array(Math.min(maximumLength, words + 2)), cutTokens: Math.max(0, words + 2 - maximumLength) }; } },
   crew: { modelLogits: async (_, rows) => Float32Array.from(rows.flatMap(({ length }) => (length <= 4 ? [2, 0] : [0, 2]))) },
-  temperature: 1,
 };
 const label = (text: string | Uint8Array<ArrayBuffer>, trainedName: string | null = 'note') => classifyTable(classifier, new File([text], 'notes.csv'), trainedName, new AbortController().signal, () => undefined);
 
@@ -23,6 +22,13 @@ describe('a file that is labelled', () => {
       skipped: [{ code: 'column-count', count: 1 }, { code: 'unclosed-quote', count: 2 }, { code: 'empty-text', count: 1 }],
     });
     expect(await table.text()).toContain('chest pain,1,short,');
+  });
+
+  it('has the confidences of the model as it leaves, whatever temperature the page shows a note at', async () => {
+    const { table } = await label('note\nchest pain\n');
+    const own = 1 / (1 + Math.exp(-2));
+    expect(await table.text()).toContain(`chest pain,short,${own.toFixed(4)}`);
+    expect((await classifyText(classifier, 4, 'chest pain')).confidence).toBeCloseTo(1 / (1 + Math.exp(-0.5)), 6);
   });
 
   it('says that it guessed the column, and the encoding', async () => {

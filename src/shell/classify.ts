@@ -32,8 +32,6 @@ export interface Classifier {
   readonly model: TrainedModel;
   readonly tokenizer: Tokenizer;
   readonly crew: Pick<TrainingCrew, 'modelLogits'>;
-  /** Divides the logits; fitted on private rows, for the owner's eyes. */
-  readonly temperature: number;
 }
 
 interface Answer {
@@ -42,7 +40,7 @@ interface Answer {
   readonly probabilities: readonly number[];
 }
 
-async function answers({ model, crew, temperature }: Classifier, rows: readonly Int32Array[]): Promise<Answer[]> {
+async function answers({ model, crew }: Classifier, rows: readonly Int32Array[], temperature = 1): Promise<Answer[]> {
   const logits = await crew.modelLogits(model, rows);
   return probabilitiesOf(logits, model.labels.length, temperature).map((probabilities) => {
     const confidence = Math.max(...probabilities);
@@ -50,9 +48,10 @@ async function answers({ model, crew, temperature }: Classifier, rows: readonly 
   });
 }
 
-export async function classifyText(classifier: Classifier, text: string): Promise<Prediction> {
+/** For the owner's eyes: `temperature`, which divides the logits, is an exact figure of the held-out notes. */
+export async function classifyText(classifier: Classifier, temperature: number, text: string): Promise<Prediction> {
   const { ids, cutTokens } = classifier.tokenizer.encode(text, classifier.model.maximumLength);
-  const [answer] = await answers(classifier, [ids]);
+  const [answer] = await answers(classifier, [ids], temperature);
   return { ...answer!, tokens: ids.length, cutTokens };
 }
 
@@ -143,6 +142,7 @@ async function labelledCsv(table: Pick<RawTable, 'header' | 'rows' | 'unreadable
  * Labels every readable row of a file; the file comes back as CSV with `predicted_label` and `confidence` added. Rows without text stay empty.
  * Cancelled, it gives every row as well, with both columns empty where a row was not reached: rows are labelled by length, so those that are done lie
  * scattered, and only the whole table in its order can be joined back. Where none is labelled it throws `cancelled`.
+ * Confidences are the model's own, as in the zip that leaves: the fitted temperature could be worked out from a file of them.
  */
 export async function classifyTable(classifier: Classifier, file: File, trainedName: string | null, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<LabelledFile> {
   const table = await parseTable({ fileName: file.name, bytes: new Uint8Array(await file.arrayBuffer()), decode: (bytes, encoding) => new TextDecoder(encoding).decode(bytes), pause: takeTurn, isCancelled: () => signal.aborted });

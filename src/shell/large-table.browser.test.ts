@@ -82,10 +82,16 @@ describe('a large table', () => {
       if (index % 500 === 0) expect(line).toMatch(isAnswered(line) ? /,\w+,P\d+,[^,]+,[01]\.\d{4}$/ : /,\w+,P\d+,,$/);
     }
 
-    // In batches of like length a row gets the answer that it gets alone.
+    // In batches of like length a row gets the answer that it gets alone, but for the temperature, which stays here.
     const probe = lines.findIndex(isAnswered);
-    const alone = await service.classify(id, runId, noteOf(probe));
-    expect(lines[probe]!.split(',').slice(-2)).toEqual([alone.label, alone.confidence.toFixed(4)]);
+    const [alone, { temperature }] = [await service.classify(id, runId, noteOf(probe)), await service.results(id, runId)];
+    const powers = alone.probabilities.map((probability) => probability ** temperature);
+    const own = Math.max(...powers) / powers.reduce((sum, power) => sum + power, 0);
+    const [label, confidence] = lines[probe]!.split(',').slice(-2);
+    expect(label).toBe(alone.label);
+    expect(Number(confidence)).toBeCloseTo(own, 3);
+    expect(Math.abs(temperature - 1)).toBeGreaterThan(0.01);
+    expect(confidence).not.toBe(alone.confidence.toFixed(4));
 
     const early = watched(() => true);
     await expect(service.classifyFile(id, runId, largeFile(), early.listener, early.signal)).rejects.toMatchObject({ code: 'cancelled' });

@@ -16,13 +16,14 @@ export interface ModelUseParts {
 }
 
 async function classifier({ database, crew, loadedEncoder }: ModelUseParts, runId: string): Promise<Classifier> {
-  const [{ model, encoderSha256 }, results, encoder] = await Promise.all([readModel(database, runId), readResults(database, runId), loadedEncoder()]);
+  const [{ model, encoderSha256 }, encoder] = await Promise.all([readModel(database, runId), loadedEncoder()]);
   if (encoderSha256 !== encoder.report.sha256) throw otherEncoder();
-  return { model, tokenizer: encoder.tokenizer, crew, temperature: results.temperature };
+  return { model, tokenizer: encoder.tokenizer, crew };
 }
 
 export async function classifyNote(parts: ModelUseParts, runId: string, text: string): Promise<Prediction> {
-  return classifyText(await classifier(parts, runId), text);
+  const [model, { temperature }] = await Promise.all([classifier(parts, runId), readResults(parts.database, runId)]);
+  return classifyText(model, temperature, text);
 }
 
 export async function classifyNotes(parts: ModelUseParts, id: string, runId: string, file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<LabelledFile> {

@@ -25,7 +25,7 @@ export const explain = {
   answer: 'Answer',
   file: {
     title: 'Run a file',
-    hint: 'The file comes back as CSV with two columns added: predicted_label and confidence. Notes are taken from the column named as in training, or else from the one with the longest text.',
+    hint: 'The file comes back as CSV with two columns added: predicted_label and confidence, which is the model’s own, without the temperature fitted on your notes. Notes are taken from the column named as in training, or else from the one with the longest text.',
     drop: 'Drop a file of notes here',
     choose: 'Choose a file',
     progress: (done: number, total: number) => (total > 0 ? `Classifying, ${f.count(done)} of ${rows(total)}` : 'Reading the file'),

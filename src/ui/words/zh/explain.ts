@@ -26,7 +26,7 @@ export const explain: Words['explain'] = {
   answer: '判断',
   file: {
     title: '处理一个文件',
-    hint: '文件以 CSV 返回，增加两列：predicted_label 和 confidence。病历取自与训练时同名的列；没有时取正文最长的列。',
+    hint: '文件以 CSV 返回，增加两列：predicted_label 和 confidence（模型自身的置信度，不含在您病历上拟合的温度）。病历取自与训练时同名的列；没有时取正文最长的列。',
     drop: '将病历文件拖到这里',
     choose: '选择文件',
     progress: (done, total) => (total > 0 ? `判断中，${f.count(done)} / ${rows(total)}` : '正在读取文件'),
