@@ -55,6 +55,9 @@ describe('the cohorts of a data set', () => {
     expect(new Set([naming, null].map((one) => set(...rows, one).splitId)).size).toBe(1);
     // With a cell left blank, the units are others.
     expect(set([row('a', 'Ann'), row('b')], [row('c', 'Cy')]).splitId).not.toBe(set([row('a', 'Ann'), row('b', 'Ann')], [row('c', 'Cy')]).splitId);
+    // So are they where a text is in several rows, and another one of these is blank.
+    const [ann, nobody, more] = [row('a', 'Ann'), row('a'), row('b', 'Ann')];
+    expect(set([ann, nobody, more], []).splitId).not.toBe(set([nobody, nobody, more], []).splitId);
     // The name of the column is a keyed hash, and stays at home: an id travels.
     expect(ids.join()).not.toContain(naming);
   });

@@ -29,9 +29,11 @@ export function cohortsOf(dataSet: {
   const { unit, keyId, declarationId, declaredBefore = null, isAboutNobody = false } = dataSet;
   const rows = [...dataSet.training, ...dataSet.heldOut];
   const personNaming = rows.some(({ person }) => person !== null) ? (dataSet.personNaming ?? null) : null;
-  // The same rows and persons with other cells left blank are other units.
+  // The same rows and persons with other cells left blank are other units, also where a text stands in rows that name nobody and in rows that do.
   const unnamed = rows.some(({ person }) => person !== null) ? sorted(rows.flatMap(({ row, person }) => (person === null ? [row] : []))) : [];
-  const splitId = digest([unit, keyId, sortedHashes(dataSet.training).join(), sortedHashes(dataSet.heldOut).join(), ...(unnamed.length > 0 ? [unnamed.join()] : [])].join('\n'));
+  const isUnnamed = new Set(unnamed);
+  const named = sorted(rows.flatMap(({ row, person }) => (person !== null && isUnnamed.has(row) ? [`${row} ${person}`] : [])));
+  const splitId = digest([unit, keyId, sortedHashes(dataSet.training).join(), sortedHashes(dataSet.heldOut).join(), ...[unnamed, named].flatMap((list) => (list.length > 0 ? [list.join()] : []))].join('\n'));
   const shared = textsOfSeveral(rows);
   const event = (part: DataPart, own: readonly HashedRow[], ofPerson = maximumRowsPerPerson(own, shared), ofText = maximumRowsPerText(own)): CohortEvent => ({
     kind: 'cohort',
