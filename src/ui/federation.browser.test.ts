@@ -50,6 +50,9 @@ describe('an invitation', () => {
     await expect.element(left).toHaveTextContent(/without a person column they count as new/);
     await expect.element(left).toHaveTextContent(/what the label sentences say/);
     await expect.element(page.getByText('Nothing here hides single updates from the server')).toBeVisible();
+    // Nor is it silent on who sends the page that says all this.
+    await expect.element(page.getByText('as long as that machine sends you this program and no other')).toBeVisible();
+    await expect.element(page.getByText('pose as the coordinator, this page included')).toBeVisible();
     expect(service.federation.joinedWith).toBeNull();
   });
 

@@ -149,11 +149,11 @@ export const federation = {
     can: 'Can still do',
     list: [
       ['You', 'your notes, the pooled model', 'leave at any time'],
-      ['The coordinator', 'who takes part and when; every update of yours by itself, with its noise; the pooled model', 'look at your update alone: only the noise protects you. Nothing here hides single updates from the server'],
+      ['The coordinator', 'who takes part and when; every update of yours by itself, with its noise; the pooled model', 'look at your update alone: only the noise protects you. Nothing here hides single updates from the server. This page, too, comes from the coordinator’s machine: what it promises, it promises as long as that machine sends you this program and no other'],
       ['Others who take part', 'the pooled model, and how many take part', 'lie: push the model, every round the same way, by as much as an honest update with all its noise is long'],
-      ['Somebody on the same Wi-Fi', 'that you talk to the coordinator, and how much. At its address anybody may read what is trained and how far it is', 'take a seat, if they have the room’s link'],
+      ['Somebody on the same Wi-Fi', 'that you talk to the coordinator, and how much. At its address anybody may read what is trained and how far it is', 'take a seat, if they have the room’s link. Where your browser warned about the certificate and you went on without comparing its digits with those on the wall: pose as the coordinator, this page included'],
       ['Whoever gets the model', 'the model', 'what ε allows, and no more'],
-      ['A thief of the coordinator’s machine', 'what the coordinator saw', 'invite others, until the folder is deleted'],
+      ['A thief of the coordinator’s machine', 'what the coordinator saw', 'what the coordinator can, for as long as people go on with that machine: invite others, and sign models that your device takes for the coordinator’s'],
     ] as readonly (readonly [string, string, string])[],
   },
   consent: {
