@@ -394,11 +394,23 @@ describe('a member', () => {
     expect([last.phase, last.status?.state ?? 'waiting']).toEqual(['waiting', 'waiting']);
   });
 
+  it('that a fault has stopped is over in this page alone, says so, and goes on after a reload', async () => {
+    await scene.join();
+    const { link } = scene.coordinator;
+    link.faults = (name) => (name === 'pull-messages' ? new Response(null, { status: 401 }) : null);
+    expect(await scene.until(({ phase }) => phase === 'ended')).toMatchObject({ isHalted: true, failure: { code: 'federation/not-authorised' } });
+    link.faults = () => null;
+    await scene.here.reload();
+    await scene.watch();
+    expect(await scene.until(({ phase }) => phase === 'waiting')).toMatchObject({ isHalted: false, failure: null });
+    expect(await scene.round(1)).toMatchObject({ rounds: [{ outcome: 'delivered' }] });
+  });
+
   it('ends when the federation has finished', async () => {
     await scene.join();
     scene.coordinator.state = 'finished';
     const { projectId, taskHash } = await scene.until(({ phase }) => phase === 'ended');
-    expect(scene.told.at(-1)).toMatchObject({ failure: null });
+    expect(scene.told.at(-1)).toMatchObject({ failure: null, isHalted: false });
     // Nobody else is offered a seat, and a device that kept its own gets no second.
     expect((await federation().offer()).obstacle).toBe('all-rounds-done');
     await expect(federation().join(projectId, taskHash, roomLink, 10)).rejects.toMatchObject({ code: 'federation/already-member' });

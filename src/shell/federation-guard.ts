@@ -324,7 +324,7 @@ export class FederationGuard {
     // What is kept of another federation says nothing of this one.
     const node = kept?.taskHash === record.taskHash ? kept : null;
     const failure = member ? member.failure : this.#isElsewhere ? failureOf(anotherTab()) : null;
-    return viewOf({ record, node, charged: await this.#charged(record.taskHash), sentBytes: bytesOfLines(await store.sentLines()), source: member?.source ?? { kind: 'idle' }, failure, waiting: failureOf(roundWaits()), status: this.#status });
+    return viewOf({ record, isHalted: member?.isHalted ?? false, node, charged: await this.#charged(record.taskHash), sentBytes: bytesOfLines(await store.sentLines()), source: member?.source ?? { kind: 'idle' }, failure, waiting: failureOf(roundWaits()), status: this.#status });
   }
 
   async #refreshStatus(): Promise<void> {

@@ -65,7 +65,11 @@ export class FederationMember {
 
   /** As kept, and ended where it was brought to a halt here. */
   get record(): MembershipRecord {
-    return this.#halted && !this.#record.ended ? { ...this.#record, ended: { failure: this.#halted } } : this.#record;
+    return this.isHalted ? { ...this.#record, ended: { failure: this.#halted } } : this.#record;
+  }
+  /** Whether it was brought to a halt here, of which nothing is kept. */
+  get isHalted(): boolean {
+    return this.#halted !== null && !this.#record.ended;
   }
   get nodeRecord(): NodeRecord | null {
     return this.#node?.record ?? null;

@@ -38,6 +38,8 @@ export type RoundState = { readonly kind: 'idle' | 'waiting' | 'training' } | { 
 export type ChargedRounds = ReadonlyMap<number, number>;
 
 export interface MembershipView {
+  /** What is kept knows of no end. */
+  readonly isHalted: boolean;
   readonly record: MembershipRecord;
   readonly node: NodeRecord | null;
   readonly charged: ChargedRounds;
@@ -50,11 +52,12 @@ export interface MembershipView {
   readonly status: FederationStatus | null;
 }
 
-export function viewOf({ record, node, charged, sentBytes, source, failure, waiting, status }: MembershipView): FederationMembership {
+export function viewOf({ record, isHalted, node, charged, sentBytes, source, failure, waiting, status }: MembershipView): FederationMembership {
   const { task, taskHash, projectId, epsilonLimit, seat, seats, ended, receivedBytes, models, work = [] } = record;
   const phase = phaseOf(record, node, source);
   return {
     task, taskHash, projectId, seat, seats, epsilonLimit, sentBytes, receivedBytes, models, status, phase,
+    isHalted: isHalted && phase === 'ended',
     epsilonSpent: charged.size === 0 ? 0 : sharedEpsilon(task, [...charged.values()]),
     progress: phase === 'reading' && source.kind === 'reading' ? source.progress : null,
     failure: ended ? ended.failure : source.kind === 'waiting' ? waiting : failure,

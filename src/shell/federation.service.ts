@@ -122,6 +122,8 @@ export interface FederationMembership {
   readonly progress: { readonly done: number; readonly total: number } | null;
   /** Why it waits longer than usual, or has ended. */
   readonly failure: Failure | null;
+  /** It has ended in this page alone, by a fault: a page that is opened later, or another tab, goes on with it. */
+  readonly isHalted: boolean;
   /** Whether the server knows that this device has left. */
   readonly wasServerTold: boolean | null;
   readonly status: FederationStatus | null;

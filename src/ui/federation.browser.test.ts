@@ -262,6 +262,18 @@ describe('somebody who takes part', () => {
     await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
   });
 
+  it('whose page was stopped by a fault hears that another page would go on, not that it is over', async () => {
+    const service = await open({ federation: 'training', section: '' });
+    await expect.element(heading('Round 4 of 5: training on this device')).toBeVisible();
+    const failure = { code: 'federation/not-authorised', message: '', hint: '', values: { endpoint: 'pull-messages' } };
+    service.federation.tell({ phase: 'ended', isHalted: true, failure });
+    await expect.element(heading('This page has stopped taking part')).toBeVisible();
+    await expect.element(page.getByText('or another tab, goes on with it')).toBeVisible();
+    await expect.element(page.getByText('This device answers no more rounds.')).not.toBeInTheDocument();
+    service.federation.tell({ isHalted: false });
+    await expect.element(heading('Your part is over')).toBeVisible();
+  });
+
   it('is told why a round was declined, in words and not in codes', async () => {
     await open({ federation: 'refused', section: '' });
     await expect.element(page.getByText('The server asked for more than was agreed.')).toBeVisible();

@@ -99,7 +99,7 @@ export class FakeFederation implements FederationService {
     const going: SharedRound[] = phase === 'training' ? [{ round: done + 1, atMs: this.#nowMs - 4000, outcome: 'training', energyWh: null, reason: null, epsilon: epsilonPerRound, clamps: [], sent: [] }] : [];
     const paid = [...rounds, ...going].filter(({ epsilon }) => epsilon !== null).length;
     const models = done > 1 ? [model(1, 61, null, true, this.#nowMs - 150_000), model(2, 70, 61, true, this.#nowMs - 90_000), ...(done > 2 ? [model(3, 64, 70, false, this.#nowMs - 40_000)] : [])] : [];
-    return { task: taskOf(this.#story), taskHash, projectId: 'project-1', seat: 7, seats: 30, epsilonLimit: epsilonTotal, epsilonSpent: epsilons[paid] ?? epsilonTotal, phase, progress: null, failure: null, wasServerTold: null, status: statusOf(this.#story, state, done, 30), rounds: [...rounds, ...going], energyWh: { low: 0.03 * done, central: 0.06 * done, high: 0.12 * done }, carbonGrams: { low: 0.01 * done, central: 0.03 * done, high: 0.08 * done }, sentBytes: total(rounds) + done * 2200, receivedBytes: done * 8100 + models.length * 6400, models };
+    return { task: taskOf(this.#story), taskHash, projectId: 'project-1', seat: 7, seats: 30, epsilonLimit: epsilonTotal, epsilonSpent: epsilons[paid] ?? epsilonTotal, phase, progress: null, failure: null, isHalted: false, wasServerTold: null, status: statusOf(this.#story, state, done, 30), rounds: [...rounds, ...going], energyWh: { low: 0.03 * done, central: 0.06 * done, high: 0.12 * done }, carbonGrams: { low: 0.01 * done, central: 0.03 * done, high: 0.08 * done }, sentBytes: total(rounds) + done * 2200, receivedBytes: done * 8100 + models.length * 6400, models };
   }
 
   async #answer<T>(value: () => T): Promise<T> {

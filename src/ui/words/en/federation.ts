@@ -17,6 +17,7 @@ export const federation = {
     leaving: 'Leaving',
     left: 'You have left',
     ended: 'Your part is over',
+    halted: 'This page has stopped taking part',
     spent: 'The ε that you agreed to is used up',
   },
   lead: {
@@ -28,6 +29,7 @@ export const federation = {
     left: 'Nothing more is sent, and the key of this device is destroyed. What was sent before cannot be called back.',
     leftUntold: 'The server could not be told. Without the key nothing more can be sent in your name; it will notice that you are silent.',
     ended: 'This device answers no more rounds. Below is what was sent and what came back.',
+    halted: 'This page answers no more rounds. A page that is opened here later, or another tab, goes on with it. Leave, if that is not what you want.',
   },
   obstacles: {
     'insecure-context': 'This address is not secure, so this browser has no keys to take part with. Open the link that begins with https.',

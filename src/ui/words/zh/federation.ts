@@ -17,6 +17,7 @@ export const federation: Words['federation'] = {
     leaving: '正在退出',
     left: '您已退出',
     ended: '您的参与已结束',
+    halted: '此页已停止参加',
     spent: '您约定的 ε 已用完',
   },
   lead: {
@@ -28,6 +29,7 @@ export const federation: Words['federation'] = {
     left: '不再发送任何内容，本设备的密钥已销毁。此前已发送的无法收回。',
     leftUntold: '未能通知服务器。没有密钥，谁也不能再以您的名义发送；服务器会发现您不再应答。',
     ended: '本设备不再应答各轮。已发送的和返回的内容列在下面。',
+    halted: '此页不再应答各轮。以后在此地址打开的页面，或另一个标签页，会继续应答。若不想如此，请退出。',
   },
   obstacles: {
     'insecure-context': '此地址不安全，浏览器在这里没有可用于参加的密钥。请打开以 https 开头的链接。',
