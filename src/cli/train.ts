@@ -131,14 +131,14 @@ async function train(options: TrainOptions): Promise<void> {
     const result = {
       accuracy, macro_f1: classification.macroF1,
       per_class: Object.fromEntries(classification.classes.map(({ label, precision, recall, f1, support }) => [label, { precision, recall, f1, support }])),
-      epsilon: statement.isPrivate ? statement.epsilon : plan.kind === 'label-sentences' ? 0 : null, delta: statement.isPrivate ? statement.delta : null,
+      epsilon: statement.isPrivate ? statement.epsilon : plan.kind === 'label-sentences' ? 0 : null, delta: statement.isPrivate ? (statement.deltaInAll ?? statement.delta) : null,
       epsilon_held_out: statement.isPrivate ? (statement.validation?.epsilon ?? 0) : plan.kind === 'label-sentences' ? 0 : null,
       epsilon_total: ledger?.spent() ?? null, released_accuracy: outcome.releasedAccuracy?.value ?? null,
       unit: options.unit, plan: plan.kind, state: outcome.state, steps: outcome.stepsDone,
       n_train: split.training.length, n_test: split.heldOut.length, seconds, energy_wh: energyWh, device: engine.device, model: options.out,
     };
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-    else process.stdout.write(`accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${roundUp(statement.epsilon, 3)} (delta ${roundUp(statement.delta, 2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}\n`);
+    else process.stdout.write(`accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${roundUp(statement.epsilon, 3)} (delta ${roundUp(statement.deltaInAll ?? statement.delta, 2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}\n`);
     say(`Accuracy, macro-F1 and the per-class scores are exact and for your eyes${outcome.releasedAccuracy ? '; released_accuracy alone was charged and may leave' : ', and none of them is in the model folder'}.`);
     if (ledger) say(`These rows have spent epsilon ${roundUp(ledger.spent(), 3)} in all runs of this ledger.`);
   } finally {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { composedEpsilon, type Charge } from './composition.ts';
 import { pldEpsilon } from './pld/pld.ts';
 import { gaussianEpsilon, gaussianMu } from './gaussian.ts';
+import { samplerDelta } from './noise.ts';
 import { gaussianFound, gaussianGuessed, pairFound, pairGuessed } from './attack-limit.ts';
 import { buildStatement, completedStatement, replaceOneEpsilon, type StatementFacts } from './statement.ts';
 
@@ -68,6 +69,29 @@ describe('buildStatement', () => {
     expect(known.notCovered).not.toContain('sampler-error');
     expect(known.samplerDelta).toBeCloseTo((1 + Math.exp(known.epsilon)) * 1e-13, 24);
     expect(known).toMatchObject({ epsilon: unknown.epsilon, delta: unknown.delta });
+  });
+
+  it('states a delta with the sampler\'s error in it where that is more than a thousandth: at a tiny delta, at a large epsilon, and of a replaced unit before', () => {
+    const stated = (change: Partial<StatementFacts>) => {
+      const statement = buildStatement({ ...facts, samplerError: 1e-13, ...change });
+      if (!statement.isPrivate) throw new Error('private');
+      return statement;
+    };
+    const usual = stated({});
+    expect(usual).not.toHaveProperty('deltaInAll');
+    expect(usual).not.toHaveProperty('deltaReplaceOne');
+    const tiny = stated({ delta: 1e-12 });
+    expect(tiny.samplerDelta).toBeGreaterThan(1e-13);
+    expect(tiny.deltaInAll).toBe(1e-12 + tiny.samplerDelta!);
+    const large = stated({ charges: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 2 }, count: 50 }] });
+    expect(large.epsilon).toBeGreaterThan(20);
+    expect(large.deltaInAll).toBe(1e-5 + large.samplerDelta!);
+    expect(large.deltaReplaceOne).toBe(1);
+    // Of a replaced unit epsilon is twice as large and more, and the error weighs as e^epsilon.
+    const middle = stated({ charges: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 4.5 }, count: 50 }] });
+    expect(middle).not.toHaveProperty('deltaInAll');
+    expect(middle.deltaReplaceOne).toBeGreaterThanOrEqual(1e-5 + samplerDelta(middle.epsilonReplaceOne, 1e-13));
+    expect(completedStatement({ ...usual, deltaInAll: 0.5, deltaReplaceOne: 0.5 })).toEqual(usual);
   });
 
   it('says how often a guess is right: by mu where all is one Gaussian, by epsilon and delta else, what the sampler adds included', () => {

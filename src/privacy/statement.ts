@@ -55,6 +55,10 @@ export type PrivacyStatement =
       readonly isSecureNoise: boolean;
       /** What the noise sampler's error adds to delta (NOISE.md). Where the number of values drawn is not known it is absent, and listed as not covered. */
       readonly samplerDelta?: number;
+      /** delta with what the sampler's error adds to it. Present where that is more than a thousandth of delta: it is then the delta to be stated beside epsilon. */
+      readonly deltaInAll?: number;
+      /** The same beside `epsilonReplaceOne`: the error weighs more there. */
+      readonly deltaReplaceOne?: number;
       /** Present where the noise is drawn from the discrete Gaussian, exactly. */
       readonly noiseLaw?: 'discrete-gaussian';
       /** Present where the model is the best of a secret number of runs. */
@@ -169,15 +173,30 @@ export function buildStatement(facts: StatementFacts): PrivacyStatement {
 }
 
 type Private = Extract<PrivacyStatement, { isPrivate: true }>;
-type Worked = 'guessingBound' | 'foundAtOnePercent' | 'lines';
+type Worked = 'guessingBound' | 'foundAtOnePercent' | 'lines' | 'deltaInAll' | 'deltaReplaceOne';
+
+/** What the sampler may add to delta, as a share of it, without being in the delta that is stated: two digits would not tell it. */
+const UNSTATED_SHARE = 1e-3;
+
+/** delta with what the sampler adds to it at an epsilon of `statement.epsilon` or more; undefined where that is as good as nothing. */
+function deltaWithSampler({ epsilon, delta, samplerDelta: atEpsilon = 0 }: Pick<Private, 'epsilon' | 'delta' | 'samplerDelta'>, higherEpsilon: number): number | undefined {
+  // (1 + e^b) / (1 + e^a) is at most e^(b - a).
+  const added = atEpsilon === 0 ? 0 : atEpsilon * Math.exp(higherEpsilon - epsilon);
+  return added > UNSTATED_SHARE * delta ? Math.min(1, delta + added) : undefined;
+}
 
 /** A statement with all that follows from its other facts, worked out anew: also one that an older version wrote, which has less of it. */
 export function completedStatement(statement: (Omit<Private, Worked> & Partial<Pick<Private, Worked>>) | { readonly isPrivate: false }): PrivacyStatement {
   if (!statement.isPrivate) return statement;
-  const lines = { lines: statementLines({ ...statement, guessingBound: 1, foundAtOnePercent: 1 }) };
+  const { deltaInAll: _inAll, deltaReplaceOne: _replaceOne, ...facts } = statement;
+  const lines = { lines: statementLines({ ...facts, guessingBound: 1, foundAtOnePercent: 1 }) };
   // An infinite one is no number any more where it went through a file.
-  if (!Number.isFinite(statement.epsilon)) return { ...statement, guessingBound: 1, foundAtOnePercent: 1, ...lines };
-  return { ...statement, guessingBound: guessedRight(statement), foundAtOnePercent: foundAtOnePercent(statement), ...lines };
+  if (!Number.isFinite(facts.epsilon)) return { ...facts, guessingBound: 1, foundAtOnePercent: 1, ...lines };
+  const [deltaInAll, deltaReplaceOne] = [facts.epsilon, facts.epsilonReplaceOne].map((epsilon) => deltaWithSampler(facts, epsilon));
+  return {
+    ...facts, guessingBound: guessedRight(facts), foundAtOnePercent: foundAtOnePercent(facts), ...lines,
+    ...(deltaInAll === undefined ? {} : { deltaInAll }), ...(deltaReplaceOne === undefined ? {} : { deltaReplaceOne }),
+  };
 }
 
 function settingsOf(composed: ComposedEpsilon, { accountant, grid, guardShare }: PldEpsilon): AccountantSettings {

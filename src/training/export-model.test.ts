@@ -207,6 +207,10 @@ describe('an exported folder', () => {
     expect(text).toContain('its rounding adds at most 2.1e-16 to delta');
     const searched = { ...statement, search: { meanRuns: 5, runsMade: 29, epsilonOfOne: 1, candidates: 7 } };
     expect(modelCard({ ...facts, accuracy: null, statement: releasableBecause('public', searched) })).toContain('the cut of the law of how many runs count add at most 2.1e-16 to delta');
+    const exposed = modelCard({ ...facts, accuracy: null, statement: releasableBecause('public', { ...statement, samplerDelta: 2.01e-6, deltaInAll: 1.241e-5, deltaReplaceOne: 2.601e-5 }) });
+    expect(exposed).toContain('epsilon is at most 2.01 at delta 1.3e-5');
+    expect(exposed).toContain('by another: epsilon at most 4.05 at delta 2.7e-5.');
+    expect(exposed).toContain('its rounding adds at most 2.1e-6 to delta, which is counted above');
     expect(text).toContain('charged epsilon 1.01 for a score');
     expect(modelCard({ ...facts, accuracy: releasableBecause('charged', { value: 0.5, low: 0.4, high: 0.6, epsilon: 1.2001 }) })).toContain('at epsilon 1.21,');
   });

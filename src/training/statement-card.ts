@@ -49,7 +49,7 @@ export function cardLines(statement: Private): readonly CardLine[] {
   const [one, many] = unit === 'row' ? ['note', 'notes'] : ['person', 'persons'];
   const textOf = (line: StatementLine): string => {
     switch (line) {
-      case 'epsilon': return `**epsilon is at most ${atMost(statement.epsilon)} at delta ${atMostDelta(statement.delta)}** for each ${one}: an upper bound.`;
+      case 'epsilon': return `**epsilon is at most ${atMost(statement.epsilon)} at delta ${atMostDelta(statement.deltaInAll ?? statement.delta)}** for each ${one}: an upper bound.`;
       case 'rdp': return statement.epsilonRdp === undefined ? '' : `Rényi accounting (RDP) says epsilon at most ${atMost(statement.epsilonRdp)} of the same releases, an upper bound as well.`;
       case 'guess': return `Someone guessing at even odds whether a ${one} is in the data is right at most ${Math.round(100 * roundUpTo(statement.guessingBound, 2))} times in 100.`;
       case 'found': return `At 1 % false alarms an attacker finds at most ${atMostPercent(statement.foundAtOnePercent)} of the ${many} that are in the data.`;
@@ -57,7 +57,7 @@ export function cardLines(statement: Private): readonly CardLine[] {
       case 'continues': return continues ? `This covers all runs that led to the model; the last by itself is charged epsilon ${atMost(continues.epsilonAlone)}.` : '';
       case 'not-covered': return `Not covered by epsilon:${list(statement.notCovered, notCoveredWords)}`;
       case 'validation': return validation ? `The ${many} held out to measure with are charged on their own: epsilon at most ${atMost(validation.epsilon)}, not added to the training's.` : '';
-      case 'replace-one': return `If a neighbour replaces a ${one} by another: epsilon at most ${atMost(statement.epsilonReplaceOne)}.`;
+      case 'replace-one': return `If a neighbour replaces a ${one} by another: epsilon at most ${atMost(statement.epsilonReplaceOne)}${statement.deltaReplaceOne === undefined ? '' : ` at delta ${atMostDelta(statement.deltaReplaceOne)}`}.`;
       case 'mu': return statement.mu === null ? '' : `All releases together: one Gaussian of mu at most ${atMost(statement.mu)}.`;
       case 'setting': return 'Trust: central privacy on one device. Noise is added on the device that holds the notes, before anything leaves it.';
       case 'unit': return `Unit: ${unit === 'row' ? 'one note' : 'one person, with all notes of theirs'}.`;
@@ -72,7 +72,7 @@ export function cardLines(statement: Private): readonly CardLine[] {
       case 'runs': return search ? `Runs: a secret number, Poisson with mean ${search.meanRuns}; ${search.runsMade} are made in any case.` : '';
       case 'accountant': return `Accountant: ${accountantNames[statement.accountant]}, ${statement.accountantSettings}.`;
       case 'assumptions': return `Assumptions: ${statement.sampling === 'full-batch' ? 'every unit takes part in every step and is clipped by itself, as the training does; no draw of a batch makes epsilon smaller' : 'each unit is drawn for a step by itself, in secret, and a batch is never cut to a size, as the training does'}.`;
-      case 'randomness': return `Noise: ${statement.noiseLaw ? 'discrete Gaussian, drawn exactly, ' : ''}${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; ${search ? 'its rounding, if any, and the cut of the law of how many runs count add' : 'its rounding adds'} at most ${atMostDelta(statement.samplerDelta)} to delta`}.`;
+      case 'randomness': return `Noise: ${statement.noiseLaw ? 'discrete Gaussian, drawn exactly, ' : ''}${statement.isSecureNoise ? 'from a secure generator, keys never stored' : 'NOT from a secure generator'}${statement.samplerDelta === undefined ? '' : `; ${search ? 'its rounding, if any, and the cut of the law of how many runs count add' : 'its rounding adds'} at most ${atMostDelta(statement.samplerDelta)} to delta${statement.deltaInAll === undefined ? '' : ', which is counted above'}`}.`;
       case 'public': return `Treated as public:${list(statement.publicFacts, publicWords)}`;
       case 'verifying': return "To check: the code is open; its accountants are held to those of other libraries (`npm run -s goldens`), and the owner's ledger lists every charge.";
     }

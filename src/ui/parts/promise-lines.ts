@@ -45,7 +45,7 @@ export function promiseLines(statement: Private, w: Words['privacy'], f: Words['
   const named = (codes: readonly string[], words: Readonly<Record<string, string>>) => f.list(codes.map((code) => words[code] ?? code));
   const textOf = (line: StatementLine): string => {
     switch (line) {
-      case 'epsilon': return w.headline(statement.epsilon, statement.delta);
+      case 'epsilon': return w.headline(statement.epsilon, statement.deltaInAll ?? statement.delta);
       case 'rdp': return statement.epsilonRdp === undefined ? '' : w.besideRdp(statement.epsilonRdp);
       case 'guess': return w.guess[unit](times(statement.guessingBound));
       case 'found': return w.found[unit](roundUpTo(statement.foundAtOnePercent, 3));
@@ -53,7 +53,7 @@ export function promiseLines(statement: Private, w: Words['privacy'], f: Words['
       case 'continues': return continues ? w.continues(continues.runNumber, continues.epsilonAlone) : '';
       case 'not-covered': return `${w.notCoveredLead}${w.listed(named(statement.notCovered, w.notCovered))}`;
       case 'validation': return !validation ? '' : search ? w.searchValidation(validation.epsilon) : w.validation(validation.epsilon);
-      case 'replace-one': return facts.atMost(f.epsilon(statement.epsilonReplaceOne));
+      case 'replace-one': return `${facts.atMost(f.epsilon(statement.epsilonReplaceOne))}${statement.deltaReplaceOne === undefined ? '' : facts.atDelta(statement.deltaReplaceOne)}`;
       case 'mu': return statement.mu === null ? '' : facts.atMost(f.rate(roundUpTo(statement.mu, 3), 3));
       case 'setting': return facts.central;
       case 'unit': return facts.units[unit];
@@ -68,7 +68,7 @@ export function promiseLines(statement: Private, w: Words['privacy'], f: Words['
       case 'runs': return search ? facts.searchValue(search.meanRuns, search.runsMade) : '';
       case 'accountant': return facts.accountantValue(facts.accountants[statement.accountant], settingsOf(statement, w));
       case 'assumptions': return facts.assumptions[statement.sampling];
-      case 'randomness': return `${statement.noiseLaw ? facts.discrete : ''}${statement.isSecureNoise ? facts.secureYes : facts.secureNo}${statement.samplerDelta === undefined ? '' : (search ? facts.searchDelta : facts.samplerDelta)(statement.samplerDelta)}`;
+      case 'randomness': return `${statement.noiseLaw ? facts.discrete : ''}${statement.isSecureNoise ? facts.secureYes : facts.secureNo}${statement.samplerDelta === undefined ? '' : (search ? facts.searchDelta : facts.samplerDelta)(statement.samplerDelta, statement.deltaInAll !== undefined)}`;
       case 'public': return named(statement.publicFacts, w.publicFacts);
       case 'verifying': return facts.verifyingValue;
     }
