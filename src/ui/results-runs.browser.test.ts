@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { BedsideError } from '../ground/errors.ts';
 import { mountApp } from './testing/mount-app.ts';
@@ -41,6 +41,33 @@ const visit = async (name: string) => {
   await expect.poll(() => document.querySelector('main')?.dataset['page']).toBe(name);
 };
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+describe('the table of runs', () => {
+  it('is saved to a file, with its exact scores, only after what that means was said', async () => {
+    const app = mountApp({ scene: 'done', page: 'runs' });
+    close = app.close;
+    const saved: Blob[] = [];
+    const create = vi.spyOn(URL, 'createObjectURL').mockImplementation((blob) => { saved.push(blob as Blob); return '#'; });
+    const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => undefined);
+    try {
+      const dialog = page.getByRole('dialog', { name: 'Save the table of runs to a file?' });
+      const ask = () => page.getByRole('button', { name: 'Save as CSV' }).click();
+      await ask();
+      await expect.element(dialog).toHaveTextContent(/exact scores on held-out notes.*no ε covers them/);
+      await dialog.getByRole('button', { name: 'Keep it here' }).click();
+      await expect.element(dialog).not.toBeInTheDocument();
+      expect(saved).toEqual([]);
+      await ask();
+      await dialog.getByRole('button', { name: 'Save to a file' }).click();
+      await expect.poll(() => saved.length).toBe(1);
+      expect(await saved[0]!.text()).toMatch(/^run,state,method,started,seconds,steps_done,steps,accuracy,.*\r\n4,/);
+      expect(faults).toEqual([]);
+    } finally {
+      create.mockRestore();
+      click.mockRestore();
+    }
+  });
+});
 
 describe('the results of one run after another', () => {
   it('are asked for once each, also on a page that one comes back to and in another language', async () => {

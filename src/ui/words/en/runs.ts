@@ -33,6 +33,13 @@ export const runs = {
   see: (number: number) => `See run ${number}`,
   chart: (value: number, low: number, high: number) => `${f.rate(value)}, interval ${f.interval(low, high)}`,
   csv: 'Save as CSV',
+  csvDialog: {
+    title: 'Save the table of runs to a file?',
+    body: 'It holds exact scores on held-out notes, times and energy. They follow from the notes, and no ε covers them: whoever gets the file may learn from it who or what is in these. Give it only to those who may read them.',
+    instead: 'The score that may leave is the charged one: it goes with a model that you save.',
+    keep: 'Keep it here',
+    save: 'Save to a file',
+  },
   csvSaved: 'Table of runs saved',
   fromFile: { title: 'Scores from elsewhere', body: (runs: string) => `${runs} came with the project file and kept its scores. On this device the notes are dealt anew, so a run made here is measured on other held-out notes.` },
   compare: { title: 'More runs cost more', body: 'Trying settings on the same notes uses the same budget. Rehearse on the built-in sample: it is about nobody.' },

@@ -34,6 +34,13 @@ export const runs: Words['runs'] = {
   see: (number) => `查看第 ${number} 次运行`,
   chart: (value, low, high) => `${f.rate(value)}，区间 ${f.interval(low, high)}`,
   csv: '导出 CSV',
+  csvDialog: {
+    title: '将运行记录表存为文件？',
+    body: '其中有在留出病历上的精确分数、耗时和能耗。它们由病历得出，任何 ε 都不涵盖：拿到文件的人可能由此得知其中有谁、写了什么。只交给可以阅读这些病历的人。',
+    instead: '可以带出的是已记账的分数：它随您保存的模型一起带出。',
+    keep: '留在这里',
+    save: '存为文件',
+  },
   csvSaved: '运行记录已保存',
   fromFile: { title: '来自别处的分数', body: (runs) => `${runs}随项目文件而来，保留原来的分数。在这台设备上病历会重新划分，因此在这里的运行用另一批留出的病历来衡量。` },
   compare: { title: '多运行一次，多消耗一份', body: '在同一批病历上调整设置也消耗同一份预算。请先在内置样本上演练：它不涉及任何人。' },
