@@ -30,7 +30,7 @@ export function guardedTrainer(engine: ResilientEngine, pacer: Pacer, addWatcher
       await cache.use(grant);
       await prefixes.use(grant);
     }),
-    prepareFeatures: (features, onRows, isLasting) => inTurn(() => trainer.prepareFeatures(features, onRows, isLasting)),
+    prepareFeatures: (features, onRows, isLasting) => inTurn(() => trainer.prepareFeatures(features, (done) => pacer.waitFor(async () => onRows(done)), isLasting)),
     encode: (rows, features, isLasting) => inTurn(() => trainer.encode(rows, features, isLasting)),
     featureSum: () => inTurn(() => trainer.featureSum()),
     labelCounts: (classes) => inTurn(() => trainer.labelCounts(classes)),

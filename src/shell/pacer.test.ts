@@ -94,6 +94,32 @@ it('owes rest for the work of a stretch, and none for the night in the middle of
   expect(restedMs).toBe(9000);
 });
 
+it('counts a pause in the middle of the work as rest, also one that begins while it rests', async () => {
+  const { pacer, rested, work, wait } = paced(0.5);
+  await pacer.paced(async () => {
+    await work(300);
+    await pacer.waitFor(async () => wait(100));
+    await pacer.rest();
+    expect(rested()).toBe(200);
+    await work(300);
+    await pacer.waitFor(async () => wait(600_000));
+    await pacer.rest();
+    expect(rested()).toBe(200);
+    await work(300);
+    let resume: () => void = () => undefined;
+    const resting = pacer.rest();
+    const paused = pacer.waitFor(() => new Promise<void>((resolve) => (resume = resolve)));
+    await resting;
+    wait(600_000);
+    resume();
+    await paused;
+    expect(rested()).toBe(500);
+    await work(10);
+    await pacer.rest();
+    expect(rested()).toBe(510);
+  });
+});
+
 it('does not rest for what nobody counts, such as a check at the start', async () => {
   const { pacer, rested, wait } = paced(0.5);
   wait(1000);

@@ -7,8 +7,10 @@ export class Pacer {
   workShare = 1;
   #owedMs = 0;
   #isWorking = false;
-  #workingSinceMs = 0;
-  #idleSinceMs = 0;
+  /** Rests and waits that go on in the middle of the work. */
+  #breaks = 0;
+  /** Up to here time has been counted. */
+  #countedMs: number;
   readonly #now: () => number;
   readonly #sleep: (ms: number) => Promise<void>;
 
@@ -16,41 +18,49 @@ export class Pacer {
   constructor(now: () => number, sleep: (ms: number) => Promise<void>) {
     this.#now = now;
     this.#sleep = sleep;
-    this.#idleSinceMs = now();
+    this.#countedMs = now();
   }
 
   /** Does one piece of work, after what rest is still owed. The answer comes at once. */
   async paced<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#owedMs = Math.max(0, this.#owedMs - (this.#now() - this.#idleSinceMs));
     await this.#restOwed();
-    this.#workingSinceMs = this.#now();
     this.#isWorking = true;
     try {
       return await work();
     } finally {
-      this.#countWork();
+      this.#count();
       this.#isWorking = false;
-      this.#idleSinceMs = this.#now();
     }
   }
 
   /** In the middle of a long piece of work: rests for what has been done of it. Nothing where none goes on. */
   async rest(): Promise<void> {
-    if (!this.#isWorking) return;
-    this.#countWork();
-    await this.#restOwed();
-    this.#workingSinceMs = this.#now();
+    if (this.#isWorking) await this.waitFor(() => this.#restOwed());
   }
 
-  #countWork(): void {
-    const workedMs = this.#now() - this.#workingSinceMs;
-    this.#owedMs = this.workShare < 1 ? this.#owedMs + (workedMs * (1 - this.workShare)) / this.workShare : 0;
+  /** Waits in the middle of a piece of work for somebody else, such as one who has paused it: that time counts as rest. */
+  async waitFor<Result>(wait: () => Promise<Result>): Promise<Result> {
+    this.#count();
+    this.#breaks++;
+    try {
+      return await wait();
+    } finally {
+      this.#count();
+      this.#breaks--;
+    }
+  }
+
+  #count(): void {
+    const now = this.#now();
+    const elapsedMs = now - this.#countedMs;
+    this.#countedMs = now;
+    if (!this.#isWorking || this.#breaks > 0) this.#owedMs = Math.max(0, this.#owedMs - elapsedMs);
+    else this.#owedMs = this.workShare < 1 ? this.#owedMs + (elapsedMs * (1 - this.workShare)) / this.workShare : 0;
   }
 
   async #restOwed(): Promise<void> {
-    if (this.#owedMs < shortestRestMs) return;
-    const startMs = this.#now();
-    await this.#sleep(this.#owedMs);
-    this.#owedMs = Math.max(0, this.#owedMs - (this.#now() - startMs));
+    this.#count();
+    if (this.#owedMs >= shortestRestMs) await this.#sleep(this.#owedMs);
+    this.#count();
   }
 }
