@@ -115,7 +115,7 @@ function engineOver<Buffer>(operations: Operations<Buffer>, shape: BertShape, gr
       operations.write(model.theta, theta);
     },
 
-    async encode(input, layers) {
+    async encode(input, layers, onRows) {
       const lowest = 'ids' in input ? 0 : input.layer;
       for (const layer of layers) checkInteger('encoded layer', layer, lowest, L);
       const ascending = [...new Set(layers)].sort((a, b) => a - b);
@@ -129,11 +129,12 @@ function engineOver<Buffer>(operations: Operations<Buffer>, shape: BertShape, gr
           layer = wanted;
           return { buffer: work.arena.own(operations.meanPool(x, work.sequences)), length: part.rows * D };
         });
-      }, ({ firstRow, rows }, pooled) => {
+      }, async ({ firstRow, rows }, pooled) => {
         for (const [place, asked] of layers.entries()) {
           const values = pooled[ascending.indexOf(asked)]!;
           for (let row = 0; row < rows; row++) result.set(values.subarray(row * D, (row + 1) * D), ((firstRow + row) * layers.length + place) * D);
         }
+        await onRows?.(firstRow + rows);
       }).finally(() => operations.roundInputs?.(false));
       return result;
     },
@@ -155,7 +156,7 @@ function engineOver<Buffer>(operations: Operations<Buffer>, shape: BertShape, gr
       await microBatchWork.eachRead(
         input, logitsPass,
         (part, work) => [{ buffer: encoder.logits(part, model, work), length: part.rows * classes }],
-        ({ firstRow }, [logits]) => result.set(logits!, firstRow * classes),
+        async ({ firstRow }, [logits]) => result.set(logits!, firstRow * classes),
       );
       return result;
     },

@@ -69,9 +69,10 @@ export interface Engine {
 
   /**
    * Mean over a row's tokens of the outputs of each of `layers` (0 = embeddings, L = last), without adapters.
-   * Shapes: [B, layers.length, D] row-major. A row's result does not depend on the other rows.
+   * Shapes: [B, layers.length, D] row-major. A row's result does not depend on the other rows. `onRows` counts the rows of the input that have been read, after each
+   * micro-batch, from the start where the call is repeated on another device: while its answer is awaited one more micro-batch may run, and what it throws ends the call.
    */
-  encode(input: EngineInput, layers: readonly number[]): Promise<Float32Array>;
+  encode(input: EngineInput, layers: readonly number[], onRows?: (done: number) => Promise<void>): Promise<Float32Array>;
   /** Outputs of the first `layer` encoder layers without adapters: [T, D], the frozen prefix that may be cached. */
   hidden(input: TokenBatch, layer: number): Promise<Float32Array>;
   /** Logits of the configured head on the mean-pooled last layer, adapters applied: [B, C]. */

@@ -57,3 +57,17 @@ describe.each([
     await expect(run(engine)).rejects.toThrow('lost');
   });
 });
+
+it('features are counted as they are read, and a listener that throws hears no more', async () => {
+  const heard: number[] = [];
+  const engine = engineOver();
+  await engine.encode(input, [2], async (done) => void heard.push(done));
+  expect(heard).toEqual([1, 2, 3, 4]);
+  const stopping = engine.encode(input, [2], async (done) => {
+    heard.push(done);
+    if (done === 2) throw new RangeError('enough');
+  });
+  await expect(stopping).rejects.toThrow('enough');
+  await settled();
+  expect(heard).toEqual([1, 2, 3, 4, 1, 2]);
+});

@@ -50,16 +50,16 @@ export class MicroBatchWork<Buffer> {
 
   /**
    * The same where all that is left of a micro-batch is to be read: `compute` says what, and the device has the next micro-batch before the host has the numbers
-   * of this one. `take` gets them, in order.
+   * of this one. `take` gets them, in order, and none after it has failed.
    */
-  async eachRead(input: EngineInput, pass: Pass, compute: (part: MicroBatch, work: Work<Buffer>) => readonly LastRead<Buffer>[], take: (part: MicroBatch, values: readonly Float32Array[]) => void): Promise<void> {
+  async eachRead(input: EngineInput, pass: Pass, compute: (part: MicroBatch, work: Work<Buffer>) => readonly LastRead<Buffer>[], take: (part: MicroBatch, values: readonly Float32Array[]) => Promise<void>): Promise<void> {
     let before: Promise<void> = Promise.resolve();
     await this.each(input, pass, async (part, work) => {
       const reads = compute(part, work);
       work.arena.leaveReading();
       const reading = Promise.all(reads.map(({ buffer, length }) => this.operations.download(buffer, length)));
       const earlier = before;
-      before = reading.then((values) => take(part, values));
+      before = Promise.all([reading, earlier]).then(([values]) => take(part, values));
       // Awaited a micro-batch later: until then a failure is nobody's.
       before.catch(() => undefined);
       await earlier;

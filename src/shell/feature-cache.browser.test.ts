@@ -57,7 +57,7 @@ describe('cached note features', () => {
     await trainer.prepareFeatures(settings, (done) => heard.push(done), true);
     await trainer.useFeatures(null);
     const weights = Float32Array.from({ length: 3 * 65 }, (_, i) => Math.sin(i));
-    // Rows that are computed are heard of 16 at a time, found ones at once.
+    // Rows that are computed are heard of by the micro-batch, 32 at most; found ones at once.
     return { steps: heard.length, sum: await trainer.featureSum(), scores: await trainer.scoreHead({ weights, classes: 3, biasInput: 0.3 }) };
   }
 
@@ -89,7 +89,7 @@ describe('cached note features', () => {
     const again = await prepare((await newTrainers(1))[0]!, rows, await grantFor(id));
     expect(values(first)).toEqual(values(uncached));
     expect(values(again)).toEqual(values(uncached));
-    expect(first.steps).toBe(4);
+    expect(first.steps).toBe(3);
     // Training rows at once, then held-out rows at once.
     expect(again.steps).toBe(2);
     expect(await contents(await grantFor(id))).toEqual(before);
@@ -121,7 +121,7 @@ describe('cached note features', () => {
     const files = await contents(grant);
     for (const [name, file] of files) await overwrite(grant, name, new Uint8Array(damage(file)));
     const again = await prepare(trainer!, rows, grant);
-    expect(again.steps).toBe(4);
+    expect(again.steps).toBe(3);
     expect(values(again)).toEqual(values(first));
     const after = await contents(grant);
     for (const name of files.keys()) expect(after.has(name)).toBe(false);
@@ -133,12 +133,12 @@ describe('cached note features', () => {
     const copy = (await duplicateProject(database, id)).id;
     const [trainer] = await newTrainers(1);
     await prepare(trainer!, rows, await grantFor(id));
-    expect((await prepare(trainer!, rows, await grantFor(copy))).steps).toBe(4);
+    expect((await prepare(trainer!, rows, await grantFor(copy))).steps).toBe(3);
     const [one, two] = [await contents(await grantFor(id)), await contents(await grantFor(copy))];
     const pieces = new Set([...one.values()].flatMap((file) => Array.from({ length: file.length - 32 }, (_, at) => (at < 16 ? '' : file.slice(at, at + 16).join()))));
     for (const file of two.values()) for (let at = 16; at < file.length - 32; at++) expect(pieces.has(file.slice(at, at + 16).join())).toBe(false);
     const [a, b] = [await grantFor(id), await grantFor(copy)];
-    expect((await prepare(trainer!, rows, { ...a, secret: b.secret })).steps).toBe(4);
+    expect((await prepare(trainer!, rows, { ...a, secret: b.secret })).steps).toBe(3);
   });
 
   it('go with their project, stay with its duplicate, and are not written again by a run that does not know yet', async () => {
@@ -151,7 +151,7 @@ describe('cached note features', () => {
     await deleteProject(database, id);
     await sweepFeatures(database);
     expect((await storedFeatures(database)).count).toBe(1);
-    expect((await prepare(trainer!, rows, late)).steps).toBe(4);
+    expect((await prepare(trainer!, rows, late)).steps).toBe(3);
     expect((await storedFeatures(database)).count).toBe(1);
     expect((await prepare(trainer!, rows, await grantFor(copy))).steps).toBe(2);
   });
@@ -191,7 +191,7 @@ describe('cached note features', () => {
     const id = await newProject();
     const [trainer] = await newTrainers(1);
     const first = await prepare(trainer!, rows, { ...(await grantFor(id)), allowanceBytes: 0 });
-    expect(first.steps).toBe(4);
+    expect(first.steps).toBe(3);
     expect((await storedFeatures(database)).bytes).toBe(0);
   });
 

@@ -59,8 +59,8 @@ export class ResilientEngine implements Engine {
     return this.#engine.initialParameters(adapter);
   }
 
-  encode(input: EngineInput, layers: readonly number[]): Promise<Float32Array> {
-    return this.#repeatingOnLoss((engine) => engine.encode(input, layers));
+  encode(...args: Parameters<Engine['encode']>): Promise<Float32Array> {
+    return this.#repeatingOnLoss((engine) => engine.encode(...args));
   }
   hidden(input: Parameters<Engine['hidden']>[0], layer: number): Promise<Float32Array> {
     return this.#repeatingOnLoss((engine) => engine.hidden(input, layer));

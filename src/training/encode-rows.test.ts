@@ -12,9 +12,9 @@ function counting(engine: Engine): { readonly engine: Engine; readonly rows: () 
   return {
     engine: {
       ...engine,
-      encode(input, layers) {
-        rows += input.offsets.length - 1;
-        return engine.encode(input, layers);
+      encode(...args) {
+        rows += args[0].offsets.length - 1;
+        return engine.encode(...args);
       },
     },
     rows: () => rows,
@@ -70,6 +70,43 @@ describe('features of rows', () => {
     await encodeRows(nanoEngine(), rows.slice(0, 30), settings, cache, () => undefined);
     await encodeRows(nanoEngine(), rows, settings, cache, (done) => heard.push(done));
     expect(heard[0]).toBeGreaterThanOrEqual(30);
+    expect(heard.at(-1)).toBe(rows.length);
+  });
+
+  it('reach the engine in calls of several micro-batches, and are counted and stopped between those', async () => {
+    // 200 rows of 17 tokens: 120 of them have 2,040. A micro-batch has 512 tokens at most, so 30 rows.
+    const many = Array.from({ length: 200 }, (_, row) => Int32Array.from({ length: 17 }, (_token, token) => 5 + ((row + token) % 50)));
+    const calls: number[] = [];
+    const engine = nanoEngine();
+    const counted: Engine = {
+      ...engine,
+      encode: (...args) => {
+        calls.push(args[0].offsets.length - 1);
+        return engine.encode(...args);
+      },
+    };
+    const heard: number[] = [];
+    await encodeRows(counted, many, settings, null, (done) => void heard.push(done));
+    expect(calls).toEqual([120, 80]);
+    expect(heard).toEqual([30, 60, 90, 120, 150, 180, 200]);
+    const beforeStop: number[] = [];
+    await expect(encodeRows(counted, many, settings, null, (done) => beforeStop.push(done) < 2)).rejects.toMatchObject({ code: 'training/stopped-early' });
+    expect(beforeStop).toEqual([30, 60]);
+    expect(calls).toEqual([120, 80, 120]);
+  });
+
+  it('are counted once where the engine reads a piece again', async () => {
+    const engine = nanoEngine();
+    const twice: Engine = {
+      ...engine,
+      async encode(...args) {
+        await engine.encode(...args);
+        return engine.encode(...args);
+      },
+    };
+    const heard: number[] = [];
+    await encodeRows(twice, rows, settings, null, (done) => void heard.push(done));
+    expect(heard).toEqual([...new Set(heard)].toSorted((a, b) => a - b));
     expect(heard.at(-1)).toBe(rows.length);
   });
 

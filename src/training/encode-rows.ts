@@ -1,12 +1,9 @@
 import type { Engine } from '../engine/engine.ts';
 import { featureLength, joinLayers } from './features.ts';
 import type { PooledCache } from './pooled-cache.ts';
-import { chunks, tokenBatch } from './row-batches.ts';
+import { pieces, tokenBatch } from './row-batches.ts';
 import { stoppedEarly } from './session-control.ts';
 import type { FeatureSettings, RowsListener } from './trainer.ts';
-
-/** Rows of one engine call: enough to fill a micro-batch of short notes, few enough that progress and pauses stay smooth. */
-export const rowsAtATime = 16;
 
 /**
  * Frozen features of `rows`, from the cache where it has them. `onRows` counts rows done; cached ones come first and at once. Rejects with `training/stopped-early` where it says false.
@@ -24,18 +21,24 @@ export async function encodeRows(engine: Engine, rows: readonly Int32Array[], se
     else missing.push(row);
   }
   let done = rows.length - missing.length;
-  if (done > 0 && (await onRows(done)) === false) throw stoppedEarly();
-  for (const places of chunks(missing, rowsAtATime)) {
+  let heard = 0;
+  const tell = async (count: number) => {
+    // A piece that is repeated on another device is counted once.
+    if (count <= heard) return;
+    heard = count;
+    if ((await onRows(count)) !== false) return;
+    await cache?.flush();
+    throw stoppedEarly();
+  };
+  await tell(done);
+  for (const places of pieces(missing, (row) => rows[row]!.length)) {
     const part = places.map((place) => rows[place]!);
-    const pooled = await engine.encode(tokenBatch(part), settings.layers);
+    const pooled = await engine.encode(tokenBatch(part), settings.layers, (read) => tell(done + read));
     await cache?.keep(part, settings.layers, pooled);
     const joined = joinLayers(pooled, part.length, width, settings);
     places.forEach((place, row) => features.set(joined.subarray(row * length, (row + 1) * length), place * length));
     done += part.length;
-    if ((await onRows(done)) === false) {
-      await cache?.flush();
-      throw stoppedEarly();
-    }
+    await tell(done);
   }
   await cache?.flush();
   return features;

@@ -3,15 +3,18 @@ import { mapRows } from '../ground/orthonormal-map.ts';
 import type { Engine, UnitBatch } from '../engine/engine.ts';
 import { firstTrainedLayer, parameterLayout, type AdapterConfig } from '../engine/parameters.ts';
 import { createGradientAccumulator, gradientGrid, type QuantizedFeatures } from '../privacy/clipping.ts';
-import { encodeRows, rowsAtATime } from './encode-rows.ts';
+import { encodeRows } from './encode-rows.ts';
 import { centreRows, softmaxRow } from './features.ts';
 import { defaultPrefixBytes, FrozenPrefix } from './frozen-prefix.ts';
 import { headGradientSum, quantizeWithBias, type OwnUnit } from './head-gradient.ts';
 import { areRightProducts, plainHeadProducts, type HeadProducts } from './head-products.ts';
 import type { PooledCache } from './pooled-cache.ts';
 import type { PrefixStore } from './prefix-store.ts';
-import { chunks } from './row-batches.ts';
+import { pieces } from './row-batches.ts';
 import type { FeatureSettings, TokenizedUnit, Trainer } from './trainer.ts';
+
+/** Rows of one batch of units at least: enough to fill a micro-batch of short notes, few enough that their cached frozen outputs are soon gathered. */
+const rowsAtATime = 16;
 
 export interface TrainerOptions {
   /** Most bytes of cached frozen outputs. */
@@ -220,7 +223,7 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       const { classes } = adapter;
       const logits = new Float32Array(heldOut.length * classes);
       let first = 0;
-      for (const part of chunks(heldOut, rowsAtATime)) {
+      for (const part of pieces(heldOut, (ids) => ids.length)) {
         logits.set(await engine.logits(await prefix.input(part)), first * classes);
         first += part.length;
       }

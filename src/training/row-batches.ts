@@ -22,6 +22,27 @@ export function hiddenBatch(rows: readonly Float32Array[], layer: number, width:
   return { hidden, offsets, layer };
 }
 
+/** One engine call reads several micro-batches, so that the device computes one while another is read back; a piece is done soon enough for progress and pauses. */
+const pieceTokens = 2048;
+const pieceRows = 128;
+
+/** Splits items, in order, into pieces of at most 2,048 tokens and 128 items; a longer item is a piece of its own. */
+export function* pieces<Item>(items: readonly Item[], tokensOf: (item: Item) => number): Generator<readonly Item[]> {
+  let piece: Item[] = [];
+  let tokens = 0;
+  for (const item of items) {
+    const more = tokensOf(item);
+    if (piece.length > 0 && (piece.length === pieceRows || tokens + more > pieceTokens)) {
+      yield piece;
+      piece = [];
+      tokens = 0;
+    }
+    piece.push(item);
+    tokens += more;
+  }
+  if (piece.length > 0) yield piece;
+}
+
 /** Splits a list into runs of at most `size`. */
 export function chunks<T>(items: readonly T[], size: number): T[][] {
   const parts: T[][] = [];

@@ -255,7 +255,7 @@ describe('a session that is interrupted', () => {
   it('pauses while notes are read, all trainers at once, and stops there with nothing charged', async () => {
     const control = new SessionControl();
     let read = 0;
-    const { input, ledger } = nanoSession(nanoPlans.fullBatch(48), {
+    const { input, ledger } = nanoSession(nanoPlans.fullBatch(160), {
       control,
       trainerCount: 2,
       // A clock that ticks by the second: every batch is reported.
@@ -278,8 +278,8 @@ describe('a session that is interrupted', () => {
     };
     await expect.poll(isStill, { timeout: 30_000 }).toBe(true);
     expect(await isStill()).toBe(true);
-    // Of 48 notes in two trainers: the batch in hand of each.
-    expect(read).toBeLessThanOrEqual(32);
+    // Of 160 notes in two trainers, in a piece each: the micro-batch in hand of each.
+    expect(read).toBeLessThanOrEqual(64);
     control.stop();
     await expect(running).rejects.toMatchObject({ code: 'training/stopped-early' });
     expect(ledger.charges).toHaveLength(0);
