@@ -421,6 +421,18 @@ describe('the wall of a room', () => {
   });
 });
 
+describe('who takes part', () => {
+  it('is counted without those who have left, once', async () => {
+    const app = mountApp({ page: 'start' });
+    close = app.close;
+    const { federation } = app.service;
+    const { status, ...offer } = await federation.offer();
+    federation.offer = () => Promise.resolve({ ...offer, status: { ...status, participants: { ...status.participants, seats: 30, enrolled: 4, left: 3, needed: 2 } } });
+    location.hash = '#/federation/room-abc';
+    await expect.element(page.getByText('4 of 30 seats; a round needs 2')).toBeVisible();
+  });
+});
+
 describe('on a telephone', () => {
   it('an invitation breaks no label in the middle of a word', async () => {
     await page.viewport(390, 900);

@@ -24,7 +24,7 @@ export const projector = {
   full: 'Full screen',
   fullEnd: 'End full screen',
   people: 'here now',
-  peopleOf: (enrolled: number, seats: number, left: number) => `${f.count(enrolled)} of ${f.count(seats)} seats taken${left > 0 ? `, ${f.count(left)} left` : ''}`,
+  peopleOf: (enrolled: number, seats: number, left: number) => `${f.count(enrolled)} of ${f.count(seats)} seats taken${left > 0 ? `; ${f.count(left)} ${left === 1 ? 'has' : 'have'} left` : ''}`,
   round: 'rounds done',
   roundOf: (rounds: number) => `of ${f.count(rounds)}`,
   epsilon: 'ε a device, at most',
