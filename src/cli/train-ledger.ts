@@ -24,6 +24,9 @@ export interface TrainLedger {
   end(state: RunEvent['state']): Promise<void>;
 }
 
+/** Entries carry the minute they were written in: how long a single step took would tell how many notes were drawn. */
+const clockMs = 60_000;
+
 const round = (value: number) => roundUp(value, 3);
 
 /** A limit that the run would fit into, for a hint: two decimals, rounded up. */
@@ -48,7 +51,7 @@ export async function openTrainLedger(path: string, split: Split, plan: PrivateP
   const store = openNodeLedgerStore(path);
   // The ledger itself takes one that cannot be read for all spent; here is said why.
   await store.read();
-  const ledger = await Ledger.open(store, Date.now);
+  const ledger = await Ledger.open(store, () => Math.floor(Date.now() / clockMs) * clockMs);
   const key = await store.installationKey();
   const hashed = (notes: readonly Note[]): HashedRow[] =>
     notes.map(({ text, person }) => ({ row: unitHash(key, 'row', normaliseText(text)), person: person === null ? null : unitHash(key, 'person', normaliseText(person)) }));

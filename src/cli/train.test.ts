@@ -30,6 +30,11 @@ describe('npm run train', () => {
     expect(Object.keys(result['per_class'] as object)).toEqual(['cough', 'knee', 'rash']);
     expect(readdirSync(at('model')).sort()).toEqual(['README.md', 'head.safetensors', 'head_config.json', 'labels.json', 'predict.py']);
 
+    // How long a step took is not to be read from the ledger: entries carry their minute.
+    const times = [...readFileSync(at('ledger.jsonl'), 'utf8').matchAll(/"recordedAtMs":(\d+)/g)].map(([, time]) => Number(time));
+    expect(times.length).toBeGreaterThan(50);
+    expect(times.filter((time) => time % 60_000 !== 0)).toEqual([]);
+
     const predicted = await command('predict', ['--model', at('model'), '--base', at('base'), '--data', at('test.csv'), '--text', 'note']);
     expect(predicted).toMatchObject({ code: 0 });
     const lines = predicted.stdout.trim().split('\r\n');

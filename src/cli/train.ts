@@ -13,7 +13,6 @@ import { sentencesOf } from '../training/label-words.ts';
 import { isPrivate, type Plan } from '../training/plan.ts';
 import { defaultBalance, defaultDelta, planOfKind, proposePlan, type PlanFacts } from '../training/propose.ts';
 import { SessionControl } from '../training/session-control.ts';
-import type { SessionProgress } from '../training/session-input.ts';
 import { runSession } from '../training/session.ts';
 import { statementAtEnd } from '../training/statement.ts';
 import { countUnits, groupUnits, lengthReport, tokenizeNotes } from '../training/units.ts';
@@ -26,6 +25,7 @@ import { runCommand, usageError } from './run-command.ts';
 import { readTrainData } from './train-data.ts';
 import { openTrainLedger, type TrainLedger } from './train-ledger.ts';
 import { checkDelta, parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
+import { progressLines } from './train-progress.ts';
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -42,18 +42,6 @@ function wholeOf({ topLayers }: TrainOptions, layers: number, usual: WholeConfig
   if (topLayers === 'all') return { topLayers: layers, embeddings: true };
   if (topLayers > layers) throw usageError(`--layers must be at most ${layers}, the layers of the model, found ${topLayers}.`, trainUsage);
   return { topLayers, embeddings: false };
-}
-
-/** A line now and then; held-out scores are for whoever runs the command. */
-function reporter(): (progress: SessionProgress) => void {
-  let saidAtMs = 0;
-  return ({ phase, phaseProgress, step, steps, heldOut }) => {
-    const accuracy = heldOut?.value.accuracy.value;
-    if (accuracy == null && performance.now() - saidAtMs < 5000) return;
-    saidAtMs = performance.now();
-    const score = accuracy == null ? '' : `, held-out accuracy ${accuracy.toFixed(3)}`;
-    say(phase === 'training' ? `step ${step} of ${steps}${score}` : `${phase}: ${phaseProgress.done} of ${phaseProgress.total}`);
-  };
 }
 
 async function train(options: TrainOptions): Promise<void> {
@@ -107,7 +95,7 @@ async function train(options: TrainOptions): Promise<void> {
       // A command runs to its end or is run again: what it charged stays charged.
       checkpoints: { save: () => Promise.resolve() },
       clock: () => performance.now(), yields: () => new Promise((resume) => setImmediate(resume)),
-      control: new SessionControl(), onProgress: reporter(), resumeFrom: null,
+      control: new SessionControl(), onProgress: progressLines(plan, say, () => performance.now()), resumeFrom: null,
     });
     await ledger?.end(outcome.state);
     if (outcome.reason === 'budget') say(`The budget ended the run after step ${outcome.stepsDone} of ${outcome.steps}; the model of that step is kept.`);
