@@ -54,6 +54,13 @@ describe('the statement of a pooled model', () => {
     expect(statement.samplerDelta).toBeLessThan(1e-12);
   });
 
+  it('counts the sampler\'s error of noise that is twice as wide, where the participant is the unit', () => {
+    const charges = [{ mechanism: { kind: 'gaussian' as const, noiseMultiplier: 4 }, count: 2 }];
+    const [row, participant] = [task, { ...task, unit: 'participant' as const }].map((one) => pooledStatement(one, pooled, charges, 'row'));
+    if (!row?.isPrivate || !participant?.isPrivate) throw new Error('expected private ones');
+    expect(participant.samplerDelta).toBe(2 * row.samplerDelta!);
+  });
+
   it('costs no less than the rounds that were answered, where the ledger was erased since', () => {
     const rounds = (...noiseMultipliers: number[]) => noiseMultipliers.map((noiseMultiplier) => ({ mechanism: { kind: 'gaussian' as const, noiseMultiplier }, count: 1 }));
     const epsilonOf = (charged: ReturnType<typeof rounds>, answered: readonly number[]) => {

@@ -61,8 +61,10 @@ export function pooledStatement(task: FederatedTask, model: TrainedHead, charges
   const steps = charges.reduce((sum, { count }) => sum + count, 0);
   // A later or stricter round may have had more noise than was agreed; the least is said.
   const noiseMultiplier = charges.reduce((least, { mechanism }) => Math.min(least, mechanism.noiseMultiplier), steps === 0 ? task.noiseMultiplier : Infinity);
+  // The noise is so much wider, and the sampler's error grows no faster.
+  const moved = clipNormsMoved(task.unit);
   return buildStatement({
-    charges, steps, noiseMultiplier, delta: task.delta, unit, samplingRate: 1, clipNorm: clipNormsMoved(task.unit) * task.clipNorm, validationEpsilon: null, isSecureNoise: true,
-    ...(task.head === undefined ? {} : { samplerError: samplerErrorOf(federatedPlan(task, task.head, unit), model, charges) }),
+    charges, steps, noiseMultiplier, delta: task.delta, unit, samplingRate: 1, clipNorm: moved * task.clipNorm, validationEpsilon: null, isSecureNoise: true,
+    ...(task.head === undefined ? {} : { samplerError: moved * samplerErrorOf(federatedPlan(task, task.head, unit), model, charges) }),
   });
 }
