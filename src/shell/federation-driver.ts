@@ -4,7 +4,7 @@ import type { FederationNode, NextStep } from '../federation/node.ts';
 export interface Driven {
   /** Resolves when the node has left, or stopped for a reason. */
   readonly ended: Promise<BedsideError | null>;
-  /** Looks at once instead of when the wait is over: the network is back, the tab is seen again. */
+  /** Looks at once instead of when the wait is over: the network is back, or the person leaves. */
   wake(): void;
   /** Takes no further step; a step that is going on is finished. What was saved goes on after the next start. */
   stop(): void;

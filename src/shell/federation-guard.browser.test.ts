@@ -394,6 +394,20 @@ describe('a member', () => {
     expect([last.phase, last.status?.state ?? 'waiting']).toEqual(['waiting', 'waiting']);
   });
 
+  it('hears that the network is back, and looks at once, however long it would have waited', async () => {
+    await scene.close();
+    scene = await openFederationScene({}, 3_600_000);
+    await scene.join();
+    const looks = () => scene.coordinator.requests.filter(({ path }) => path.endsWith('/pull-messages')).length;
+    await expect.poll(looks).toBe(1);
+    await scene.ask(1);
+    await expect.poll(() => {
+      dispatchEvent(new Event('online'));
+      return looks();
+    }).toBeGreaterThan(1);
+    await scene.until(({ rounds }) => rounds.at(-1)?.outcome === 'delivered');
+  });
+
   it('that a fault has stopped is over in this page alone, says so, and goes on after a reload', async () => {
     await scene.join();
     const { link } = scene.coordinator;

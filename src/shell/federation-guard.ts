@@ -42,6 +42,7 @@ export class FederationGuard {
   readonly #inTurn = createQueue();
   /** Before it goes, in the database: a page that dies in the middle has listed it. */
   readonly #list = async (body: SentBody): Promise<void> => (await this.#opened()).listSent(body);
+  readonly #wake = (): void => this.#member?.wake();
   #store: Promise<FederationStore> | null = null;
   #member: FederationMember | null = null;
   #status: FederationStatus | null = null;
@@ -55,6 +56,7 @@ export class FederationGuard {
     this.#parts = parts;
     this.#transport = fetchTransport(parts.origin ?? location.origin, parts.send);
     this.#coordinator = new CoordinatorClient({ courier: this.#transport, clock: this.#clock, sha256, onExchange: (exchange) => this.#count(exchange), onLeaving: this.#list });
+    addEventListener('online', this.#wake);
   }
 
   /** Bytes of request bodies since the page was loaded. */
@@ -171,6 +173,7 @@ export class FederationGuard {
   /** Stops acting: what was saved goes on in the next guard. For tests, which end no worker. */
   close(): void {
     this.#isClosed = true;
+    removeEventListener('online', this.#wake);
     this.#watchers.clear();
     this.#member?.stop();
   }

@@ -198,6 +198,12 @@ export class FederationMember {
     }
   }
 
+  /** The network is back: looks at once, however long it would have waited. */
+  wake(): void {
+    this.#wake();
+    this.#driven?.wake();
+  }
+
   /** Takes no further step; what was saved goes on after the next start. */
   stop(): void {
     this.#isStopped = true;

@@ -41,11 +41,11 @@ export function taskFile(baseModel: string): Readonly<Record<string, unknown>> {
   };
 }
 
-/** `change`: of the task file. */
-export async function openFederationScene(change: Readonly<Record<string, unknown>> = {}): Promise<FederationScene> {
+/** `change`: of the task file. `pollMs`: between two looks for a message. */
+export async function openFederationScene(change: Readonly<Record<string, unknown>> = {}, pollMs = 40): Promise<FederationScene> {
   // The guard names its model before it is asked what the federation is about.
   let fake: FakeCoordinator | null = null;
-  const here = await openGuardHere('wasm', { send: (url, init) => fake!.fetch(url, init), origin: 'https://example.org', settings: { heartbeatIntervalSeconds: 300, pollMs: 40 }, statusMs: 60 });
+  const here = await openGuardHere('wasm', { send: (url, init) => fake!.fetch(url, init), origin: 'https://example.org', settings: { heartbeatIntervalSeconds: 300, pollMs }, statusMs: 60 });
   const coordinator = (fake = await FakeCoordinator.open({ ...taskFile((await here.guard.encoder()).sha256), ...change }));
   const { link, task, taskHash } = coordinator;
   const told: (FederationMembership | null)[] = [];
