@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CoordinatorClient } from '../../src/federation/coordinator-client.ts';
-import { readReleases, readStatus, type Release } from '../../src/federation/status.ts';
+import { readReleases, readStatus, saysRoundIsOver, type Release } from '../../src/federation/status.ts';
 import { fetchTransport } from '../../src/federation/transport.ts';
 import { gaussianEpsilon } from '../../src/privacy/gaussian.ts';
+import { carryOver } from './run-status.ts';
 import { makeKey, Scene, taskFile, taskHash } from './testing/scene.ts';
 
 let scene: Scene;
@@ -299,6 +300,22 @@ describe('GET /federation/status', () => {
     // Two Gaussians of mu 1/4 are one of sqrt(2)/4; the sum of squares may differ by rounding.
     expect(epsilon.spent).toBeCloseTo(gaussianEpsilon(Math.SQRT2 / 4, 1e-5), 12);
     expect(epsilon.total).toBeCloseTo(gaussianEpsilon(Math.sqrt(3) / 4, 1e-5), 12);
+  });
+
+  it('of a command that is started again has the rounds of before at once, and the one that was cut off as over: nobody is to pay for it any more', async () => {
+    carryOver(scene.outFolder);
+    expect(await status()).toMatchObject({ state: 'starting', rounds: [], epsilon: { spent: 0 } });
+    write({ state: 'training', round: 2, nodes: 3, rounds: [round(1)] });
+    for (let starts = 0; starts < 2; starts++) {
+      carryOver(scene.outFolder);
+      const told = readStatus(json((await scene.call('GET', '/federation/status')).body) as Readonly<Record<string, unknown>>);
+      expect(told).toMatchObject({ state: 'starting', round: null, rounds: [round(1), { round: 2, isCounted: false, isKept: false }], participants: { asked: 0 } });
+      expect([told.rounds.length, saysRoundIsOver(told, taskHash, 2), saysRoundIsOver(told, taskHash, 3)]).toEqual([2, true, false]);
+      expect(told.epsilon.spent).toBeCloseTo(gaussianEpsilon(Math.SQRT2 / 4, 1e-5), 12);
+    }
+    write({ state: 'finished', rounds: [round(1), round(2), round(3)] });
+    carryOver(scene.outFolder);
+    expect(await status()).toMatchObject({ state: 'finished', rounds: [{}, {}, {}] });
   });
 
   it('at the end, and where the ServerApp is gone before it', async () => {

@@ -17,7 +17,7 @@ import { PolicyLog } from './policy-log.ts';
 import { installFlower } from './python-environment.ts';
 import { releaseKey } from './release-key.ts';
 import { serverLimits } from './request-handler.ts';
-import type { Supervised } from './run-status.ts';
+import { carryOver, type Supervised } from './run-status.ts';
 import { Seats } from './seats.ts';
 import { ServerLog } from './server-log.ts';
 import { startSuperLink, type SuperLink } from './superlink.ts';
@@ -95,8 +95,9 @@ async function serve(options: Options, { complete, own, bin, notes, releaseKeyFi
   const initial = complete.initial === null ? '' : folder.write('initial.npy', toNpy(complete.initial, [complete.initial.length]));
   if (notes !== null) say(`Reading ${notes.texts.length} public notes that models are scored on.`);
   const evaluation = notes === null ? '' : await encodeEvaluation(notes, complete.task, folder.path);
+  carryOver(folder.out);
   // Of an earlier start, whose run may have been cut off; the ServerApp writes it anew.
-  for (const name of ['status.json', 'answerable.txt']) rmSync(join(folder.out, name), { force: true });
+  rmSync(join(folder.out, 'answerable.txt'), { force: true });
 
   let supervised: Supervised = 'running';
   say('Starting the SuperLink.');

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { agreementFigures, sharedEpsilon } from '../../src/federation/agreement.ts';
@@ -36,6 +36,21 @@ export interface StatusSources {
 
 /** Before the ServerApp has written anything. */
 const starting: ServerStatus = { state: 'starting', round: null, nodes: 0, rounds: [], initialAccuracy: null, centralEpsilon: null };
+
+/**
+ * Until the ServerApp writes again, what it wrote last in an earlier start holds: a round that was cut off is over, its replies are gone and devices have paid
+ * for it. A device that has its instruction must hear so before it pays as well.
+ */
+export function carryOver(outFolder: string): void {
+  const path = join(outFolder, 'status.json');
+  if (!existsSync(path)) return;
+  const server = JSON.parse(readFileSync(path, 'utf8')) as ServerStatus;
+  const cutOff: readonly FederationRound[] = server.round === null ? [] : [{ round: server.round, isCounted: false, isKept: false, accepted: 0, dropped: 0, seconds: 0, deviceSeconds: 0, accuracy: null }];
+  const carried: ServerStatus = { ...server, state: server.state === 'finished' ? 'finished' : 'starting', round: null, nodes: 0, rounds: [...server.rounds, ...cutOff] };
+  const next = `${path}.new`;
+  writeFileSync(next, JSON.stringify(carried), { mode: 0o600 });
+  renameSync(next, path);
+}
 
 /** The answer of `GET /federation/status`; README.md says what each field means. */
 export async function federationStatus(sources: StatusSources): Promise<FederationStatus> {
