@@ -40,12 +40,13 @@ describe('known bounds', () => {
     expect(at(1)).toBeLessThanOrEqual(rdp([sample(0.02, 0.9, 1)]));
   });
 
-  it('answer within 5 milliseconds a step', () => {
+  it('answer within 5 milliseconds of the processor a step', () => {
     const bounds = new KnownBounds();
     bounds.tightly(() => checkpointsOf(1000).forEach((count) => bounds.epsilonOf([sample(0.02, 0.9, count)], delta)));
-    const begin = performance.now();
+    const begin = process.cpuUsage();
     for (let step = 1; step <= 200; step++) bounds.epsilonOf([sample(0.02, 0.9, step)], delta);
-    expect((performance.now() - begin) / 200).toBeLessThan(5);
+    const { user, system } = process.cpuUsage(begin);
+    expect((user + system) / 1000 / 200).toBeLessThan(5);
   });
 
   it('give the greatest of several lists, tightly too', () => {
