@@ -65,17 +65,21 @@ export class FleetClient {
   }
 }
 
-function refusalOf(endpoint: string, { status, body }: TransportAnswer): BedsideError {
-  return failureOfStatus(endpoint, status) ?? serverRefused(endpoint, status, codeOf(body));
+function refusalOf(endpoint: string, { status, contentType, body }: TransportAnswer): BedsideError {
+  const failure = failureOfStatus(endpoint, status);
+  if (failure !== null) return failure;
+  const code = codeOf(body);
+  // A page of a proxy, or of a network that wants a sign-in: no word of the federation's, so that no work is dropped and no key destroyed for it.
+  return code === null ? wrongContentType(endpoint, contentType.slice(0, 80)) : serverRefused(endpoint, status, code);
 }
 
-/** Flower's number in a refusal; 0 where there is none to be read. */
-function codeOf(body: Uint8Array): number {
+/** Flower's number in a refusal; 0 where it has none but says why, as the coordinator's own do; null where it is none of either. */
+function codeOf(body: Uint8Array): number | null {
   try {
-    const { code } = readJsonObject(body, 'a refusal');
-    return typeof code === 'number' && Number.isInteger(code) ? code : 0;
+    const { code, detail } = readJsonObject(body, 'a refusal');
+    return typeof code === 'number' && Number.isInteger(code) ? code : typeof detail === 'string' ? 0 : null;
   } catch {
-    return 0;
+    return null;
   }
 }
 

@@ -321,6 +321,20 @@ describe('what gets lost on the way', () => {
     expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'refused', reason: null }]);
   });
 
+  it('nothing but patience, where a proxy refuses with a page of its own: the round is answered, and leaving is told', async () => {
+    const scene = await member();
+    const page = () => new Response('<html>', { status: 403, headers: { 'content-type': 'text/html' } });
+    scene.link.faults = (name, nth) => (nth === 1 && ['confirm-message-received', 'push-messages', 'push-object'].includes(name) ? page() : null);
+    await scene.round(1);
+    expect(outcomes(scene)).toEqual([{ round: 1, outcome: 'delivered', reason: null }]);
+    scene.link.faults = page;
+    expect(await scene.node.leave()).toBe(false);
+    expect(scene.store.hasKey).toBe(true);
+    scene.link.faults = () => null;
+    expect(await scene.run()).toEqual({ kind: 'ended' });
+    expect([scene.store.hasKey, scene.node.record.membership]).toEqual([false, { state: 'left', wasServerTold: true }]);
+  });
+
   it('a run that was stopped: the work is dropped', async () => {
     const scene = await member();
     scene.link.faults = (name) => (name === 'push-messages' ? refuse(403, 2007) : null);
