@@ -17,6 +17,7 @@ import { energy } from './rows/energy.ts';
 import { wasmForward, webgpuForward } from './rows/forward.ts';
 import { halves } from './rows/halves.ts';
 import type { Group, GroupResult } from './rows/row.ts';
+import { overlap } from './rows/overlap.ts';
 import { ragged, topLayers } from './rows/savings.ts';
 import { bertBase, bundle, head, memory } from './rows/sizes.ts';
 import { submissions } from './rows/submissions.ts';
@@ -46,6 +47,7 @@ const groups: Readonly<Record<string, Group>> = {
   'bert-base': bertBase,
   submissions,
   halves,
+  overlap,
 };
 
 interface Settings {

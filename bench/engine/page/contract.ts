@@ -23,9 +23,9 @@ export interface WorkerOptions {
 /**
  * What can be measured:
  * `step` the clipped sum of per-example gradients, [P]; `step-unclipped` the same without the clip; `step-summed` the gradient of the batch, no example apart from the others;
- * `forward` the last hidden states, [T, D]; `breakdown` one step by operation; `variants` the candidates of every choice of kernels; `head` a private head on cached features; `cold` start to first embedding.
+ * `forward` the last hidden states, [T, D]; `encode` their means by row, [B, D]; `breakdown` one step by operation; `variants` the candidates of every choice of kernels; `head` a private head on cached features; `cold` start to first embedding.
  */
-export type Task = 'step' | 'step-unclipped' | 'step-summed' | 'forward' | 'breakdown' | 'variants' | 'head' | 'cold' | 'reference';
+export type Task = 'step' | 'step-unclipped' | 'step-summed' | 'forward' | 'encode' | 'breakdown' | 'variants' | 'head' | 'cold' | 'reference';
 
 export interface Measured {
   readonly elapsedMs: number;
@@ -34,6 +34,9 @@ export interface Measured {
   readonly counts: Readonly<Record<string, number>>;
 }
 
+/** Begins the names of counts that are launches, by kernel, of the longest submission of the last step. */
+export const inLongest = 'in the longest: ';
+
 /** Every worker of the bench. */
 export interface BenchWorker {
   /** Loads everything; answers with the device in words. */
@@ -41,7 +44,7 @@ export interface BenchWorker {
   measure(task: Task): Promise<Measured>;
 }
 
-export type WorkerKind = 'ours' | 'submissions' | 'cold' | 'tfjs' | 'jax' | 'ort' | 'transformers';
+export type WorkerKind = 'ours' | 'submissions' | 'overlap' | 'cold' | 'tfjs' | 'jax' | 'ort' | 'transformers';
 
 /** The measured numbers without the values, which stay in the page. */
 export type Figures = Omit<Measured, 'values'>;

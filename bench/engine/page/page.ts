@@ -9,6 +9,7 @@ declare global {
 const starts: Readonly<Record<WorkerKind, () => Worker>> = {
   ours: () => new Worker(new URL('../workers/ours.worker.ts', import.meta.url), { type: 'module' }),
   submissions: () => new Worker(new URL('../workers/submissions.worker.ts', import.meta.url), { type: 'module' }),
+  overlap: () => new Worker(new URL('../workers/overlap.worker.ts', import.meta.url), { type: 'module' }),
   cold: () => new Worker(new URL('../workers/cold.worker.ts', import.meta.url), { type: 'module' }),
   tfjs: () => new Worker(new URL('../workers/tfjs.worker.ts', import.meta.url), { type: 'module' }),
   jax: () => new Worker(new URL('../workers/jax.worker.ts', import.meta.url), { type: 'module' }),

@@ -3,11 +3,17 @@ import type { Around } from './around-operations.ts';
 /** A query set has two times of each of so many passes; WebGPU allows no larger one. */
 const passesOfSet = 2048;
 
+/** One submission: from the start of its first pass to the end of its last, and what was launched in it, in order. */
+export interface TimedSubmission {
+  readonly elapsedMs: number;
+  readonly launched: readonly string[];
+}
+
 /** Device time since the last asking, in milliseconds. */
 export interface PassTimes {
   readonly byOperation: ReadonlyMap<string, number>;
-  /** Of each submission that had work to do, in order: from the start of its first pass to the end of its last. */
-  readonly submissions: readonly number[];
+  /** Those that had work to do, in order. */
+  readonly submissions: readonly TimedSubmission[];
 }
 
 /** Device time from timestamp queries around every compute pass. */
@@ -32,13 +38,14 @@ export function timeGpuPasses(): GpuTimes | null {
   let sets: GPUQuerySet[] = [];
   let passes: Pass[] = [];
   let submission = 0;
+  let launched = new Map<number, string[]>();
   let current = 'other';
 
   const { requestDevice } = GPUAdapter.prototype;
   GPUAdapter.prototype.requestDevice = async function (descriptor = {}) {
     canTime = this.features.has('timestamp-query');
     device = await requestDevice.apply(this, [{ ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), ...(canTime ? (['timestamp-query'] as const) : [])] }]);
-    [sets, passes] = [[], []];
+    [sets, passes, launched] = [[], [], new Map()];
     return device;
   };
   const { beginComputePass } = GPUCommandEncoder.prototype;
@@ -77,6 +84,7 @@ export function timeGpuPasses(): GpuTimes | null {
     around: (name, compute) => {
       const before = current;
       current = name;
+      launched.set(submission, [...(launched.get(submission) ?? []), name]);
       try {
         return compute();
       } finally {
@@ -84,8 +92,8 @@ export function timeGpuPasses(): GpuTimes | null {
       }
     },
     async take() {
-      const taken = passes;
-      passes = [];
+      const [taken, names] = [passes, launched];
+      [passes, launched] = [[], new Map()];
       const byOperation = new Map<string, number>();
       const spans = new Map<number, { from: bigint; to: bigint }>();
       for (let first = 0; device && first < taken.length; first += passesOfSet) {
@@ -97,7 +105,7 @@ export function timeGpuPasses(): GpuTimes | null {
           spans.set(of, { from: spans.get(of)?.from ?? from, to });
         }
       }
-      return { byOperation, submissions: [...spans.values()].map(({ from, to }) => Number(to - from) / 1e6) };
+      return { byOperation, submissions: [...spans].map(([of, { from, to }]) => ({ elapsedMs: Number(to - from) / 1e6, launched: names.get(of) ?? [] })) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expose } from 'comlink';
-import type { BenchWorker, Measured, Task, WorkerOptions } from '../page/contract.ts';
+import { inLongest, type BenchWorker, type Measured, type Task, type WorkerOptions } from '../page/contract.ts';
 import { loadModel, miniLmFolder, type LoadedModel } from '../workload/models.ts';
 import { stepWork, type StepWork } from '../workload/step-work.ts';
 
@@ -40,8 +40,8 @@ export function serve(openEngine: (opened: Opened) => Promise<BenchEngine>): voi
       const values = await compute();
       const elapsedMs = performance.now() - start;
       const after = engine?.counts?.() ?? {};
-      // Bytes are what is held now, and times of operations those of the last breakdown; the rest is counted from the start.
-      const isAsItStands = (name: string) => name.endsWith('Bytes') || name.startsWith('ms ');
+      // Bytes are what is held now, times of operations and the longest submission those of the last call; the rest is counted from the start.
+      const isAsItStands = (name: string) => name.endsWith('Bytes') || name.startsWith('ms ') || name.startsWith(inLongest);
       return { elapsedMs, values, counts: Object.fromEntries(Object.entries(after).map(([name, count]) => [name, isAsItStands(name) ? count : count - (before[name] ?? 0)])) };
     },
   };

@@ -1,18 +1,28 @@
 /**
  * How a private step reaches a graphics chip: in submissions as the app hands them over, with room left for other work, or as they fall without a bound.
- * A step lasts from its call to its answer; with room left, the rest that the step before it earned is part of it.
+ * A step lasts from its call to its answer; with room left, until the rest that it earned is over.
  */
 import { createEngine } from '../../../src/engine/bert.ts';
+import { GpuDevice } from '../../../src/engine/webgpu/device.ts';
 import { awakeClockHere } from '../../../src/shell/awake-clock.ts';
 import { openWebGpu } from '../../../src/shell/backend.ts';
 import { workShare } from '../../../src/shell/leaving-room.ts';
 import { Pacer } from '../../../src/shell/pacer.ts';
 import { createTrainer } from '../../../src/training/in-process-trainer.ts';
+import { inLongest } from '../page/contract.ts';
 import { clipNorm } from '../workload/step-work.ts';
-import { timeGpuPasses } from './gpu-timestamps.ts';
+import { timeGpuPasses, type TimedSubmission } from './gpu-timestamps.ts';
 import { serve, type Opened } from './serve.ts';
 
 const timing = timeGpuPasses();
+const { run } = GpuDevice.prototype;
+Object.assign(GpuDevice.prototype, {
+  run(this: GpuDevice, ...[kernel, launch]: Parameters<GpuDevice['run']>) {
+    const start = () => run.call(this, kernel, launch);
+    if (timing) timing.around(kernel.key, start);
+    else start();
+  },
+});
 let restedMs = 0;
 const pacer = new Pacer(
   awakeClockHere().now,
@@ -39,6 +49,14 @@ async function openEngine({ variant, weights }: Opened) {
   return backend.engine(weights, rest);
 }
 
+/** How often each kernel was launched in the longest submission: parts of one count each. */
+function longestOf(submissions: readonly TimedSubmission[]): Record<string, number> {
+  const longest = submissions.reduce<TimedSubmission | null>((most, one) => (most === null || one.elapsedMs > most.elapsedMs ? one : most), null);
+  const launches: Record<string, number> = {};
+  for (const key of longest?.launched ?? []) launches[inLongest + key] = (launches[inLongest + key] ?? 0) + 1;
+  return { 'ms longest submission': longest?.elapsedMs ?? Infinity, ...launches };
+}
+
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
 serve(async (opened) => {
@@ -57,9 +75,11 @@ serve(async (opened) => {
       async step() {
         restedMs = 0;
         const { sum, gridScale } = await pacer.paced(() => trainer.loraGradientSum(theta, all, clipNorm));
+        // The next piece of work, which waits for the rest.
+        await pacer.paced(async () => undefined);
         const { submissions } = await timing.take();
         counts = {
-          'ms longest submission': Math.max(...submissions), 'ms median submission': median(submissions), 'ms on the chip': submissions.reduce((total, ms) => total + ms, 0),
+          ...longestOf(submissions), 'ms median submission': median(submissions.map(({ elapsedMs }) => elapsedMs)), 'ms on the chip': submissions.reduce((total, { elapsedMs }) => total + elapsedMs, 0),
           'ms rested': restedMs, submissions: (counts['submissions'] ?? 0) + submissions.length,
         };
         return Float32Array.from(sum, (value) => value / gridScale);
