@@ -330,7 +330,9 @@ export class FederationGuard {
     return viewOf({ record, isHalted: member?.isHalted ?? false, node, charged: await this.#charged(record.taskHash), sentBytes: bytesOfLines(await store.sentLines()), source: member?.source ?? { kind: 'idle' }, failure, waiting: failureOf(roundWaits()), status: this.#status });
   }
 
+  /** For somebody who leaves nothing is asked any more. */
   async #refreshStatus(): Promise<void> {
+    if (this.#member?.isLeaving) return;
     // The node says why the network fails, and what is asked for another task; a status that is missing, or of another task, is no news beside it.
     const status = await this.#coordinator.status().catch(() => null);
     const record = this.#member?.record ?? (await this.#liveMembership());
