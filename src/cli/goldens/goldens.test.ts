@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,10 +140,22 @@ describe('the command', () => {
     await rm(own, { recursive: true });
   }, 60_000);
 
+  it('takes the files of the repository where no folder is named, as statements say', async () => {
+    const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'src', 'cli', 'goldens.ts')], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let first = '';
+    // All of them take minutes: the first line says which they are.
+    for await (const part of child.stdout.setEncoding('utf8')) {
+      first += part as string;
+      if (first.includes('\n')) break;
+    }
+    child.kill();
+    expect(JSON.parse(first.split('\n')[0]!)).toMatchObject({ file: 'clipping.json', passed: 7, failed: 0 });
+  }, 60_000);
+
   it('answers a bad folder with a sentence and exit code 2', async () => {
     const outcome = await run(join(folder, 'nowhere'));
     expect(outcome).toMatchObject({ code: 2, stdout: '' });
     expect(outcome.stderr).toMatch(/is not a folder/);
-    expect((await run()).code).toBe(2);
+    expect((await run(folder, folder)).code).toBe(2);
   }, 60_000);
 });
