@@ -24,6 +24,23 @@ describe('an instruction that was given out', () => {
     expect([status, Buffer.compare(body, given), headers['content-type']]).toEqual([200, 0, 'application/protobuf']);
   });
 
+  it('brings its run: calls that name another are not passed on, of which the SuperLink would write pages into its log', async () => {
+    const id = replyMetadata.replyToMessageId;
+    await give(scene, key, id);
+    const other = { node: { nodeId: 9n }, runId: 2n };
+    const before = scene.asked.length;
+    for (const [name, body] of [['pull-object', encode(endpoints.pullObject.request, { ...other, objectId: id })], ['confirm-message-received', encode(endpoints.confirm.request, { ...other, messageObjectId: id })]] as const) {
+      scene.nowMs += 1000;
+      expect(await scene.fleet(name, key, body)).toMatchObject({ status: 400, reason: 'malformed' });
+    }
+    scene.nowMs += 1000;
+    const { status, body } = await scene.fleet('push-object', key, encode(endpoints.pushObject.request, { ...other, objectId: 'ab'.repeat(32), content: Buffer.from('object'), sessionId: 'a session' }));
+    expect([status, decode(endpoints.pushObject.answer, new Uint8Array(body), 1000).isStored, scene.asked.length]).toEqual([200, false, before]);
+    scene.nowMs += 1000;
+    await scene.fleet('push-object', key, objectBody('ab'.repeat(32), 'a session'));
+    expect(scene.asked).toHaveLength(before + 1);
+  });
+
   it('is answered as long as its round goes on: later the model is out, and an answer could name what the next round sends before it is sent', async () => {
     await give(scene, key, replyMetadata.replyToMessageId, 1000);
     await give(scene, key, '12'.repeat(32), 2000);

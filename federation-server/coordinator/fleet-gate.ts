@@ -129,11 +129,11 @@ export class FleetGate {
       case endpoints.pullMessages.name:
         return { body: sent, learn: (answer) => this.#given.learn(answer) };
       case endpoints.pullObject.name: {
-        const read = readBodyOf(endpoints.pullObject, sent);
+        const read = this.#readOfRun(endpoints.pullObject, sent);
         return { body: Buffer.from(encode(endpoints.pullObject.request, read)), learn: (answer) => this.#given.learnObject(read.objectId, answer) };
       }
       case endpoints.confirm.name: {
-        const read = readBodyOf(endpoints.confirm, sent);
+        const read = this.#readOfRun(endpoints.confirm, sent);
         // The SuperLink forgets the objects of whatever is named, also those that all instructions of a round share, where the others are not on its list yet.
         if (!this.#given.isSent(read.messageObjectId)) throw new Refusal('malformed');
         return { body: Buffer.from(encode(endpoints.confirm.request, read)) };
@@ -142,12 +142,20 @@ export class FleetGate {
         return this.#checkedReply(keyHash, sent);
       case endpoints.pushObject.name: {
         const read = readBodyOf(endpoints.pushObject, sent);
+        if (!this.#given.hasRun(read.runId)) return { body: null, answer: notStored };
         const sessionId = read.sessionId !== '' ? read.sessionId : this.#sessions.sessionOf(keyHash, read.objectId, (id) => this.#given.hasObject(id));
         return sessionId === null ? { body: null, answer: notStored } : { body: Buffer.from(encode(endpoints.pushObject.request, { ...read, sessionId })) };
       }
       default:
         return { body: sent };
     }
+  }
+
+  /** @throws Refusal `malformed`, also where no instruction of that run was given out. */
+  #readOfRun<Request extends { readonly runId: bigint }>(endpoint: Endpoint<Request, object>, sent: Buffer): Request {
+    const read = readBodyOf(endpoint, sent);
+    if (!this.#given.hasRun(read.runId)) throw new Refusal('malformed');
+    return read;
   }
 
   async #checkedReply(keyHash: string, sent: Buffer): Promise<Checked> {

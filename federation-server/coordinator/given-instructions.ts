@@ -21,6 +21,7 @@ export class GivenInstructions {
   readonly #given = new Map<string, Given>();
   /** All objects under them. */
   readonly #objects = new Set<string>();
+  readonly #runs = new Set<bigint>();
 
   /** Whether this is the id of one, which no answer may have. */
   has(messageId: string): boolean {
@@ -30,6 +31,11 @@ export class GivenInstructions {
   /** Whether an object belongs to one. */
   hasObject(objectId: string): boolean {
     return this.#objects.has(objectId);
+  }
+
+  /** Whether one of this run was given out. Of a run that it does not know the SuperLink writes pages into its log. */
+  hasRun(runId: bigint): boolean {
+    return this.#runs.has(runId);
   }
 
   /** Whether this one was given out, and made since then. */
@@ -56,7 +62,11 @@ export class GivenInstructions {
       this.#add(tree.objectId, -Infinity);
       for (const id of idsOfTree(tree, MOST_OBJECTS) ?? []) keepLast(this.#objects, id);
     }
-    for (const { metadata } of messages) if (metadata !== undefined) this.#add(metadata.messageId, metadata.createdAtSeconds);
+    for (const { metadata } of messages) {
+      if (metadata === undefined) continue;
+      this.#add(metadata.messageId, metadata.createdAtSeconds);
+      keepLast(this.#runs, metadata.runId);
+    }
   }
 
   #add(id: string, madeAtSeconds: number): void {
@@ -66,7 +76,7 @@ export class GivenInstructions {
 }
 
 /** Adds as the newest; the oldest goes where there are too many. */
-function keepLast(ids: Set<string>, id: string): void {
+function keepLast<Id>(ids: Set<Id>, id: Id): void {
   ids.delete(id);
   ids.add(id);
   if (ids.size > MOST) ids.delete(ids.keys().next().value!);
