@@ -151,7 +151,8 @@ function verdict(operation: GoldenCheckName, engine: Engine, byLayer: readonly {
 }
 
 /**
- * Holds an engine to a model's golden batch: outputs of every layer, losses, and gradients by layer. Configures the engine.
+ * Holds an engine to a model's golden batch: outputs of every layer, losses, and gradients by layer. Leaves it configured with a bare head: memory that was planned
+ * for these calls would else be planned anew, and held, with whatever is asked next.
  * One of outputs or gradients that fails names the first layer that is off: 0 the embeddings, 1 to L the encoder's, L + 1 the head.
  * Edge cases: an engine that throws, or has another shape than the batch, fails every check.
  * Throws: the device's own error where it is gone (`isDeviceGone`), which is no verdict on the engine.
@@ -162,6 +163,7 @@ export async function checkGoldenBatch(engine: Engine, { input, labels, answers:
   try {
     invariant(wanted.pooled.length === labels.length * (L + 1) * D, 'the golden batch is of this model');
     found = await answersOf(engine, input, labels);
+    engine.configure({ classes, lora: null });
   } catch (error) {
     if (isDeviceGone(error)) throw error;
     return goldenChecks.map((operation) => ({ operation, backend: engine.backend, passed: false, worstError: Infinity, tolerance: tolerances[operation] }));

@@ -2,14 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../ground/random.ts';
 import { createEngine } from '../bert.ts';
+import { checkGoldenBatch, makeGoldenBatch } from '../golden-batch.ts';
 import type { TokenBatch } from '../engine.ts';
 import { randomBert } from '../model/random-bert.ts';
 import type { BertShape } from '../model/weights.ts';
 import { offsetsOf } from '../operations/operation-case.ts';
-import type { AdapterConfig } from '../parameters.ts';
+import { parameterLayout, type AdapterConfig } from '../parameters.ts';
 import { clippedSumPass, gradientsPass, summedGradientPass } from '../passes.ts';
 import { plannedMemory } from '../planned-memory.ts';
+import { createReferenceOperations } from '../reference/reference-operations.ts';
 import { dryKernels } from './dry-run.ts';
+import { blockBytes } from './linear-memory.ts';
 import { instantiateKernels, type KernelBinaries } from './module.ts';
 import { createWasmOperations } from './wasm-operations.ts';
 
@@ -85,6 +88,16 @@ describe('the memory of a step on WebAssembly', () => {
     for (let i = 0; i < 20; i++) await step(Array.from({ length: 1 + Math.floor(random() * 12) }, () => 1 + Math.floor(random() * 128)));
     expect(operations.memoryBytes).toBe(held);
     expect(operations.steps!.unplannedBuffers).toBe(0);
+  });
+
+  it('is not planned for the passes of the golden batch, once that has been checked', async () => {
+    const golden = await makeGoldenBatch(createEngine(createReferenceOperations(), randomBert(shape, 5)), [Int32Array.of(1, 2, 3), Int32Array.of(4)]);
+    const limits = { maximumTokens: 128, maximumRows: 8 };
+    const [fresh, checked] = [await open(limits), await open(limits)];
+    expect((await checkGoldenBatch(checked.engine, golden)).every(({ passed }) => passed)).toBe(true);
+    for (const { engine } of [fresh, checked]) await engine.encode(batchOf([...Array<number>(7).fill(1), 121]), [3]);
+    const bareHead = parameterLayout(shape, { classes: 4, lora: null }).length;
+    expect(checked.operations.steps!.heldBytes).toBe(fresh.operations.steps!.heldBytes + blockBytes(4 * bareHead));
   });
 
   it('gives the bits that buffers made one by one give', async () => {
