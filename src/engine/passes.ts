@@ -4,8 +4,8 @@ import type { Pass } from './step-planner.ts';
 
 const rowsOf = ({ offsets }: EngineInput) => offsets.length - 1;
 const firstLabels = (input: EngineInput) => new Int32Array(rowsOf(input));
-/** Any grid: the memory of a sum does not depend on it. */
-const grid = { gridScale: 1, sensitivity: 2 ** 20 };
+/** Of the least clip norm in grid steps that gradients are given (`gradientGrid`): the most units fit into a sum, and it has room for the losses of each. */
+const grid = { gridScale: 1, sensitivity: 2 ** 19 };
 
 export function encodePass(layers: readonly number[]): Pass {
   return { name: `encode ${layers.join(' ')}`, again: (engine, input) => engine.encode(input, layers) };

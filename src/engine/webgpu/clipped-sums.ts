@@ -17,6 +17,7 @@ export function createGpuClippedSums(device: LaunchDevice, parameters: number, g
   let sum: DeviceBuffer | null = null;
   /** Rows of the unit that is still open, added up: [P]. */
   let open: DeviceBuffer | null = null;
+  let isOpen = false;
   let unitCount = 0;
   let rowCount = 0;
   const passOver = (rowsOfGradients: number) => launchCost.numbers(rowsOfGradients * parameters);
@@ -29,12 +30,13 @@ export function createGpuClippedSums(device: LaunchDevice, parameters: number, g
       const rows = unitOffsets[units]!;
       invariant(unitCount + closed <= largestUnitCount(grid) && rowCount + rows <= maximumRows, 'a sum is read before its integers could overflow');
       sum ??= device.upload(empty);
+      // Whether or not a unit is cut: the memory of a step is planned for all units alike.
+      open ??= device.allocate(parameters);
       if (continuesUnit) {
-        invariant(open !== null, 'a unit that continues was left open');
+        invariant(isOpen, 'a unit that continues was left open');
         device.run(kernels.addRows, { inputs: { rows: open }, uniforms: { parameters, firstRow: 0, endRow: 1, isFresh: 0 }, threads: parameters, output: gradients });
       }
       if (leavesUnitOpen) {
-        open ??= device.allocate(parameters);
         device.run(kernels.addRows, { inputs: { rows: gradients }, uniforms: { parameters, firstRow: unitOffsets[closed]!, endRow: rows, isFresh: 1 }, threads: parameters, output: open, multiplyAdds: passOver(rows - unitOffsets[closed]!) });
       }
       const places = device.upload(unitOffsets);
@@ -43,6 +45,7 @@ export function createGpuClippedSums(device: LaunchDevice, parameters: number, g
       device.release(places);
       unitCount += closed;
       rowCount += rows;
+      isOpen = leavesUnitOpen;
       // Two micro-batches at a time: the device always has work, and what is asked of it can still be stopped.
       const earlier = before;
       before = device.workDone();

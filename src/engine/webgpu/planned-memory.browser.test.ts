@@ -41,6 +41,22 @@ describe('the memory of a step on WebGPU', () => {
     engine.dispose();
   });
 
+  it('is what was planned where units are cut between micro-batches, on the grid that has room for the most of them', async () => {
+    const before = device.storageBytes;
+    const operations = createWebGpuOperations(device);
+    const engine = createEngine(operations, weights, { maximumTokens: 48, maximumRows: 8 });
+    engine.configure(adapter);
+    const input = randomBatch([...Array<number>(7).fill(1), 41, 20, 20], 1);
+    async function* persons() {
+      yield { input, labels: new Int32Array(10), unitOffsets: Int32Array.of(0, 1, 2, 3, 4, 5, 6, 9, 10) };
+    }
+    await engine.clippedSum(persons, grid);
+    const planned = await plannedMemory({ backend: 'webgpu', shape: nanoShape, adapter, passes: [clippedSumPass], bucket: { tokens: 48, rows: 8 } });
+    // What the sum itself takes is given back at its end, and lies in the pool.
+    expect(device.storageBytes - before).toBe(planned.totalBytes);
+    engine.dispose();
+  });
+
   it.each([
     { name: 'the top layer', whole: { topLayers: 1, embeddings: false } },
     { name: 'the whole encoder', whole: { topLayers: 2, embeddings: true } },
