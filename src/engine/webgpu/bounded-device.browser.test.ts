@@ -4,6 +4,7 @@ import { operationCases } from '../operations/cases.ts';
 import { caseWeights, runCase } from '../operations/operation-case.ts';
 import { BoundedDevice } from './bounded-device.ts';
 import { acquireGpuDevice, type GpuDevice } from './device.ts';
+import type { Kernel } from './kernel.ts';
 import { batch, labels, smallEngine } from './testing/small-engine.ts';
 import { createWebGpuOperations } from './webgpu-operations.ts';
 
@@ -64,6 +65,19 @@ describe('launches that are cut into ranges of their threads', () => {
     const [whole, cut] = [await step(createWebGpuOperations(device)), await step(createWebGpuOperations(new BoundedDevice(device, few, few)))];
     expect(cut.result).toEqual(whole.result);
     expect(cut.count).toBeGreaterThan(3 * whole.count);
+    expect(device.failure).toBeNull();
+  });
+
+  it('each thread runs once where a range has more workgroups than one dimension takes', async () => {
+    const addOne: Kernel<never, never> = { key: 'add one', inputs: {}, output: 'f32', uniforms: {}, body: 'result[index] += 1.0;' };
+    const groupsOfRange = 65_537;
+    const threads = 2 * 64 * groupsOfRange;
+    const output = device.upload(new Float32Array(threads));
+    const bounded = new BoundedDevice(device, threads / 2, 1);
+    const { count } = await launchesOf(async () => bounded.run(addOne, { inputs: {}, uniforms: {}, threads, output, multiplyAdds: threads }));
+    expect(count).toBe(2);
+    expect((await device.download(output, threads)).every((value) => value === 1)).toBe(true);
+    device.release(output);
     expect(device.failure).toBeNull();
   });
 });

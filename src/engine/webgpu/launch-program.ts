@@ -35,7 +35,8 @@ export function launchProgram<Input extends string, Uniform extends string>(kern
       getUserCode: () => kernelText(kernel),
     },
     uniformData: [
-      integer(threads), integer(range.firstThread),
+      // Not `threads`: more workgroups than one dimension takes are launched as a square, and what it has too many of belongs to the next range.
+      integer(range.endThread), integer(range.firstThread),
       ...uniformNames.map((name) => (kernel.uniforms[name] === 'i32' ? integer(uniforms[name]) : { type: 'float32', data: [uniforms[name]] })),
       ...halves.map((name) => integer(inputs[name].halvesFrom!)),
     ],
