@@ -67,6 +67,23 @@ describe('resilient engine', () => {
     expect(engine.losses).toBe(2);
   });
 
+  it('survives a device that is lost as soon as it is there, before anything is installed on it', async () => {
+    const engines: readonly Engine[] = [
+      {
+        ...countingEngine(Infinity),
+        configure: () => {
+          throw new DeviceLost();
+        },
+      },
+      countingEngine(Infinity),
+    ];
+    const engine = new ResilientEngine(countingEngine(1), (error) => error instanceof DeviceLost, async (_error, losses) => engines[losses - 1]!);
+    engine.configure({ classes: 2, lora: null });
+    engine.setParameters(Float32Array.of(3, 4));
+    expect(await engine.logits(input)).toEqual(Float32Array.of(7));
+    expect(engine.losses).toBe(2);
+  });
+
   it('finds everything installed where the device was lost before, and a call without an answer came upon it', async () => {
     const idle: Engine = {
       ...countingEngine(Infinity),

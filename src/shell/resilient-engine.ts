@@ -117,9 +117,11 @@ export class ResilientEngine implements Engine {
     } catch {
       // What is lost has nothing left to give back.
     }
-    if (this.#adapter) engine.configure(this.#adapter);
-    if (this.#theta) engine.setParameters(this.#theta);
     this.#engine = engine;
     this.#met = null;
+    // Lost as soon as it was there, it is replaced by the next turn of the loop above.
+    const [adapter, theta] = [this.#adapter, this.#theta];
+    if (adapter) this.#unlessLost(() => engine.configure(adapter));
+    if (theta) this.#unlessLost(() => engine.setParameters(theta));
   }
 }
