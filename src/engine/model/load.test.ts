@@ -30,6 +30,13 @@ describe('loadBert', () => {
     const scaleless = new Map([...bertTensors(weights)].filter(([name]) => name !== 'encoder.layer.0.intermediate.dense.weight.scale'));
     expect(() => loadBert({ config, tensors: scaleless })).toThrow('The model has no tensor encoder.layer.0.intermediate.dense.weight.scale');
   });
+  test('refuses int8 weights that lie outside of ±127, which no kernel is told to take', () => {
+    const spoiled = bertTensors(weights);
+    const name = 'encoder.layer.1.output.dense.weight';
+    const { shape, values } = spoiled.get(name)!;
+    spoiled.set(name, { shape, values: Int8Array.from(values).fill(-128, 7, 8) });
+    expect(() => loadBert({ config, tensors: spoiled })).toThrow(`int8 values from -127 to 127 in ${name}, found -128`);
+  });
   test('names a tensor of another shape', () => {
     expect(() => loadBert({ config: { ...config, intermediate_size: 48 }, tensors })).toThrow('Tensor encoder.layer.0.intermediate.dense.weight should be 48 x 32, found 64 x 32.');
   });

@@ -1,6 +1,6 @@
 import { bertShape } from './config.ts';
 import { familyName, familyPrefix, type ModelFamily } from './family.ts';
-import { missingTensorError, tensorShapeError } from './model-error.ts';
+import { missingTensorError, safetensorsError, tensorShapeError } from './model-error.ts';
 import { quantizeMatrix } from './quantize.ts';
 import type { Tensor, TensorSource } from './tensor.ts';
 import { familyOf, type BertWeights, type EncoderLayer, type LayerNorm, type Linear, type QuantizedMatrix } from './weights.ts';
@@ -37,7 +37,11 @@ class TensorReader {
   /** Int8 with its scales where the file has them; a float matrix is quantized. */
   matrix(rows: number, columns: number, name: string): QuantizedMatrix {
     const { values } = this.tensor([rows, columns], name);
-    if (values instanceof Int8Array) return { rows, columns, values, scales: this.vector(rows, `${name}.scale`) };
+    if (values instanceof Int8Array) {
+      // What has no opposite in int8 the kernels take for -127 or -128, each as suits it.
+      if (values.includes(-128)) throw safetensorsError(`int8 values from -127 to 127 in ${familyName(this.family, name)}`, '-128');
+      return { rows, columns, values, scales: this.vector(rows, `${name}.scale`) };
+    }
     return quantizeMatrix(values, rows, columns);
   }
 
@@ -54,7 +58,7 @@ class TensorReader {
 /**
  * BERT weights from a parsed Hugging Face `config.json` and its tensors, named as the family of the model does, with or without `bert.` in front.
  * Tensors it does not need (the pooler, heads) are ignored. Float matrices are quantized by `quantizeMatrix`.
- * Throws: `model/unsupported-config`, `model/missing-tensor`, `model/tensor-shape`.
+ * Throws: `model/unsupported-config`, `model/missing-tensor`, `model/tensor-shape`, `model/safetensors` of int8 values that are not within ±127.
  */
 export function loadBert({ config, tensors }: { readonly config: unknown; readonly tensors: TensorSource }): BertWeights {
   const shape = bertShape(config);
