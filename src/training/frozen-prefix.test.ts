@@ -46,6 +46,14 @@ it('rows that memory has no room for are computed once with a store, and are the
   expect(computed() - before).toBe(2 * rows.length - store.kept.size);
 });
 
+it('outputs beyond binary16 are kept at its largest, not as infinities', async () => {
+  const inner = nanoEngine();
+  const prefix = new FrozenPrefix({ ...inner, hidden: async (input) => new Float32Array(input.ids.length * inner.shape.width).fill(-1e6) }, 1e9);
+  prefix.reset(1);
+  const input = await prefix.input(rows);
+  expect('hidden' in input && input.hidden.every((value) => value === -65504)).toBe(true);
+});
+
 it('nothing is stored of rows whose draw is secret', async () => {
   const { engine, computed } = counting();
   const store = new MemoryStore();

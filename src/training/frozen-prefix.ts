@@ -1,5 +1,5 @@
 import type { Engine, EngineInput } from '../engine/engine.ts';
-import { float16ToFloat32, float32ToFloat16 } from '../engine/model/float16.ts';
+import { float16ToFloat32, float32ToFiniteFloat16 } from '../engine/model/float16.ts';
 import type { PrefixStore } from './prefix-store.ts';
 import { hiddenBatch, tokenBatch } from './row-batches.ts';
 
@@ -77,7 +77,7 @@ export class FrozenPrefix {
     if (missing.length === 0) return computed;
     const { width } = this.#engine.shape;
     const batch = tokenBatch(missing);
-    const hidden = float32ToFloat16(await this.#engine.hidden(batch, this.#layer));
+    const hidden = float32ToFiniteFloat16(await this.#engine.hidden(batch, this.#layer));
     for (const [row, ids] of missing.entries()) {
       const own = hidden.slice(batch.offsets[row]! * width, batch.offsets[row + 1]! * width);
       computed.set(ids, own);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from './float16.ts';
+import { bfloat16ToFloat32, float16ToFloat32, float32ToFiniteFloat16, float32ToFloat16 } from './float16.ts';
 
 test('float16: named numbers of IEEE 754 binary16', () => {
   const bits = Uint16Array.of(0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x3555, 0x7c00, 0xfc00, 0x8000, 0x7e00);
@@ -18,6 +18,10 @@ test('every binary16 number is narrowed to its own bits, and what lies between t
   expect(between(0.501)).toEqual(next);
   expect(between(0.5)).toEqual(finite.map((half) => half + (half & 1)));
   expect([...float32ToFloat16(Float32Array.of(65519, 65520, -1e30, Infinity, NaN, -0, 1e-30))]).toEqual([0x7bff, 0x7c00, 0xfc00, 0x7c00, 0x7e00, 0x8000, 0]);
+});
+
+test('finite numbers beyond binary16 are kept at its largest where they are to stay finite', () => {
+  expect([...float32ToFiniteFloat16(Float32Array.of(1, 65519, 65520, 1e6, -1e30, Infinity, -Infinity, NaN))]).toEqual([0x3c00, 0x7bff, 0x7bff, 0x7bff, 0xfbff, 0x7c00, 0xfc00, 0x7e00]);
 });
 
 test('bfloat16 is the upper half of a float32', () => {

@@ -34,6 +34,11 @@ export function float32ToFloat16(values: Float32Array): Uint16Array {
   });
 }
 
+/** The same, with finite numbers that are too large at the largest of binary16, 65504. */
+export function float32ToFiniteFloat16(values: Float32Array): Uint16Array {
+  return float32ToFloat16(values).map((half, i) => ((half & 0x7fff) === 0x7c00 && Number.isFinite(values[i]) ? half - 1 : half));
+}
+
 /** Widens bfloat16 numbers given by their bits: the upper half of a float32; exact. */
 export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
   return new Float32Array(Uint32Array.from(bits, (half) => half * 65536).buffer);
