@@ -5,6 +5,7 @@ import type { Cohort, Stop } from './data-sets.ts';
 import type { Mechanism } from './events.ts';
 import { chargesAt, forSeveralUnits, worstEpsilon } from './exposure.ts';
 import { KnownBounds } from './known-bounds.ts';
+import { pldEpsilon } from './pld/pld.ts';
 import { noUnits } from './unit-sets.ts';
 
 const cohort = (cohortId: string): Cohort => ({ cohortId, splitId: cohortId, part: 'training', unit: 'row', keyIds: new Set(), maximumRowsPerPerson: 1, maximumRowsPerText: 1, personNaming: null, hasUnnamedRows: false, units: noUnits, lastGrown: 0, declaredAt: -1, isAboutNobody: false });
@@ -44,5 +45,22 @@ describe('somebody who is several units', () => {
     }), { numRuns: 30 });
     expect(forSeveralUnits({ kind: 'gaussian', noiseMultiplier: 6 }, 3)).toEqual({ kind: 'gaussian', noiseMultiplier: 2 });
     expect(forSeveralUnits({ kind: 'poisson-gaussian', noiseMultiplier: 6, samplingRate: 1 }, 2)).toEqual({ kind: 'poisson-gaussian', noiseMultiplier: 3, samplingRate: 1 });
+  });
+
+  it('who stays in part of one, pays as two for what moves a drawn sum by twice the clip norm', () => {
+    const ratios: number[] = [];
+    for (const delta of [1e-5, 0.05])
+      for (const samplingRate of [0.01, 0.1, 0.5, 0.9])
+        for (const noiseMultiplier of [0.7, 1.5, 8])
+          for (const count of [1, 20]) {
+            const one: Mechanism = { kind: 'poisson-gaussian', noiseMultiplier, samplingRate };
+            const charged = pldEpsilon([{ mechanism: forSeveralUnits(one, 2), count }], delta).epsilon;
+            const replaced = pldEpsilon([{ mechanism: one, count }], delta, { adjacency: 'replace-one' }).epsilon;
+            expect(replaced, `q ${samplingRate}, sigma ${noiseMultiplier}, ${count} steps`).toBeLessThanOrEqual(charged * (1 + 1e-3) + 1e-6);
+            if (charged > 0.1) ratios.push(replaced / charged);
+          }
+    // Both accountants may be pessimistic by their grids, no more: the comparison has something to compare.
+    expect(ratios.length).toBeGreaterThan(20);
+    expect(Math.max(...ratios)).toBeGreaterThan(0.5);
   });
 });

@@ -65,7 +65,7 @@ function isCovered(a: Weight, b: Weight): boolean {
 /**
  * What a mechanism that protects one unit is to somebody who is `units` of them: sensitivity `units` times as large, and a sample of which at least
  * one unit is part with probability 1 - (1 - q)^units. By joint convexity of the hockey-stick divergence the mixture over how many units were drawn
- * is dominated by that of none or all. Every run of a search is to her a Gaussian of so much more sensitivity, and the search one of such runs.
+ * is dominated by that of none or all. Of a unit that stays in part see NOISE.md, "Assumed, not proven". Every run of a search is to her a Gaussian of so much more sensitivity, and the search one of such runs.
  */
 export function forSeveralUnits(mechanism: Mechanism, units: number): Mechanism {
   checkInteger('units of a person', units, 1);
