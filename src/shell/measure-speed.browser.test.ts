@@ -3,6 +3,10 @@ import { createBedside } from './bedside.ts';
 import type { Progress } from './bedside.service.ts';
 import { nanoName } from './encoder-source.ts';
 import { trainingLockName } from './live-runs.ts';
+import type { OpenedDevice } from './device.ts';
+import { measureSpeed } from './measure-speed.ts';
+import { expose, wrap } from './remote.ts';
+import type { TrainerHost } from './trainer-service.ts';
 import { clearAll, watchWorkers } from './testing/service-scenes.ts';
 
 watchWorkers();
@@ -69,4 +73,32 @@ describe('how fast this device is', () => {
     abort.abort();
     await expect(measuring).rejects.toMatchObject({ code: 'cancelled' });
   }, 60_000);
+});
+
+it('a graphics chip whose place the processor takes meanwhile has no speed', async ({ skip }) => {
+  if (!navigator.gpu) skip('no WebGPU');
+  const reportOf = (backend: 'wasm' | 'webgpu', reason: string): OpenedDevice => ({ backend, device: { name: backend, workers: 1 }, reason, mismatch: null, checks: [], cores: 2, hasWebGpu: true, isSecureContext: true });
+  const measuredWith = async (isLost: boolean) => {
+    const start = async () => {
+      let now = reportOf('wasm', 'chosen');
+      const host = {
+        open: async (choice: string) => (now = choice === 'wasm' ? now : reportOf('webgpu', 'webgpu-passed')),
+        openChecked: async () => undefined,
+        load: async () => now,
+        speedPass: async (task: string) => {
+          if (isLost && task === 'adapters' && now.backend === 'webgpu') now = reportOf('wasm', 'device-lost');
+          return { elapsedMs: 5000, notes: 8, tokens: 128, memoryBytes: 1e6, launches: 147 };
+        },
+        device: async () => now,
+      };
+      const { port1, port2 } = new MessageChannel();
+      expose(host, port2);
+      const remote = wrap<TrainerHost>(port1);
+      return { call: <Result>(ask: (asked: typeof remote) => Promise<Result>) => ask(remote), terminate: () => undefined };
+    };
+    const { setups, noWebGpu } = await measureSpeed({ encoder: nano, choice: 'automatic', workers: 1, start }, () => undefined, never);
+    return { backends: setups.map(({ backend }) => backend), noWebGpu };
+  };
+  expect(await measuredWith(false)).toEqual({ backends: ['wasm', 'webgpu'], noWebGpu: null });
+  expect(await measuredWith(true)).toEqual({ backends: ['wasm'], noWebGpu: 'device-lost' });
 });

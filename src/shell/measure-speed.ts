@@ -15,7 +15,11 @@ export interface SpeedOptions {
   readonly choice: BackendChoice;
   /** Of a full crew on the processor. */
   readonly workers: number;
+  /** Starts a trainer worker, or what stands in for one. */
+  readonly start?: () => Promise<TrainerLink>;
 }
+
+type TrainerLink = Pick<WorkerLink<TrainerHost>, 'call' | 'terminate'>;
 
 const tasks = ['read', 'head', 'adapters'] as const satisfies readonly SpeedTask[];
 /** After one pass that warms up; the median counts. A slow device is asked once. */
@@ -30,7 +34,7 @@ function disagrees(): BedsideError {
   return new BedsideError('device/speed-of-wrong-kernels', 'device', 'The WebAssembly kernels do not agree with plain arithmetic here, so their speed says nothing.', 'Run the self-check above to see which, and use another browser.');
 }
 
-type Trainers = readonly WorkerLink<TrainerHost>[];
+type Trainers = readonly TrainerLink[];
 
 /** All trainers at once, as in a run: a pass takes as long as the slowest of them. */
 async function timed(trainers: Trainers, task: SpeedTask): Promise<Timed> {
@@ -48,16 +52,16 @@ async function timed(trainers: Trainers, task: SpeedTask): Promise<Timed> {
 
 /**
  * Measures one worker and a full crew on the processor, then the graphics chip where there is a real one, or one was chosen by the person.
- * A backend whose kernels disagree with the reference is not measured. Rejects with `cancelled` when `signal` says so; its workers then end at once.
+ * A backend whose kernels disagree with the reference is not measured, nor a graphics chip that is lost meanwhile for good: part of its times are the processor's. Rejects with `cancelled` when `signal` says so; its workers then end at once.
  */
-export async function measureSpeed({ encoder, choice, workers }: SpeedOptions, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<MeasuredSpeed> {
-  let running: WorkerLink<TrainerHost>[] = [];
+export async function measureSpeed({ encoder, choice, workers, start: startLink = startTrainer }: SpeedOptions, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<MeasuredSpeed> {
+  let running: TrainerLink[] = [];
   const end = () => {
     for (const link of running) link.terminate();
     running = [];
   };
   const start = async () => {
-    const link = await startTrainer();
+    const link = await startLink();
     running.push(link);
     if (signal.aborted) end();
     return link;
@@ -113,8 +117,10 @@ export async function measureSpeed({ encoder, choice, workers }: SpeedOptions, o
       const link = await start();
       const report = await link.call((host) => host.open(choice === 'webgpu' ? 'webgpu' : 'automatic', 'start', proxy(() => undefined)));
       const loaded = report.backend === 'webgpu' ? await load(link) : report;
-      if (loaded.backend === 'webgpu') setups.push(await measured('webgpu', loaded.device.name, [link]));
-      else noWebGpu = loaded.reason;
+      const setup = loaded.backend === 'webgpu' ? await measured('webgpu', loaded.device.name, [link]) : null;
+      const used = setup ? await link.call((host) => host.device()) : loaded;
+      if (setup && used.backend === 'webgpu') setups.push(setup);
+      else noWebGpu = used.reason;
     }
     if (signal.aborted) throw workCancelled();
     onProgress({ done: total, total });
