@@ -22,6 +22,14 @@ interface EngineGroup {
   readonly rows: readonly EngineRow[];
 }
 
+/** Of one step on one backend: milliseconds by operation. */
+interface Breakdown {
+  readonly device: string;
+  readonly rows: number;
+  readonly elapsedMs: number;
+  readonly operationsMs: Readonly<Record<string, number>>;
+}
+
 interface NodesResult {
   readonly machine: string;
   readonly loadAverage: number;
@@ -70,6 +78,20 @@ function conditions(groups: Readonly<Record<string, EngineGroup>>): readonly str
   return Object.entries(groups).map(([name, { machine, date, repeats, loadAtGroup }]) => `| ${name} | ${date} | ${machine} | ${repeats} | ${loadAtGroup.toFixed(1)} |`);
 }
 
+/** Shares of a step's time by operation, the longest first. */
+function breakdownTable(byBackend: Readonly<Record<string, Breakdown>>): readonly string[] {
+  const steps = Object.values(byBackend);
+  const total = ({ operationsMs }: Breakdown) => Object.values(operationsMs).reduce((sum, ms) => sum + ms, 0);
+  const share = (step: Breakdown, name: string) => (step.operationsMs[name] ?? 0) / total(step);
+  const names = [...new Set(steps.flatMap(({ operationsMs }) => Object.keys(operationsMs)))].sort((a, b) => share(steps[0]!, b) - share(steps[0]!, a));
+  const shown = (step: Breakdown, name: string) => `${(step.operationsMs[name] ?? 0).toFixed(1)} ms, ${(100 * share(step, name)).toFixed(1)} %`;
+  return [
+    `| operation | ${steps.map(({ device, rows }) => `${device}, ${rows} rows`).join(' | ')} |`, `| --- |${' --- |'.repeat(steps.length)}`,
+    ...names.map((name) => `| ${name} | ${steps.map((step) => shown(step, name)).join(' | ')} |`),
+    `| all operations, of the step | ${steps.map((step) => `${total(step).toFixed(0)} of ${step.elapsedMs.toFixed(0)} ms`).join(' | ')} |`,
+  ];
+}
+
 /** Each reason and how often it was, in brackets. */
 function reasonsOf(counts: Readonly<Record<string, number>> = {}): string {
   const reasons = Object.entries(counts).map(([reason, times]) => `${times} × ${cell(reason)}`);
@@ -92,7 +114,7 @@ function nodesTable({ measured, growth }: NodesResult): readonly string[] {
 
 export async function run(args: readonly string[]): Promise<void> {
   if (args.length > 0) throw new Error(`report takes no arguments; found ${args.length}.`);
-  const engine = read<Readonly<Record<string, EngineGroup>>>('engine.json');
+  const engine = read<Readonly<Record<string, EngineGroup>> & { readonly breakdown: { readonly details: Readonly<Record<string, Breakdown>> } }>('engine.json');
   const nodes = read<NodesResult>('federation-nodes.json');
   const browsers = read<BrowsersResult>('federation-browsers.json');
   const text = [
@@ -103,6 +125,9 @@ export async function run(args: readonly string[]): Promise<void> {
     ...engineTable(engine), '',
     '### Goals that were missed', '',
     ...missed(engine), '',
+    '### Where the time of a step goes', '',
+    '`npm run bench -- engine --only breakdown`: a private step of adapters in all layers. WebAssembly by the clock around each operation, WebGPU by timestamp queries around each launch, which run one at a time for it.', '',
+    ...breakdownTable(engine.breakdown.details), '',
     '### Where and when', '',
     'Above a load average of 2 something else was running, and times are longer than they need be.', '',
     '| group | date | machine | repeats | load average |', '| --- | --- | --- | --- | --- |', ...conditions(engine), '',
