@@ -23,10 +23,10 @@ function passesOf(plan: Plan, layers: number): readonly Pass[] {
   }
 }
 
-/** Bytes that one trainer's engine holds for a plan, as it plans them itself, on the WebAssembly kernels; a graphics device holds about as much. */
-export async function engineBytes(plan: Plan, { shape, classes }: Pick<MemoryLoad, 'shape' | 'classes'>): Promise<number> {
-  const limits = { ...defaultLimits, maximumTokens: wasmMicroBatchTokens };
-  const bucket = bucketOf({ tokens: Math.max(wasmMicroBatchTokens, plan.maximumLength), rows: limits.maximumRows }, limits);
-  const { totalBytes } = await plannedMemory({ backend: 'wasm', shape, adapter: adapterOf(plan, classes), passes: passesOf(plan, shape.layers), bucket });
+/** Bytes that one trainer's engine holds for a plan, as it plans them itself: a graphics device takes more tokens at a time. */
+export async function engineBytes(plan: Plan, { shape, classes }: Pick<MemoryLoad, 'shape' | 'classes'>, backend: 'wasm' | 'webgpu'): Promise<number> {
+  const limits = backend === 'wasm' ? { ...defaultLimits, maximumTokens: wasmMicroBatchTokens } : defaultLimits;
+  const bucket = bucketOf({ tokens: Math.max(limits.maximumTokens, plan.maximumLength), rows: limits.maximumRows }, limits);
+  const { totalBytes } = await plannedMemory({ backend, shape, adapter: adapterOf(plan, classes), passes: passesOf(plan, shape.layers), bucket });
   return totalBytes;
 }

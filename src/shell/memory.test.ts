@@ -39,13 +39,16 @@ describe('the memory of a plan', () => {
   });
 
   it('counts what an engine plans for its own steps: weights, activations of 256 tokens, gradients of 32 rows', async () => {
-    const [head, adapters] = [await engineBytes(fullBatchHeadPlan(facts), load), await engineBytes(planOfKind('dp-sgd', facts), load)];
+    const [head, adapters] = [await engineBytes(fullBatchHeadPlan(facts), load, 'wasm'), await engineBytes(planOfKind('dp-sgd', facts), load, 'wasm')];
+    const onGraphics = await engineBytes(planOfKind('dp-sgd', facts), load, 'webgpu');
     const matrices = 22.6e6;
     expect(head).toBeGreaterThan(matrices);
     expect(head).toBeLessThan(matrices + 10e6);
     // Six layers keep 4.3 MB each for the way back.
     expect(adapters).toBeGreaterThan(head + 20e6);
     expect(adapters).toBeLessThan(2.9 * matrices);
+    // A graphics chip takes 512 tokens at a time: another 26 MB of what layers keep.
+    expect(onGraphics).toBeGreaterThan(adapters + 26e6);
   });
 
   it('reads no training row for label sentences', () => {

@@ -159,7 +159,7 @@ export class Planner {
     const counts = { trainingRows, heldOutRows, meanTokens, classes: dataset.labels.length };
     // With the first plan that is weighed: no first page needs the engine.
     const { engineBytes } = await import('./engine-bytes.ts');
-    const load: MemoryLoad = { ...counts, largestUnitRows: Math.max(maximumRowsPerText, plan.unit === 'person' ? (maximumRowsPerPerson ?? 1) : 1), shape: encoder.shape, encoderBytes: encoder.report.sizeBytes, engineBytes: await engineBytes(plan, { shape: encoder.shape, classes: counts.classes }), trainers: trainers.length };
+    const load: MemoryLoad = { ...counts, largestUnitRows: Math.max(maximumRowsPerText, plan.unit === 'person' ? (maximumRowsPerPerson ?? 1) : 1), shape: encoder.shape, encoderBytes: encoder.report.sizeBytes, engineBytes: await engineBytes(plan, { shape: encoder.shape, classes: counts.classes }, this.#crew.checked?.backend === 'webgpu' ? 'webgpu' : 'wasm'), trainers: trainers.length };
     return {
       project,
       workload: { ...counts, width: encoder.shape.width, layers: encoder.shape.layers, wholeParameters: wholeParameters(plan, encoder.shape, counts.classes) },
