@@ -30,7 +30,7 @@ export interface EngineOptions {
 }
 
 /** Limits of an engine that names none. */
-export const defaultLimits: StepLimits = { maximumTokens: 512, maximumRows: 32, budgetBytes: Infinity };
+export const defaultLimits: StepLimits = { maximumTokens: 1024, maximumRows: 32, budgetBytes: Infinity };
 
 /** What an engine stands on beside its operations. */
 interface Ground extends MicroBatchGround {

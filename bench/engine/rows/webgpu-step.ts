@@ -19,7 +19,7 @@ function countRow(ours: Outcome | undefined, name: 'launches' | 'readBacks', wha
 }
 
 /** Launches are of a micro-batch. */
-const launchesNote = `A micro-batch has ${defaultLimits.maximumTokens} tokens at most, each takes as many launches, and the sum is read back once for all: 8 rows of 128 are ${Math.ceil((8 * 128) / defaultLimits.maximumTokens)}`;
+const launchesNote = `A micro-batch has ${defaultLimits.maximumTokens} tokens at most, each takes as many launches, and the sum is read back once for all: of 8 rows of 128 there ${Math.ceil((8 * 128) / defaultLimits.maximumTokens) === 1 ? 'is 1' : `are ${Math.ceil((8 * 128) / defaultLimits.maximumTokens)}`}`;
 
 /** The DP step on WebGPU, on one adapter, up to the clipped sum. */
 export const webgpuStep: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
