@@ -41,7 +41,7 @@ export const explain = {
       duplicate: (count: number) => `${f.count(count)} repeated`,
       undecodable: (count: number) => `${f.count(count)} with bytes that the encoding does not know`,
     },
-    skippedHint: 'They stand in the file that you save, with both columns empty. Mend them and run the file again.',
+    skippedHint: 'What has no label stands in the file that you save, with both columns empty. Mend it and run the file again.',
     column: (name: string, isAsTrained: boolean) => (isAsTrained ? `Notes taken from the column “${name}”, as in training.` : `Notes taken from the column “${name}”: a guess, because the file has no column named as in training.`),
     encoding: (name: string) => `Read as ${name}.`,
     cut: (count: number, maximum: number) => `${count === 1 ? '1 note is' : `${f.count(count)} notes are`} longer than ${f.count(maximum)} word pieces; the rest of ${count === 1 ? 'it' : 'them'} was not read.`,

@@ -128,7 +128,7 @@ export const results = {
     chartPoint: (group: string, value: number) => `${group} ${f.rate(value)}.`,
     gap: (column: string, a: string, b: string, value: number) => `${column}, ${a} against ${b}: ${f.rate(value)}`,
     groupOf: (column: string, group: string) => `${column}, ${group}`,
-    gapNone: (column: string) => `${column}: no two groups are large enough to compare`,
+    gapNone: (column: string) => `${column}: fewer than two groups show all figures that this compares`,
     stop: (text: string) => `${text}.`,
     chance: 'Within chance.',
     real: 'More than chance. Look at why before relying on it.',

@@ -128,7 +128,7 @@ export const results: Words['results'] = {
     chartPoint: (group, value) => `${group} ${f.rate(value)}。`,
     gap: (column, a, b, value) => `${column}：${a} 与 ${b} 相差 ${f.rate(value)}`,
     groupOf: (column, group) => `${column}，${group}`,
-    gapNone: (column) => `${column}：没有两个足够大的组可比较`,
+    gapNone: (column) => `${column}：显示全部所需数字的组不到两个，无法比较`,
     stop: (text) => `${text}。`,
     chance: '在偶然范围内。',
     real: '超出偶然。依赖它之前先查明原因。',
