@@ -126,6 +126,17 @@ describe('train', () => {
     await expect.element(page.getByRole('status')).toHaveTextContent('Run 5 is done');
   });
 
+  it('keeps the keyboard where it is of use: whoever starts by it stands at the heading', async () => {
+    await open({ scene: 'done', page: 'train', stepMs: 40 });
+    await heading('Run 5 is ready to start').toBeVisible();
+    await expect.element(button('Start training')).toHaveAttribute('aria-disabled', 'false');
+    button('Start training').element().focus();
+    await userEvent.keyboard('{Enter}');
+    await heading('Run 5 is training').toHaveFocus();
+    await userEvent.keyboard(' ');
+    await heading('Run 5 is paused').toBeVisible();
+  });
+
   it('says after a run what another would come to, and plans it at its new price', async () => {
     await open({ scene: 'fresh', page: 'train' });
     const budget = page.getByRole('region', { name: /^Privacy budget/ });

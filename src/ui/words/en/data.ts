@@ -47,6 +47,8 @@ export const data = {
     unreadRow: (row: number, problem: string, fix: string) => `Row ${f.count(row)}: ${problem}. ${fix}`,
     unreadMore: (count: number) => `and ${plural(count, 'more problem', 'more problems')}.`,
     mend: 'Mend it in a text editor or a spreadsheet, and open the file again.',
+    otherScript: 'Most of these notes are not in Latin letters',
+    otherScriptHint: 'The model that comes with Bedside has learnt from English text and makes little of any other. The README, under “Adding a model”, says how to use another one.',
     encodingGuess: (name: string) => `The file does not say how its letters are written; it is read as ${name}. Look at the first rows: where letters are wrong, save the file as UTF-8 and open it again.`,
     duplicate: (count: number) => ({ title: count === 1 ? 'exact copy' : 'exact copies', hint: 'Kept once. Copies on both sides of the split would flatter the score.' }),
     emptyText: (count: number) => ({ title: count === 1 ? 'row has no text' : 'rows have no text', hint: 'Left out.' }),

@@ -91,7 +91,7 @@ export const settings = {
     outside: 'Holds for forecasts and runs from now on. The display and the making of the device are not counted.',
     source: 'Where the figures of countries come from',
   },
-  model: { title: 'Model', nav: 'Model', hint: 'The part that can already read. It comes with the page and is checked against its hash.', shape: (layers: number, width: number, parameters: number) => `${plural(layers, 'layer', 'layers')}, ${f.count(width)} wide, ${f.short(parameters / 1e6)} million parameters`, size: 'Size', license: 'Licence', hash: 'SHA-256', name: 'Base model' },
+  model: { title: 'Model', nav: 'Model', hint: 'The part that can already read. It comes with the page and is checked against its hash. The one that comes with Bedside has learnt from English text.', shape: (layers: number, width: number, parameters: number) => `${plural(layers, 'layer', 'layers')}, ${f.count(width)} wide, ${f.short(parameters / 1e6)} million parameters`, size: 'Size', license: 'Licence', hash: 'SHA-256', name: 'Base model' },
   storage: {
     title: 'Storage',
     nav: 'Storage',

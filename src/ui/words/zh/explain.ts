@@ -20,6 +20,7 @@ export const explain: Words['explain'] = {
   stale: '病历已改动，请重新判断。',
   tokens: (count) => `已读 ${f.count(count)} 个词片`,
   cut: (read, cut) => `病历过长：只读了前 ${f.count(read)} 个词片，结尾截去 ${f.count(cut)} 个。`,
+  otherScript: '这份病历不是拉丁字母的文字。Bedside 自带的模型是用英文文本训练的：它对其他文字的判断只是猜测，无论显得多有把握。',
   opinion: '仅供参考，不作决定。每份病历都须由人阅读。',
   confidence: '置信度使用在您病历上拟合的温度，仅供您查看。',
   moreLabels: (count) => `另有 ${f.count(count)} 个标签低于 ${f.rate(0.01)}`,

@@ -92,7 +92,7 @@ export const settings: Words['settings'] = {
     outside: '适用于此后的预估和运行。不含屏幕用电和设备制造。',
     source: '各国家和地区数据的来源',
   },
-  model: { title: '模型', nav: '模型', hint: '已经会阅读的部分。随页面提供，并核对哈希。', shape: (layers, width, parameters) => `${f.count(layers)} 层，宽 ${f.count(width)}，${f.count(parameters / 1e4)} 万参数`, size: '大小', license: '许可证', hash: 'SHA-256', name: '基础模型' },
+  model: { title: '模型', nav: '模型', hint: '已经会阅读的部分。随页面提供，并核对哈希。Bedside 自带的模型是用英文文本训练的。', shape: (layers, width, parameters) => `${f.count(layers)} 层，宽 ${f.count(width)}，${f.count(parameters / 1e4)} 万参数`, size: '大小', license: '许可证', hash: 'SHA-256', name: '基础模型' },
   storage: {
     title: '存储',
     nav: '存储',
