@@ -29,8 +29,8 @@ async function unfinishedAtRests(leavesRoom: boolean): Promise<number[]> {
   const found: number[] = [];
   const engine = await backend.engine(nanoModel(1).weights, async () => void found.push(unfinished));
   engine.setParameters(new Float32Array(engine.configure({ classes: 3, lora: { rank: 4, alpha: 8, targets: ['query', 'value'], layers: [0, 1] } }).length).fill(0.01));
-  const rows = 16;
-  // Four rows fill a micro-batch of 512 tokens.
+  const rows = 32;
+  // Eight rows fill a micro-batch of 1,024 tokens.
   const input = { ids: new Int32Array(rows * 128).fill(7), offsets: Int32Array.from({ length: rows + 1 }, (_, row) => 128 * row) };
   async function* units(): AsyncGenerator<UnitBatch> {
     yield { input, labels: new Int32Array(rows), unitOffsets: Int32Array.from({ length: rows + 1 }, (_, row) => row) };

@@ -74,7 +74,7 @@ describe('features of rows', () => {
   });
 
   it('reach the engine in calls of several micro-batches, and are counted and stopped between those', async () => {
-    // 200 rows of 17 tokens: 120 of them have 2,040. A micro-batch has 512 tokens at most, so 30 rows.
+    // 200 rows of 17 tokens: 120 of them have 2,040. A micro-batch has 32 rows at most, and would have 1,024 tokens.
     const many = Array.from({ length: 200 }, (_, row) => Int32Array.from({ length: 17 }, (_token, token) => 5 + ((row + token) % 50)));
     const calls: number[] = [];
     const engine = nanoEngine();
@@ -88,10 +88,10 @@ describe('features of rows', () => {
     const heard: number[] = [];
     await encodeRows(counted, many, settings, null, (done) => void heard.push(done));
     expect(calls).toEqual([120, 80]);
-    expect(heard).toEqual([30, 60, 90, 120, 150, 180, 200]);
+    expect(heard).toEqual([32, 64, 96, 120, 152, 184, 200]);
     const beforeStop: number[] = [];
     await expect(encodeRows(counted, many, settings, null, (done) => beforeStop.push(done) < 2)).rejects.toMatchObject({ code: 'training/stopped-early' });
-    expect(beforeStop).toEqual([30, 60]);
+    expect(beforeStop).toEqual([32, 64]);
     expect(calls).toEqual([120, 80, 120]);
   });
 
