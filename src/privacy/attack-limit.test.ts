@@ -30,6 +30,8 @@ describe('what an attacker finds at most', () => {
 
   it('counts what the sampler adds to delta', () => {
     for (const mu of [null, 0.7]) expect(foundAtOnePercent({ epsilon: 3, delta: 1e-5, mu, samplerDelta: 1e-4 })).toBeGreaterThan(foundAtOnePercent({ epsilon: 3, delta: 1e-5, mu }) + 0.99e-4);
+    // At an epsilon where the sampler's error has grown to all of delta, everybody may be found.
+    for (const mu of [null, 9]) expect(foundAtOnePercent({ epsilon: 60, delta: 1e-5, mu, samplerDelta: 1 })).toBe(1);
   });
 });
 

@@ -50,7 +50,7 @@ export interface Claim {
 /** Share of members found at 1 % false alarms, at most: by mu where there is one, whose curve lies below that of its (epsilon, delta), and by these else. */
 export function foundAtOnePercent({ epsilon, delta, mu, samplerDelta = 0 }: Claim): number {
   // samplerDelta is above the total variation from the ideal law, by which both shares may be off.
-  if (mu !== null) return Math.min(1, gaussianFound(mu, STATED_FALSE_ALARMS + samplerDelta) + samplerDelta);
+  if (mu !== null) return Math.min(1, gaussianFound(mu, Math.min(1, STATED_FALSE_ALARMS + samplerDelta)) + samplerDelta);
   return pairFound(epsilon, delta + samplerDelta, STATED_FALSE_ALARMS);
 }
 
