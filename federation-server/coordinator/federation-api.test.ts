@@ -318,6 +318,12 @@ describe('GET /federation/status', () => {
     expect(await status()).toMatchObject({ state: 'finished', rounds: [{}, {}, {}] });
   });
 
+  it.each(['', '{"state": "trai', 'null', '{}'])('of a command that is started again over a file that a failing disk has spoilt (%j) is that of a start', async (content) => {
+    writeFileSync(join(scene.outFolder, 'status.json'), content);
+    carryOver(scene.outFolder);
+    expect(await status()).toMatchObject({ state: 'starting', rounds: [], epsilon: { spent: 0 } });
+  });
+
   it('at the end, and where the ServerApp is gone before it', async () => {
     write({ state: 'finished', rounds: [round(1), round(2), round(3)] });
     scene.supervised = 'ended';

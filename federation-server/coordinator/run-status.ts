@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { agreementFigures, sharedEpsilon } from '../../src/federation/agreement.ts';
 import type { Task } from '../../src/federation/task.ts';
@@ -37,16 +36,32 @@ export interface StatusSources {
 /** Before the ServerApp has written anything. */
 const starting: ServerStatus = { state: 'starting', round: null, nodes: 0, rounds: [], initialAccuracy: null, centralEpsilon: null };
 
+function statusPath(outFolder: string): string {
+  return join(outFolder, 'status.json');
+}
+
+/** Null where there is none, or one that a failing disk has spoilt: it is written whole, and anew from the ServerApp's history. */
+function lastWritten(outFolder: string): ServerStatus | null {
+  const path = statusPath(outFolder);
+  if (!existsSync(path)) return null;
+  try {
+    const server = JSON.parse(readFileSync(path, 'utf8')) as ServerStatus | null;
+    return Array.isArray(server?.rounds) ? server : null;
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Until the ServerApp writes again, what it wrote last in an earlier start holds: a round that was cut off is over, its replies are gone and devices have paid
  * for it. A device that has its instruction must hear so before it pays as well.
  */
 export function carryOver(outFolder: string): void {
-  const path = join(outFolder, 'status.json');
-  if (!existsSync(path)) return;
-  const server = JSON.parse(readFileSync(path, 'utf8')) as ServerStatus;
+  const server = lastWritten(outFolder);
+  if (server === null) return;
   const cutOff: readonly FederationRound[] = server.round === null ? [] : [{ round: server.round, isCounted: false, isKept: false, accepted: 0, dropped: 0, seconds: 0, deviceSeconds: 0, accuracy: null }];
   const carried: ServerStatus = { ...server, state: server.state === 'finished' ? 'finished' : 'starting', round: null, nodes: 0, rounds: [...server.rounds, ...cutOff] };
+  const path = statusPath(outFolder);
   const next = `${path}.new`;
   writeFileSync(next, JSON.stringify(carried), { mode: 0o600 });
   renameSync(next, path);
@@ -55,9 +70,7 @@ export function carryOver(outFolder: string): void {
 /** The answer of `GET /federation/status`; README.md says what each field means. */
 export async function federationStatus(sources: StatusSources): Promise<FederationStatus> {
   const { task, supervised } = sources;
-  const path = join(sources.outFolder, 'status.json');
-  // Written whole by renaming, so that it is always JSON.
-  const server = existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as ServerStatus) : starting;
+  const server = lastWritten(sources.outFolder) ?? starting;
   const process = supervised();
   const isTraining = process === 'running' && server.state === 'training';
   // One that was cut off as well: devices may have paid for it.
