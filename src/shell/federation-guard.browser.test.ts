@@ -474,7 +474,7 @@ describe('joining', () => {
     const { projectId } = await federation().openDealtNotes(roomLink);
     // As it is kept between the first word of leaving and the last, of somebody whose seat was never answered.
     const store = await openFederationStore(here.federationName);
-    await store.saveMembership({ version: 1, task, taskHash, projectId, epsilonLimit: 10, link: { kind: 'seat', token: 'seat-4' }, seat: null, seats: null, ended: null, receivedBytes: 0, models: [], first: null });
+    await store.saveMembership({ version: 1, task, taskHash, projectId, epsilonLimit: 10, link: { kind: 'seat', token: 'seat-4' }, seat: null, seats: null, ended: null, models: [], first: null });
     await store.save({ version: 1, taskHash, membership: { state: 'leaving', nodeId: null }, rounds: [], work: null });
     store.close();
     const asked = coordinator.requests.length;
@@ -535,6 +535,30 @@ describe('the list of what left', () => {
     await scene.round(1);
     const [pushed] = (await sameAsGone()).filter(({ endpoint }) => endpoint === 'push-messages');
     expect(pushed).toMatchObject({ times: 2 });
+  });
+});
+
+describe('the count of what came', () => {
+  /** Until so many answers more were counted that some of them came after anything else was saved. */
+  const grown = async () => {
+    const before = scene.told.at(-1)!.receivedBytes;
+    await scene.until(({ receivedBytes }) => receivedBytes > before + 5000);
+  };
+
+  it('never falls, neither by a reload nor by leaving after the end', async () => {
+    await scene.join();
+    await grown();
+    await scene.here.reload();
+    await scene.watch();
+    await scene.until(({ phase }) => phase === 'waiting');
+    await grown();
+    scene.coordinator.state = 'finished';
+    await scene.until(({ phase }) => phase === 'ended');
+    await grown();
+    await federation().leave();
+    await scene.until(({ phase }) => phase === 'left');
+    const counts = scene.told.map((membership) => membership?.receivedBytes ?? 0);
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b));
   });
 });
 

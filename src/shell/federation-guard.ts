@@ -111,7 +111,7 @@ export class FederationGuard {
     const parts = await this.#fitParts();
     await checkSameNotes(parts, taskHash, await participantOf(parts, projectId, task));
     const record: MembershipRecord = {
-      version: 1, task, taskHash, projectId, epsilonLimit: limit, link, seat: null, seats: null, ended: null, receivedBytes: 0, models: [], first: null,
+      version: 1, task, taskHash, projectId, epsilonLimit: limit, link, seat: null, seats: null, ended: null, models: [], first: null,
     };
     const store = await this.#opened();
     const before = await store.membership();
@@ -245,9 +245,10 @@ export class FederationGuard {
     return chargedMultipliers(await this.#parts.ledger.ledger(), taskHash);
   }
 
-  #count(exchange: Exchange): void {
-    this.#sentBytes += exchange.sentBytes;
-    this.#member?.count(exchange);
+  /** Makes no database for somebody who looks at the wall alone. */
+  #count({ sentBytes, receivedBytes }: Exchange): void {
+    this.#sentBytes += sentBytes;
+    if (this.#store && receivedBytes > 0) void this.#store.then((store) => store.countReceived(receivedBytes)).catch(() => undefined);
   }
 
   /** Goes on with a membership that a reload, or another tab's end, cut off. */
@@ -327,7 +328,7 @@ export class FederationGuard {
     // What is kept of another federation says nothing of this one.
     const node = kept?.taskHash === record.taskHash ? kept : null;
     const failure = member ? member.failure : this.#isElsewhere ? failureOf(anotherTab()) : null;
-    return viewOf({ record, isHalted: member?.isHalted ?? false, node, charged: await this.#charged(record.taskHash), sentBytes: bytesOfLines(await store.sentLines()), source: member?.source ?? { kind: 'idle' }, failure, waiting: failureOf(roundWaits()), status: this.#status });
+    return viewOf({ record, isHalted: member?.isHalted ?? false, node, charged: await this.#charged(record.taskHash), sentBytes: bytesOfLines(await store.sentLines()), receivedBytes: await store.receivedBytes(), source: member?.source ?? { kind: 'idle' }, failure, waiting: failureOf(roundWaits()), status: this.#status });
   }
 
   /** For somebody who leaves nothing is asked any more. */

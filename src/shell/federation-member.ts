@@ -103,11 +103,6 @@ export class FederationMember {
     this.#parts.onChange();
   }
 
-  /** Counts what came; kept with the next save. What went is listed apart. */
-  count({ receivedBytes }: Exchange): void {
-    this.#record = { ...this.#record, receivedBytes: this.#record.receivedBytes + receivedBytes };
-  }
-
   /** One try to take the seat: the room's link is turned into an invitation first, and kept, so that a reload takes no second seat. */
   async takeSeat(): Promise<void> {
     const { coordinator, store } = this.#parts;

@@ -23,7 +23,8 @@ export interface MembershipRecord {
   readonly unanswered?: string;
   /** It answers no further round, and why: null where all rounds are done. The key stays, so that the model can be fetched. */
   readonly ended: { readonly failure: Failure | null } | null;
-  readonly receivedBytes: number;
+  /** Before the store counted it. */
+  readonly receivedBytes?: number;
   /** What each training for a round took and drew on this device, oldest first; absent where there was none. */
   readonly work?: readonly (EnergyReading & { readonly round: number; readonly seconds: number })[];
   readonly models: readonly ReceivedModel[];
@@ -45,6 +46,8 @@ export interface MembershipView {
   readonly charged: ChargedRounds;
   /** Of every body on the list. */
   readonly sentBytes: number;
+  /** Of every answer that the store counted. */
+  readonly receivedBytes: number;
   readonly source: RoundState;
   /** Why it waits longer than usual. */
   readonly failure: Failure | null;
@@ -52,11 +55,11 @@ export interface MembershipView {
   readonly status: FederationStatus | null;
 }
 
-export function viewOf({ record, isHalted, node, charged, sentBytes, source, failure, waiting, status }: MembershipView): FederationMembership {
-  const { task, taskHash, projectId, epsilonLimit, seat, seats, ended, receivedBytes, models, work = [] } = record;
+export function viewOf({ record, isHalted, node, charged, sentBytes, receivedBytes, source, failure, waiting, status }: MembershipView): FederationMembership {
+  const { task, taskHash, projectId, epsilonLimit, seat, seats, ended, models, work = [] } = record;
   const phase = phaseOf(record, node, source);
   return {
-    task, taskHash, projectId, seat, seats, epsilonLimit, sentBytes, receivedBytes, models, status, phase,
+    task, taskHash, projectId, seat, seats, epsilonLimit, sentBytes, receivedBytes: (record.receivedBytes ?? 0) + receivedBytes, models, status, phase,
     isHalted: isHalted && phase === 'ended',
     epsilonSpent: charged.size === 0 ? 0 : sharedEpsilon(task, [...charged.values()]),
     progress: phase === 'reading' && source.kind === 'reading' ? source.progress : null,

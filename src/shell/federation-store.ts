@@ -17,6 +17,8 @@ interface FederationSchema extends DBSchema {
   dealt: { key: string; value: string };
   /** Every body that left, by call and hash; under the call alone, older ones that were added up. */
   sent: { key: string; value: SentLine; indexes: { last: number } };
+  /** Bytes of every answer, under 'node'. */
+  received: { key: string; value: number };
 }
 
 export const federationDatabaseName = 'bedside-federation';
@@ -41,6 +43,9 @@ export interface FederationStore extends NodeStore {
   listSent(body: SentBody): Promise<void>;
   /** Every body that left this device, oldest first, of whichever membership. */
   sentLines(): Promise<readonly SentLine[]>;
+  countReceived(bytes: number): Promise<void>;
+  /** Of whichever membership. */
+  receivedBytes(): Promise<number>;
   close(): void;
 }
 
@@ -131,6 +136,15 @@ export async function openFederationStore(name: string = federationDatabaseName,
 
     sentLines: async () => (await inTransaction(database, ['sent'], 'readonly', (transaction) => transaction.objectStore('sent').getAll())).sort((a, b) => a.firstAtMs - b.firstAtMs || a.lastAtMs - b.lastAtMs),
 
+    countReceived: (bytes) =>
+      // As relaxed as the list of what left.
+      inTransaction(database, ['received'], 'readwrite', async (transaction) => {
+        const received = transaction.objectStore('received');
+        await received.put(((await received.get(nodeKey)) ?? 0) + bytes, nodeKey);
+      }),
+
+    receivedBytes: () => inTransaction(database, ['received'], 'readonly', async (transaction) => (await transaction.objectStore('received').get(nodeKey)) ?? 0),
+
     close: () => database.close(),
   };
   return store;
@@ -145,7 +159,7 @@ export async function webCryptoKey({ publicKey, privateKey }: CryptoKeyPair): Pr
 }
 
 function openFederationDatabase(name: string): Promise<IDBPDatabase<FederationSchema>> {
-  return openDatabase<FederationSchema>(name, 4, (database, from) => {
+  return openDatabase<FederationSchema>(name, 5, (database, from) => {
     // One step a version; a step is never changed once it has been released.
     if (from < 1) {
       database.createObjectStore('nodes');
@@ -154,5 +168,6 @@ function openFederationDatabase(name: string): Promise<IDBPDatabase<FederationSc
     if (from < 2) database.createObjectStore('memberships');
     if (from < 3) database.createObjectStore('dealt');
     if (from < 4) database.createObjectStore('sent').createIndex('last', 'lastAtMs');
+    if (from < 5) database.createObjectStore('received');
   });
 }

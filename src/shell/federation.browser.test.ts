@@ -68,7 +68,7 @@ describe('federation store', () => {
 
   it('keeps a membership and its first model over a reopening, and forgets it when told', async () => {
     const task = { name: 'A', coordinator: 'B', labels: ['a', 'b'], labelSentences: ['An a.', 'A b.'], baseModel: 'ab'.repeat(32), coordinates: 2, rounds: 3, unit: 'row', clipNorm: 1, noiseMultiplier: 4, delta: 1e-5, updateNormBound: 2 } as const;
-    const membership: MembershipRecord = { version: 1, task, taskHash: 'ab'.repeat(32), projectId: 'p', epsilonLimit: 3, link: null, seat: 2, seats: 5, ended: null, receivedBytes: 2, models: [], first: { version: 0, round: 0, weights: Float32Array.of(1, 2) } };
+    const membership: MembershipRecord = { version: 1, task, taskHash: 'ab'.repeat(32), projectId: 'p', epsilonLimit: 3, link: null, seat: 2, seats: 5, ended: null, models: [], first: { version: 0, round: 0, weights: Float32Array.of(1, 2) } };
     expect(await store.membership()).toBeNull();
     await store.saveMembership(membership);
     store.close();
@@ -120,6 +120,15 @@ describe('federation store', () => {
     // 11 of the seat, 4 polls of 12, and pushes of 15, 16, 17 and 18: nothing is lost of the sum.
     expect(lines.reduce((sum, { sha256, bytes, times }) => sum + (sha256 === null ? bytes : bytes * times), 0)).toBe(11 + 48 + 66);
     expect(lines.map(({ endpoint, sha256 }) => `${endpoint} ${sha256}`)).toEqual(['enrol null', 'poll null', 'push null', 'poll same']);
+  });
+
+  it('counts what came over a reopening, several answers at once as well', async () => {
+    expect(await store.receivedBytes()).toBe(0);
+    await Promise.all([5, 7, 11].map((bytes) => store.countReceived(bytes)));
+    store.close();
+    store = await openFederationStore(name);
+    await store.countReceived(1);
+    expect(await store.receivedBytes()).toBe(24);
   });
 
   it('destroys a key that was not used', async () => {
