@@ -7,41 +7,23 @@
 import { createNodeKeyStream } from '../src/cli/key-stream.ts';
 import { defaultModelFolder, openNodeModel } from '../src/cli/node-engine.ts';
 import { mulberry32 } from '../src/ground/random.ts';
-import { gradientGrid } from '../src/privacy/clipping.ts';
 import { gaussianEpsilon, gaussianMu } from '../src/privacy/gaussian.ts';
-import type { KeyStream } from '../src/privacy/key-stream.ts';
 import { guessedPlantedShare, runAdapterAudit, scorePlanted } from '../src/training/audit/adapter-audit.ts';
 import { adapterTraining, type AdapterPlan } from '../src/training/audit/adapter-training.ts';
 import { canaryResult, tossCoins, type CanaryScores } from '../src/training/audit/canary-audit.ts';
 import { designPlantedNotes } from '../src/training/audit/planted-notes.ts';
+import { clipsLoosely, stuckStream } from '../src/training/audit/testing/faults.ts';
 import { createTrainer } from '../src/training/in-process-trainer.ts';
 import { sentencesOf } from '../src/training/label-words.ts';
 import type { DpSgdPlan } from '../src/training/plan.ts';
 import { planOfKind, type PlanFacts } from '../src/training/propose.ts';
 import { dpSgdMechanism } from '../src/training/run-dp-sgd.ts';
-import type { Trainer } from '../src/training/trainer.ts';
 import { groupUnits, tokenizeNotes } from '../src/training/units.ts';
 import { keepLabResult, labSets } from './lab.ts';
 import { machineInWords } from './machine.ts';
 
 const faults = ['none', 'no-noise', 'tenth', 'loose-clip', 'unsampled'] as const;
 type Fault = (typeof faults)[number];
-
-/** A generator that is stuck: the radius of every normal is 0. It draws nobody where units are drawn, so it stands for a training of all units in every step. */
-const stuckStream: KeyStream = { bytes: (_step, _tensor, byteCount) => Promise.resolve(new Uint8Array(byteCount).fill(0xff)) };
-
-/** Clips to eight times the norm, under the bound that was asked for; the start-up check's clip is as it should be. */
-function clipsLoosely(trainer: Trainer): Trainer {
-  return {
-    ...trainer,
-    async loraGradientSum(theta, units, clipNorm) {
-      if (clipNorm < 0.3) return trainer.loraGradientSum(theta, units, clipNorm);
-      const loose = await trainer.loraGradientSum(theta, units, 8 * clipNorm);
-      const grid = gradientGrid(clipNorm);
-      return { ...grid, sum: loose.sum.map((value) => Math.round((value * grid.gridScale) / loose.gridScale)), unitCount: loose.unitCount };
-    },
-  };
-}
 
 /** What is done where the fault is one of the plan. */
 function faultyPlan(plan: AdapterPlan, fault: Fault, units: number): AdapterPlan {

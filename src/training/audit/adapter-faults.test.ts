@@ -5,12 +5,10 @@
  */
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../../ground/random.ts';
-import { gradientGrid } from '../../privacy/clipping.ts';
 import { gaussianEpsilon, gaussianMu } from '../../privacy/gaussian.ts';
 import type { DpSgdPlan } from '../plan.ts';
 import { dpSgdMechanism } from '../run-dp-sgd.ts';
-import type { Trainer } from '../trainer.ts';
-import { stuckStream } from './testing/audit-scene.ts';
+import { clipsLoosely, stuckStream } from './testing/faults.ts';
 import { auditToy, toyCanaries, toyPlan, type ToyFaults } from './testing/toy-dp-sgd.ts';
 
 /** Lower bounds of `audits` audits of `done` under the claim of `claimed`. */
@@ -23,20 +21,6 @@ async function boundsOf(claimed: DpSgdPlan, done: DpSgdPlan, audits: number, fau
 
 const shareAbove = (bounds: readonly number[], epsilon: number) => bounds.filter((bound) => bound > epsilon).length / bounds.length;
 const audits = 8;
-
-/** Clips while it is checked, and to eight times the norm afterwards, under the bound that was asked for. */
-function clipsLoosely(trainer: Trainer): Trainer {
-  return {
-    ...trainer,
-    async loraGradientSum(theta, units, clipNorm) {
-      // The start-up check has its own small clip norm.
-      if (clipNorm < 0.3) return trainer.loraGradientSum(theta, units, clipNorm);
-      const loose = await trainer.loraGradientSum(theta, units, 8 * clipNorm);
-      const grid = gradientGrid(clipNorm);
-      return { ...grid, sum: loose.sum.map((value) => Math.round((value * grid.gridScale) / loose.gridScale)), unitCount: loose.unitCount };
-    },
-  };
-}
 
 describe('DP-SGD with every unit in every step, epsilon 3 claimed', () => {
   const plan = toyPlan({ epsilon: 3, steps: 8, expectedBatchSize: toyCanaries });

@@ -8,7 +8,8 @@ import { gaussianEpsilon, gaussianMu } from '../../privacy/gaussian.ts';
 import type { FullBatchHeadPlan } from '../plan.ts';
 import type { ClippedSum, Trainer } from '../trainer.ts';
 import type { AuditTraining } from './audit-training.ts';
-import { auditCanaries, auditScene, stuckStream, type AuditScene, type SceneChanges } from './testing/audit-scene.ts';
+import { auditCanaries, auditScene, type AuditScene, type SceneChanges } from './testing/audit-scene.ts';
+import { stuckStream } from './testing/faults.ts';
 
 const repeats = 20;
 

@@ -27,9 +27,6 @@ export function quickStream(seed: number): KeyStream {
   };
 }
 
-/** A generator that is stuck: all its bits are ones, and the radius of every normal is 0. */
-export const stuckStream: KeyStream = { bytes: (_step, _tensor, byteCount) => Promise.resolve(new Uint8Array(byteCount).fill(0xff)) };
-
 export function normals(random: () => number): () => number {
   return () => normalQuantile((Math.floor(random() * 2 ** 32) + 0.5) / 2 ** 32);
 }
