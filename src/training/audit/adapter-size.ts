@@ -33,7 +33,7 @@ const mostCanaries = 128;
 /** Numbers of all planted notes' gradients together, in float32: 100 MB. */
 const gradientNumbers = 24e6;
 
-/** By public counts alone. `rate`: of the private plan's samples. */
+/** By public counts alone. */
 export function adapterAuditSize(plan: DpSgdPlan, twin: PlainLoraPlan, { units, rows, parameters }: AdapterAuditCounts): AdapterAuditSize {
   const passes = Math.max(plan.steps * Math.min(1, plan.expectedBatchSize / units), twin.epochs);
   const affordable = Math.floor((2 * gradientsATraining) / (passes * Math.max(1, rows / units)));

@@ -7,7 +7,7 @@ import type { LimitPoint } from './audit-report.ts';
 /** 0.1 % to 100 %, evenly by their logarithms. */
 const falseAlarmShares: readonly number[] = Array.from({ length: 61 }, (_, index) => 0.001 ** (1 - index / 60));
 
-const limitsBy = (foundAt: (falseAlarms: number) => number): readonly LimitPoint[] => falseAlarmShares.map((falseAlarms) => ({ falseAlarms, found: falseAlarms === 1 ? 1 : Math.min(1, foundAt(falseAlarms)) }));
+const limitsBy = (foundAt: (falseAlarms: number) => number): readonly LimitPoint[] => falseAlarmShares.map((falseAlarms) => ({ falseAlarms, found: foundAt(falseAlarms) }));
 
 /** Of a Gaussian mechanism: Phi(Phi^-1(false alarms) + mu). */
 export function gaussianLimits(mu: number): readonly LimitPoint[] {
@@ -18,8 +18,7 @@ export function gaussianLimits(mu: number): readonly LimitPoint[] {
 const epsilonShares = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1];
 
 /**
- * Of any mechanism, from its (epsilon, delta) pairs by PLD: found <= exp(epsilon) false alarms + delta, and the same for the rates of the other answer
- * (Kairouz, Oh & Viswanath 2015, arXiv 1311.0776). An upper bound of the tradeoff curve, as few pairs are asked for.
+ * Of any mechanism: the least that its (epsilon, delta) pairs by PLD allow. An upper bound of the tradeoff curve, as few pairs are asked for.
  */
 export function limitsOf(charges: readonly Charge[], claim: { readonly epsilon: number; readonly delta: number }): readonly LimitPoint[] {
   const pairs = [claim, ...epsilonShares.map((share) => ({ epsilon: share * claim.epsilon, delta: pldDelta(charges, share * claim.epsilon) }))];

@@ -1,4 +1,4 @@
-/** How the coins of planted notes are read from a model of adapters: from where its parameters went, and from what it says of the notes. */
+/** How the coins of planted notes are read from a model of adapters: from where its parameters went. */
 import { invariant } from '../../ground/check.ts';
 
 /** Gradients of the planted notes at the start, brought to unit length, and the products of all pairs. Shapes: each [P]; gram [m, m]. */
@@ -74,17 +74,4 @@ export function withinLabels(values: Float64Array, labels: readonly number[], cl
     counts[label]!++;
   });
   return values.map((value, index) => value - sums[labels[index]!]! / counts[labels[index]!]!);
-}
-
-/** Brought to deviation 1, as they are where they do not differ. */
-function standardised(values: Float64Array): Float64Array {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-  return deviation > 0 ? values.map((value) => value / deviation) : values;
-}
-
-/** Both readings, each to deviation 1, added: fixed before any coin is tossed. The first is the sharper one under noise, the second where a model has learnt its rows by heart. */
-export function joinedScores(along: Float64Array, margins: Float64Array): Float64Array {
-  const [a, b] = [standardised(along), standardised(margins)];
-  return a.map((value, index) => value + b[index]!);
 }
