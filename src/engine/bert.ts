@@ -1,7 +1,7 @@
 import { checkInteger, invariant } from '../ground/check.ts';
 import { AdaptedEncoder, type Trained, trainedOn } from './adapted-encoder.ts';
 import type { Engine, EngineInput } from './engine.ts';
-import { checkInput } from './input-check.ts';
+import { checkInput, checkLabels } from './input-check.ts';
 import { microBatches, wholeInput } from './micro-batch.ts';
 import { type MicroBatchGround, MicroBatchWork } from './micro-batch-work.ts';
 import type { BertShape, BertWeights } from './model/weights.ts';
@@ -166,8 +166,7 @@ function engineOver<Buffer>(operations: Operations<Buffer>, shape: BertShape, gr
       const { adapter, layout } = model;
       checkAdapted(input);
       const rows = input.offsets.length - 1;
-      invariant(labels.length === rows, 'every row has a label');
-      for (const label of labels) checkInteger('label', label, 0, adapter.classes - 1);
+      checkLabels(labels, rows, adapter.classes);
       const losses = new Float32Array(rows);
       const gradients = new Float32Array(rows * layout.length);
       await microBatchWork.each(input, gradientsPass, async (part, work) => {
@@ -184,8 +183,7 @@ function engineOver<Buffer>(operations: Operations<Buffer>, shape: BertShape, gr
       invariant(whole !== null, 'whole layers are configured');
       checkAdapted(input);
       const rows = input.offsets.length - 1;
-      invariant(labels.length === rows, 'every row has a label');
-      for (const label of labels) checkInteger('label', label, 0, adapter.classes - 1);
+      checkLabels(labels, rows, adapter.classes);
       const losses = new Float32Array(rows);
       const gradient = operations.zeros(layout.length);
       try {

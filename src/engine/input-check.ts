@@ -20,3 +20,9 @@ export function checkInput(input: EngineInput, shape: BertShape): void {
   invariant(input.hidden.length % shape.width === 0, 'hidden states have the width of the encoder');
   checkOffsets(input.offsets, input.hidden.length / shape.width);
 }
+
+/** A label a row, each one of `classes`. */
+export function checkLabels(labels: Int32Array, rows: number, classes: number): void {
+  invariant(labels.length === rows, 'every row has a label');
+  for (const label of labels) checkInteger('label', label, 0, classes - 1);
+}
