@@ -1,18 +1,20 @@
 /** A node with everything it needs, against the fake SuperLink, under a clock that a test moves. */
 import { releasableBecause } from '../../privacy/doors.ts';
 import { agreeTo, type Agreement } from '../agreement.ts';
+import { readArray } from '../arrays.ts';
 import type { RecordValue } from '../codec/record-messages.ts';
 import type { Exchange } from '../exchange.ts';
 import { FleetClient } from '../fleet-client.ts';
 import { FederationNode, type NextStep } from '../node.ts';
 import type { NodeRecord, NodeStore } from '../node-record.ts';
+import { takeObject } from '../object-store.ts';
 import type { SentBody } from '../sent-body.ts';
 import type { SigningKey } from '../signing.ts';
 import type { FederationStatus } from '../status.ts';
 import type { Task } from '../task.ts';
 import { fetchTransport } from '../transport.ts';
 import type { RoundRequest, UpdateSource } from '../update-source.ts';
-import { FakeSuperLink } from './fake-superlink.ts';
+import { FakeSuperLink, type SentReply } from './fake-superlink.ts';
 import { sha256 } from './golden.ts';
 
 export const task: Task = {
@@ -137,4 +139,22 @@ export class Scene {
 /** Another model for every round. */
 export function modelOf(round: number): Float32Array {
   return new Float32Array(8).map((_, i) => round + i / 8);
+}
+
+/** One that has joined. */
+export async function member(): Promise<Scene> {
+  const scene = await Scene.open();
+  await scene.run();
+  return scene;
+}
+
+export const outcomes = (scene: Scene) => scene.node.record.rounds.map(({ round, outcome, reason }) => ({ round, outcome, reason }));
+export const timesCalled = (scene: Scene, endpoint: string) => scene.link.calls.filter((name) => name === endpoint).length;
+
+/** The update in a reply that reached the server whole. */
+export function updateOf({ contents, rootId }: SentReply): Float32Array {
+  const [records] = takeObject(contents, rootId, 'Message').children;
+  const [arrays] = takeObject(contents, records!, 'RecordDict').children;
+  const [array] = takeObject(contents, arrays!, 'ArrayRecord').children;
+  return readArray(contents, array!, [task.coordinates]);
 }
