@@ -76,6 +76,8 @@ describe('gaussianEpsilon and gaussianMu', () => {
   it('have their edges', () => {
     expect([gaussianEpsilon(0, 1e-5), gaussianEpsilon(0, 0), gaussianEpsilon(3, 1), gaussianEpsilon(3, 2)]).toEqual([0, 0, 0, 0]);
     expect([gaussianEpsilon(Infinity, 1e-5), gaussianEpsilon(1e-9, 0)]).toEqual([Infinity, Infinity]);
+    // About mu^2 / 2, which is no number any more.
+    expect([gaussianEpsilon(1e150, 1e-5) < Infinity, gaussianEpsilon(1e155, 1e-5)]).toEqual([true, Infinity]);
     expect([gaussianMu(1, 0), gaussianMu(1, 1)]).toEqual([0, Infinity]);
     expect(gaussianEpsilon(1e-6, 1e-5)).toBe(0);
     for (const bad of [NaN, -1]) {

@@ -74,7 +74,7 @@ function leastEnough(low: number, high: number, isEnough: (value: number) => boo
 
 /**
  * The least epsilon for which the Gaussian mechanism of `mu` is (epsilon, delta)-private.
- * Edge cases: 0 for mu = 0 and for delta >= 1; Infinity for mu = Infinity, and for delta = 0 with mu > 0.
+ * Edge cases: 0 for mu = 0 and for delta >= 1; Infinity for mu = Infinity, for delta = 0 with mu > 0, and where epsilon is beyond the largest number.
  */
 export function gaussianEpsilon(mu: number, delta: number): number {
   checkMu(mu);
@@ -85,11 +85,8 @@ export function gaussianEpsilon(mu: number, delta: number): number {
   const isEnough = (epsilon: number) => logGaussianDelta(mu, epsilon) <= target;
   if (isEnough(0)) return 0;
   let high = mu * mu / 2 + mu;
-  while (!isEnough(high)) {
-    high *= 2;
-    if (!Number.isFinite(high)) return Infinity;
-  }
-  return leastEnough(0, high, isEnough);
+  while (Number.isFinite(high) && !isEnough(high)) high *= 2;
+  return Number.isFinite(high) ? leastEnough(0, high, isEnough) : Infinity;
 }
 
 /**

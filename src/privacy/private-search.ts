@@ -16,11 +16,12 @@ export function repeatAndSelectEpsilon(charges: readonly Charge[], delta: number
 
 /**
  * The largest mu for which the charges that `chargesAt(mu)` gives stay within (epsilon, delta), to a relative 1e-9 and never above it. They must cost more as mu rises.
- * 0 where even the least mu that matters does not fit: a search costs something even where its runs say nothing.
+ * 0 where even the least mu that matters does not fit: a search costs something even where its runs say nothing. Infinity for delta >= 1, at which every mu fits.
  */
 export function largestMu(chargesAt: (mu: number) => readonly Charge[], epsilon: number, delta: number): number {
   checkPositive('epsilon', epsilon);
   checkDelta(delta);
+  if (delta >= 1) return Infinity;
   const fits = (mu: number) => composedEpsilon(chargesAt(mu), delta).epsilon <= epsilon;
   let low = 1e-4;
   if (!fits(low)) return 0;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mulberry32 } from '../ground/random.ts';
 import { composedEpsilon, type Charge } from './composition.ts';
-import { repeatAndSelectEpsilon } from './private-search.ts';
+import { largestMu, repeatAndSelectEpsilon } from './private-search.ts';
 import { drawRepeats, repeatAndSelectRdp, type RepeatLaw } from './repeat-and-select.ts';
 import { defaultOrders } from './rdp.ts';
 
@@ -64,6 +64,18 @@ describe('repeatAndSelectEpsilon', () => {
     expect(() => repeatAndSelectEpsilon(run, NaN, poisson(2))).toThrow(/delta/);
     expect(() => repeatAndSelectEpsilon([{ ...run[0]!, count: 0.5 }], 1e-5, poisson(2))).toThrow(/number of releases/);
     expect(() => repeatAndSelectRdp(defaultOrders, [1], poisson(2))).toThrow(/as many as orders/);
+  });
+});
+
+describe('largestMu', () => {
+  it('has an end where delta alone pays for everything, and none to give where nothing may be spent', () => {
+    let tries = 0;
+    const chargesAt = (mu: number): readonly Charge[] => {
+      if (++tries > 5000) throw new Error('It goes on for ever.');
+      return [{ mechanism: { kind: 'discrete-gaussian', noiseMultiplier: 1 / mu }, count: 1 }];
+    };
+    expect([1, 2].map((delta) => largestMu(chargesAt, 1, delta))).toEqual([Infinity, Infinity]);
+    expect(largestMu(chargesAt, 1, 0)).toBe(0);
   });
 });
 
