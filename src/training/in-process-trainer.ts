@@ -201,18 +201,11 @@ export function createTrainer(engine: Engine, { prefixBytes = defaultPrefixBytes
       const sum = new Float64Array(theta.length);
       let rowCount = 0;
       engine.setParameters(theta);
-      if (adapter.whole) {
-        for await (const { input, labels: own } of unitBatches(owned(wanted))) {
-          const { gradient } = await engine.summedGradient(input, own);
-          rowCount += own.length;
-          for (let i = 0; i < theta.length; i++) sum[i]! += gradient[i]!;
-        }
-        return { sum, rowCount };
-      }
       for await (const { input, labels: own } of unitBatches(owned(wanted))) {
-        const { gradients } = await engine.gradients(input, own);
+        // [rows, P], or [1, P] of all rows together.
+        const gradients = adapter.whole ? (await engine.summedGradient(input, own)).gradient : (await engine.gradients(input, own)).gradients;
         rowCount += own.length;
-        for (let row = 0; row < own.length; row++) for (let i = 0; i < theta.length; i++) sum[i]! += gradients[row * theta.length + i]!;
+        for (let first = 0; first < gradients.length; first += theta.length) for (let i = 0; i < theta.length; i++) sum[i]! += gradients[first + i]!;
       }
       return { sum, rowCount };
     },

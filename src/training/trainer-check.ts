@@ -1,5 +1,5 @@
 import { BedsideError } from '../ground/errors.ts';
-import { featureLength } from './features.ts';
+import { featureLength, featureSettings } from './features.ts';
 import { loraStart } from './lora-start.ts';
 import type { PrivatePlan } from './plan.ts';
 import type { ClippedSum, Trainer } from './trainer.ts';
@@ -32,7 +32,7 @@ export async function checkTrainerClips(trainer: Trainer, plan: PrivatePlan, cla
   const giant = { unit: 0, rows: [{ ids: rowOf(4), label: classes - 1 }] };
   let sum: ClippedSum;
   if (plan.kind === 'full-batch-head') {
-    const features = { layers: plan.featureLayers, weights: plan.featureWeights, isUnitLength: true };
+    const features = featureSettings(plan);
     await trainer.assign([giant], plan.unit);
     await trainer.assignHeldOut([longest]);
     await trainer.prepareFeatures(features, () => undefined);
