@@ -20,7 +20,7 @@ const root = join(import.meta.dirname, '..');
 /** The rows are public. */
 const countsForNobody: ChargePort = { charge: () => Promise.resolve() };
 
-export type CrossoverCell = Pick<CrossoverRun, 'method' | 'rows' | 'epsilon' | 'seed'>;
+type CrossoverCell = Pick<CrossoverRun, 'method' | 'rows' | 'epsilon' | 'seed'>;
 
 /** What is asked for: everything that is absent is as usual. */
 export interface CrossoverWish {
@@ -30,7 +30,7 @@ export interface CrossoverWish {
 }
 
 /** Cells on parts of the rows, cheap ones first: heads twice, adapters once. Adapters on all rows at epsilon 3 and heads on all rows are runs of `accuracy`. */
-export function crossoverCells(allRows: number, { rows = [1000, 3000], epsilons = [8, 3], methods = ['head', 'lora'] }: CrossoverWish = {}): readonly CrossoverCell[] {
+function crossoverCells(allRows: number, { rows = [1000, 3000], epsilons = [8, 3], methods = ['head', 'lora'] }: CrossoverWish = {}): readonly CrossoverCell[] {
   const of = (method: CrossoverCell['method'], seeds: readonly number[]) => (methods.includes(method) ? seeds.flatMap((seed) => epsilons.flatMap((epsilon) => rows.map((count): CrossoverCell => ({ method, rows: Math.min(count, allRows), epsilon, seed })))) : []);
   return [...of('head', [0, 1]), ...of('lora', [0]), ...of('opacus-lora', [0])];
 }

@@ -14,7 +14,7 @@ export type ViewName = 'one window' | 'two windows of 128' | 'four windows of 12
 const layers = [6, 4, 3, 2];
 
 /** Ids of a whole text, [CLS] and [SEP] included, cut into at most `count` windows of `length` with a frame each. */
-export function windowsOf(ids: Int32Array, length: number, count: number): Int32Array[] {
+function windowsOf(ids: Int32Array, length: number, count: number): Int32Array[] {
   const [first, last] = [ids[0]!, ids.at(-1)!];
   const inner = ids.subarray(1, ids.length - 1);
   const windows: Int32Array[] = [];

@@ -16,7 +16,7 @@ const countsForNobody: ChargePort = { charge: () => Promise.resolve() };
 /** As the app deals: the search scores its runs on rows that nobody trains on. */
 const heldOutShare = 0.2;
 
-export type SearchCell = Pick<SearchRun, 'set' | 'epsilon' | 'seed' | 'isSearch'>;
+type SearchCell = Pick<SearchRun, 'set' | 'epsilon' | 'seed' | 'isSearch'>;
 
 /** Each search beside one run of the plan's own settings with the same rows, split and epsilon. */
 export function searchCells(set: SetName, epsilons: readonly number[], seeds: number): readonly SearchCell[] {

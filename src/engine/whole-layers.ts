@@ -26,7 +26,7 @@ export interface WholePlaces {
 const noPairs: LayerPairs = {};
 
 /** Places of the tensors of `layout`, that of whole layers. */
-export function wholePlaces(shape: BertShape, layout: ParameterLayout, { classes, whole }: AdapterConfig): WholePlaces {
+function wholePlaces(shape: BertShape, layout: ParameterLayout, { classes, whole }: AdapterConfig): WholePlaces {
   const { layers: L, width: D, feedForwardWidth: F, layerNormEpsilon: epsilon } = shape;
   const at = (name: string) => parameterEntry(layout, name).offset;
   const map = (path: string, inputWidth: number, outputWidth: number): DenseMap => ({ inputWidth, outputWidth, offsetWeight: at(`${path}.weight`), offsetBias: at(`${path}.bias`) });

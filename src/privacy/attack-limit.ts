@@ -35,7 +35,7 @@ export function pairGuessed(epsilon: number, delta: number): number {
 }
 
 /** The share of false alarms at which a statement says what an attacker finds: few enough that the few who are found are found for certain. */
-export const STATED_FALSE_ALARMS = 0.01;
+const STATED_FALSE_ALARMS = 0.01;
 
 /** What a statement claims, as far as attacks are limited by it. */
 export interface Claim {

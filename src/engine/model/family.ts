@@ -42,7 +42,7 @@ export function familyKey(family: ModelFamily, key: string): string {
 }
 
 /** Where the layers lie: `encoder.layer` of BERT. */
-export function layersPath(family: ModelFamily): string {
+function layersPath(family: ModelFamily): string {
   return family === 'distilbert' ? 'transformer.layer' : 'encoder.layer';
 }
 

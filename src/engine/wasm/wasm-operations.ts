@@ -36,7 +36,7 @@ interface DryRun {
 }
 
 /** All that a WebAssembly memory can address. */
-export const wasmLimitBytes = 2 ** 32;
+const wasmLimitBytes = 2 ** 32;
 
 /** Operations whose buffers are addresses in linear memory. */
 export interface WasmOperations extends Operations<number> {

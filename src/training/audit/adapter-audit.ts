@@ -39,7 +39,7 @@ const plainNoiseShare = 0.05;
  * Variance of noise and samples along one unit gradient, over that of a coin's part in it: a coin adds rate T C with chance 1/2, a step's noise has deviation
  * sigma C, and a note that is in is drawn with variance rate (1 - rate).
  */
-export function noiseShareOf(plan: AdapterPlan, units: number): number {
+function noiseShareOf(plan: AdapterPlan, units: number): number {
   if (plan.kind !== 'dp-sgd') return plainNoiseShare;
   const { noiseMultiplier, samplingRate } = dpSgdMechanism(plan, units);
   return Math.max(plainNoiseShare, (4 * (noiseMultiplier ** 2 + (samplingRate * (1 - samplingRate)) / 2)) / (plan.steps * samplingRate ** 2));

@@ -18,7 +18,7 @@ const settings: readonly ClippedSumSetting[] = [
   { name: 'as good as nothing', parameters: 77, units: [1, 2], deviation: 1e-30 },
 ];
 
-export const caseGrid: UnitGrid = { gridScale: 2 ** 19, sensitivity: 2 ** 19 };
+const caseGrid: UnitGrid = { gridScale: 2 ** 19, sensitivity: 2 ** 19 };
 
 export const clippedSumCases: readonly OperationCase[] = settings.map(({ name, parameters, units, deviation }, seed) => ({
   operation: 'clippedSums',

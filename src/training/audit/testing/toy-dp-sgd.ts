@@ -30,7 +30,7 @@ function unsupported(): never {
   throw new Error('The toy trains coordinates alone.');
 }
 
-export function toyTrainer(): Trainer {
+function toyTrainer(): Trainer {
   let units: readonly TokenizedUnit[] = [];
   let scored: readonly Int32Array[] = [];
   const length = () => parameterLayout(nanoShape, { classes, lora }).length;
