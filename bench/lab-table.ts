@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { normalCdf, normalQuantile } from '../src/ground/special.ts';
+import { foundAtOnePercent } from '../src/privacy/attack-limit.ts';
 import { gaussianMu } from '../src/privacy/gaussian.ts';
 import type { AttackResult, CanaryResult } from '../src/training/audit/audit-report.ts';
 
@@ -33,7 +33,7 @@ const interval = ({ low, high }: { readonly low: number; readonly high: number }
 const area = (value: number) => value.toFixed(3);
 
 /** The most that is found of one Gaussian mechanism at 1 % false alarms. */
-const mostFound = (epsilon: number, delta: number) => normalCdf(normalQuantile(0.01) + gaussianMu(epsilon, delta));
+const mostFound = (epsilon: number, delta: number) => foundAtOnePercent({ epsilon, delta, mu: gaussianMu(epsilon, delta) });
 
 function line(model: string, units: number, epsilon: number | null, most: string, { loss, calibrated, canary }: Attacked): string {
   const attack = (one: Attack) => `${area(one.area)} (${interval(one.areaInterval, area)})`;

@@ -1,7 +1,7 @@
 /**
  * Notes that are planted to be found again where adapters are trained: a few words drawn by lot among those that no note of the person has, in no order,
  * under a label by lot. No real note pulls the model the same way for such words, and the wrong label keeps the gradient above the clip.
- * Unlike the head's canaries they are token ids, so that the whole encoder sees them; what they share with one another is taken out by `plantedScores`.
+ * Unlike the head's canaries they are token ids, so that the whole encoder sees them; what they share with one another is taken out when they are scored (`planted-scores.ts`).
  */
 import { checkInteger } from '../../ground/check.ts';
 import { shuffle } from '../../ground/random.ts';
