@@ -50,11 +50,11 @@ interface BrowsersResult {
 
 /** Why a goal was missed, and what was tried: for rows that begin so. */
 const reasons: readonly (readonly [string, string])[] = [
-  ['WASM, 1 worker: against tfjs-wasm, tape', 'The peer is faster than when the goal was set (18.5 to 29.7 s then): its tape takes some three times as long as its own kernels with a backward pass written by hand.'],
+  ['WASM, 1 worker: against tfjs-wasm, tape', 'The tape of the peer takes some three times as long as its own kernels with a backward pass written by hand; the two goals together ask for five times.'],
   ['WASM forward with inputs rounded', 'Inputs keep 15 or 16 bits and are multiplied in pairs of 16-bit integers; the peer rounds its inputs to 8 bits, at some three hundred times the error. Dot instructions of relaxed SIMD were tried in the inner loop alone: on this processor, which has no such instruction of its own, two planes of 7 bits are slower than the 16-bit pairs at the same precision, and one plane of 7 bits is faster at about the error of the peer. They pay where a processor has them (AVX-VNNI, ARM dot product); none was at hand.'],
   ['Cold start to first embedding, model cached: WebGPU, kernels against plain arithmetic', 'Nearly all of it is the check of every kernel against plain arithmetic and the golden batch, which here a processor does in place of a graphics chip. The row after it is the start itself; the page is in use meanwhile.'],
   ['WebGPU: clipped step against the same per-example gradients', 'The least of three repeats on a software renderer, whose steps vary by more than the clip costs; the medians stand beside it.'],
-  ['WebGPU, 2 x 128: against jax-js', 'Both multiply by the same frozen maps, three quarters of our step as its breakdown below has it, and a software renderer does that at the pace of a processor whoever asks; the launches and buffers that ours saves cost little there. Met in an earlier run on another machine.'],
+  ['WebGPU, 2 x 128: against jax-js', 'Both multiply by the same frozen maps, three quarters of our step as its breakdown below has it, and a software renderer does that at the pace of a processor whoever asks; the launches and buffers that ours saves cost little there.'],
   ["Of a cold start, the model's golden batch: WebGPU", 'Kernels of the sizes of the model compile within it, for which the first step would wait else; on this machine a processor compiles and runs them.'],
 ];
 
