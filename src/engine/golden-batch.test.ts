@@ -50,7 +50,7 @@ describe("all-MiniLM-L6-v2's golden batch", () => {
     }
   });
 
-  it('is given by the WebAssembly kernels, inputs rounded and not, within a hundredth of what is allowed', async () => {
+  it('is given by the WebAssembly kernels, inputs rounded and not, outputs of float32, losses and gradients within a hundredth of what is allowed', async () => {
     const golden = readGoldenBatch(openSafetensors(await file(`${models}/golden.safetensors`)));
     const weights = loadBert({ config: JSON.parse((await readFile(new URL(`${models}/config.json`, import.meta.url))).toString('utf8')), tensors: openSafetensors(await file(`${models}/model.safetensors`)) });
     const kernels = { simd: () => file('./wasm/kernels.simd.wasm'), relaxed: () => file('./wasm/kernels.relaxed.wasm') };
@@ -58,8 +58,8 @@ describe("all-MiniLM-L6-v2's golden batch", () => {
       const engine = createEngine(createWasmOperations(await instantiateKernels(kernels, 'simd')), weights, { maximumTokens: wasmMicroBatchTokens, roundsEncoding });
       const checks = await checkGoldenBatch(engine, golden);
       expect(checks.map(({ operation, passed }) => [operation, passed])).toEqual([['goldenOutputs', true], ['goldenLosses', true], ['goldenGradients', true]]);
-      // Rounded inputs are a sixth of a thousandth off, and stand apart.
-      for (const { operation, worstError, tolerance } of checks) expect(worstError, operation).toBeLessThan(operation === 'goldenOutputs' && roundsEncoding ? tolerance / 2 : tolerance / 50);
+      // Rounded inputs are 4e-4 of the largest output off, and stand apart.
+      for (const { operation, worstError, tolerance } of checks) expect(worstError, operation).toBeLessThan(operation === 'goldenOutputs' && roundsEncoding ? tolerance / 2 : tolerance / 100);
     }
   });
 });
