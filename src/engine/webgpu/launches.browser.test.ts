@@ -48,9 +48,8 @@ it('a private step of six layers is 147 launches a micro-batch, and one read-bac
   expect(await step(512)).toEqual({ launches: 147, readBacks: 1 });
   // One more a layer, which packs what it keeps.
   expect(await step(512, true)).toEqual({ launches: 153, readBacks: 1 });
-  // Cut into two micro-batches: the second unit is carried over, which takes two more.
-  const { readBacks } = await step(64);
-  expect(readBacks).toBe(1);
+  // Cut into three micro-batches: the third unit goes on from the second into the last, which takes one more.
+  expect(await step(64)).toEqual({ launches: 3 * 147 + 1, readBacks: 1 });
   expect(device.failure).toBeNull();
   device.destroy();
 });
