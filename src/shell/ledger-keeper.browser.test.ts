@@ -90,6 +90,27 @@ describe('a private run and its ledger', () => {
     expect(run.ahead(plan.steps - 1)!.next).toBeCloseTo(run.ahead(plan.steps - 1)!.end, 12);
   });
 
+  it('tells that a search that was cut off will be charged anew', async () => {
+    const id = await project();
+    const search: FullBatchHeadPlan = { ...plan, epsilon: 3, search: { meanRuns: 2, scoreEpsilon: 2 } };
+    const { trainingUnits, classes } = await keeper.subject(await read(id), search);
+    const [mean, runs] = plannedCharges(search, trainingUnits, classes).map(({ mechanism }) => mechanism);
+    const begun = await keeper.openRun(await read(id), search, 'run', 'started');
+    const price = begun.ahead(0)!.end;
+    await begun.charges.charge('training', 0, 'feature-mean', mean!);
+    expect(begun.ahead(0)!.end).toBeCloseTo(price, 9);
+    await begun.charges.charge('training', 1, 'search', runs!);
+    expect(begun.ahead(0)!.end).toBeCloseTo(price, 9);
+    const resumed = await keeper.openRun(await read(id), search, 'run', 'resumed');
+    const { end } = resumed.ahead(0)!;
+    expect(end).toBeGreaterThan(1.2 * price);
+    await keeper.setBudget(await read(id), 20);
+    await resumed.charges.charge('training', 0, 'feature-mean', mean!);
+    expect(resumed.ahead(0)!.end).toBeCloseTo(end, 9);
+    await resumed.charges.charge('training', 1, 'search', runs!);
+    expect([resumed.budget().epsilonSpent, resumed.ahead(0)!.end].map((epsilon) => epsilon.toFixed(9))).toEqual([end, end].map((epsilon) => epsilon.toFixed(9)));
+  });
+
   it('lets the worst person pay under both namings where the person column was switched', async () => {
     const id = await project();
     const visits = { ...roles, who: 'ignore', visit: 'person' } as const;

@@ -251,13 +251,18 @@ export class LedgerKeeper {
     const planned = plannedCharges(plan, subject.trainingUnits, subject.classes);
     const [before, step] = [planned.slice(0, -1), planned.at(-1)];
     const charged = () => chargesOfRun(ledger.entries.map(({ event }) => event), runId);
-    // What comes before the first step is charged once; a run that has charged anything has charged it.
-    // A search is charged as a whole before its first step.
+    const done = charged().training.length;
     const isSearch = searchOf(plan) !== null;
-    const ofPlan = (steps: number) => isSearch ? (charged().training.some(({ mechanism }) => mechanism.kind === 'repeat-and-select') ? [] : [...(charged().training.length > 0 ? [] : before), ...(step ? [step] : [])]) : [...(charged().training.length > 0 ? [] : before), ...(step && steps > 0 ? [{ mechanism: step.mechanism, count: steps }] : [])];
+    // What comes before the first step is charged once; a run that has charged anything has charged it.
+    const stepsAhead = (steps: number) => [...(charged().training.length > 0 ? [] : before), ...(step && steps > 0 ? [{ mechanism: step.mechanism, count: steps }] : [])];
+    // A search is charged as a whole before its first step, and anew where it was cut off.
+    const searchAhead = () => {
+      const here = charged().training.slice(done);
+      return here.some(({ mechanism }) => mechanism.kind === 'repeat-and-select') ? [] : [...(here.length > 0 ? [] : before), ...(step ? [step] : [])];
+    };
+    const ofPlan = (steps: number) => (isSearch ? searchAhead() : stepsAhead(steps));
     const spentAfter = (steps: number) => ledger.balanceAfter(splitId, { training: ofPlan(steps) })?.epsilonSpent ?? Infinity;
     const epsilonCharged = () => epsilonOf(charged().training, plan.delta, this.#bounds) ?? 0;
-    const done = charged().training.length;
     if (step) {
       // Full-batch steps beside samples of earlier runs: what they come to in the end bounds them all.
       const checkpoints = (step.mechanism.kind === 'poisson-gaussian' ? checkpointsOf(plan.steps) : [plan.steps]).map((checkpoint) => Math.max(0, checkpoint - done));
