@@ -2,7 +2,6 @@ import { isTiming, race, workerContender, type Outcome } from '../contenders.ts'
 import { bundleSizes } from '../bundle-size.ts';
 import type { Backend, WorkerOptions } from '../page/contract.ts';
 import { miniLm, milliseconds, type Group, type GroupResult, type RowResult } from './row.ts';
-import { isSoftwareGpu } from './webgpu-step.ts';
 
 /** The private head on cached features of Banking77's size. */
 export const head: Group = async ({ page, repeats, batch }): Promise<GroupResult> => {
@@ -29,17 +28,15 @@ export const memory: Group = async ({ page, batch }): Promise<GroupResult> => {
   return { rows: [{ what: 'WASM memory per worker, after the step', goal: '64 MB at most', found: `${(bytes / 2 ** 20).toFixed(1)} MB`, isMet: bytes <= goalBytes, note }], outcomes: {}, details: { memoryBytes: bytes } };
 };
 
-/** Memory of a step of the largest model; its time is told beside it. On a software GPU four rows: memory follows the micro-batch of 512 tokens, not the batch. */
+/** Memory of a step of the largest model; its time is told beside it. */
 export const bertBase: Group = async ({ page, batch }): Promise<GroupResult> => {
-  const isSoftware = await isSoftwareGpu(page);
   const rows: RowResult[] = [];
   const outcomes: Record<string, Outcome> = {};
   const goals: Readonly<Record<Backend, number>> = { wasm: 1000, webgpu: 700 };
   for (const backend of ['wasm', 'webgpu'] as const) {
-    const lengths = batch.slice(0, backend === 'webgpu' && isSoftware ? 4 : 8);
-    const options: WorkerOptions = { backend, model: 'bert-base', work: { lengths, loraLayers: null } };
+    const options: WorkerOptions = { backend, model: 'bert-base', work: { lengths: batch, loraLayers: null } };
     const contender = workerContender(page, `bert-base ${backend}`, 'ours', options, 'step');
-    const what = `bert-base (12 x 768), LoRA step, ${lengths.length} x ${lengths[0]}: ${backend === 'wasm' ? 'WASM' : 'WebGPU'} memory`;
+    const what = `bert-base (12 x 768), LoRA step, ${batch.length} x ${batch[0]}: ${backend === 'wasm' ? 'WASM' : 'WebGPU'} memory`;
     const goal = `${goals[backend]} MB at most`;
     try {
       const device = await contender.open();

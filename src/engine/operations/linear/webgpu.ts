@@ -6,7 +6,7 @@ import { unroll, workgroupThreads, type Kernel } from '../../webgpu/kernel.ts';
  * A thread computes some tokens by 4 or 8 columns in registers; a workgroup covers 8 by 8 threads, columns first.
  */
 
-/** Tokens that a thread computes: few fill a device with little work, many read each weight less often. Which is fastest is measured (`webgpu/fastest-tile.ts`). */
+/** Tokens that a thread computes: few fill a device with little work, many read each weight less often. Which is fastest is measured (`webgpu/tune-device.ts`). */
 export const linearTiles = [4, 2, 8] as const;
 export type LinearTile = (typeof linearTiles)[number];
 
