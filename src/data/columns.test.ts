@@ -28,6 +28,11 @@ describe('guesses from names and values', () => {
     expect(roles(['病历文本', '科室', '患者编号', '性别'], (i) => [`咳嗽咳痰三天伴发热就诊${i}号`, `科${i % 3}`, `P${i % 20}`, i % 2 ? '男' : '女'])).toEqual({ 病历文本: 'text', 科室: 'label', 患者编号: 'person', 性别: 'group' });
   });
 
+  test.each(['住院号', '门诊号', '病案号', '病历号', '就诊卡号'])('the number that a Chinese hospital gives a person is no text: %s', (name) => {
+    expect(roles(['主诉', '科室', name], (i) => [`胸痛${i % 7}天余`, `科${i % 3}`, `ZY2024${1000 + (i % 20)}`])).toEqual({ 主诉: 'text', 科室: 'label', [name]: 'person' });
+    expect(roles(['描述', '科室', name], (i) => [`咳嗽咳痰三天，伴发热，夜间加重，就诊第${i}次`, `科${i % 3}`, `ZY2024${1000 + (i % 20)}`])).toEqual({ 描述: 'text', 科室: 'label', [name]: 'person' });
+  });
+
   test('a person column without its name, where identifiers come back', () => {
     expect(roles(['case id', 'text', 'label'], (i) => [`K${i % 30}`, sentence(i), `k${i % 3}`])).toEqual({ 'case id': 'person', text: 'text', label: 'label' });
   });

@@ -3,7 +3,7 @@ import type { ColumnGuess, ColumnRole, RawTable } from './table.ts';
 const words: Readonly<Record<'text' | 'label' | 'person' | 'group' | 'other', readonly string[]>> = {
   text: ['note', 'notes', 'text', 'texts', 'dialogue', 'dialog', 'message', 'complaint', 'body', 'description', 'comment', 'transcript', 'narrative', 'report', 'query', 'sentence', 'content', 'letter', 'freitext', 'notiz', 'befund', 'texte', 'texto', 'nota', '文本', '内容', '病历', '主诉', '记录'],
   label: ['label', 'labels', 'class', 'category', 'target', 'specialty', 'speciality', 'section', 'intent', 'department', 'outcome', 'topic', 'tag', 'triage', 'urgency', 'diagnosis', 'kategorie', 'klasse', '标签', '类别', '科室', '分类'],
-  person: ['patient', 'patients', 'person', 'subject', 'mrn', 'nhs', 'client', 'customer', 'user', 'pid', 'participant', '患者', '病人', '姓名'],
+  person: ['patient', 'patients', 'person', 'subject', 'mrn', 'nhs', 'client', 'customer', 'user', 'pid', 'participant', '患者', '病人', '姓名', '住院号', '门诊号', '病案号', '病历号', '就诊卡', '身份证'],
   group: ['sex', 'gender', 'age', 'ethnicity', 'race', 'language', 'insurance', 'religion', 'nationality', 'disability', 'deprivation', 'geschlecht', 'sprache', '性别', '年龄', '民族', '语言'],
   other: ['id', 'row', 'index', 'number', 'date', 'time', 'datetime', 'created', 'updated', 'timestamp', 'split', 'fold', 'url'],
 };
@@ -38,6 +38,11 @@ function hasWord(column: ColumnStatistics, list: readonly string[]): boolean {
 
 function isNamed(column: ColumnStatistics, kind: keyof typeof words): boolean {
   return hasWord(column, words[kind]);
+}
+
+/** 病历 is a note, 病历号 the number of whom it is about. */
+function isNamedText(column: ColumnStatistics): boolean {
+  return isNamed(column, 'text') && !column.name.endsWith('号');
 }
 
 function columnStatistics(table: Pick<RawTable, 'header' | 'rows'>, index: number): ColumnStatistics {
@@ -86,10 +91,10 @@ function greatest<Item>(items: readonly Item[], score: (item: Item) => number): 
 
 function guessText(columns: readonly ColumnStatistics[], rowCount: number): ColumnStatistics | undefined {
   const prose = columns.filter((column) => column.filled > 0 && !isNumber(column) && !isDate(column));
-  const named = prose.filter((column) => isNamed(column, 'text') && column.meanCharacters >= 8);
+  const named = prose.filter((column) => isNamedText(column) && column.meanCharacters >= 8);
   const found = greatest(named.length > 0 ? named : prose.filter((column) => column.meanCharacters >= 20), (column) => column.meanCharacters);
   // Short notes, or a file of which no row could be read: the name alone has to do.
-  return found ?? greatest((rowCount === 0 ? columns : prose).filter((column) => isNamed(column, 'text')), (column) => column.meanCharacters);
+  return found ?? greatest((rowCount === 0 ? columns : prose).filter(isNamedText), (column) => column.meanCharacters);
 }
 
 /** At least two values, each of several rows. */
