@@ -212,7 +212,7 @@ function positive(value: unknown, field: string): number {
 /** One line on what the task costs a participant, from the numbers themselves; another where the server adds noise. */
 export function costSentence(task: Task): string {
   const { epsilonPerRound, epsilonTotal } = agreementFigures(task);
-  const own = `${task.rounds} rounds; epsilon ${roundUpTo(epsilonPerRound, 3)} a round and ${roundUpTo(epsilonTotal, 3)} in all at delta ${task.delta}, ${task.unit === 'participant' ? 'for all notes of a participant together' : `for each ${task.unit}`}`;
+  const own = `${task.rounds === 1 ? '1 round' : `${task.rounds} rounds`}; epsilon ${roundUpTo(epsilonPerRound, 3)} a round and ${roundUpTo(epsilonTotal, 3)} in all at delta ${task.delta}, ${task.unit === 'participant' ? 'for all notes of a participant together' : `for each ${task.unit}`}`;
   const central = centralEpsilon(task);
   if (central === null) return own;
   return `${own}\n  the server's noise: epsilon ${roundUpTo(central.perRound, 3)} a round and ${roundUpTo(central.total, 3)} in all for each participant, against whoever gets the model, not against you; the sum is divided by ${central.cohort}`;

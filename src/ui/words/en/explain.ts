@@ -19,7 +19,7 @@ export const explain = {
   stale: 'The note has changed since. Classify it again.',
   tokens: (count: number) => plural(count, 'word piece read', 'word pieces read'),
   cut: (read: number, cut: number) => `The note is too long: the first ${f.count(read)} word pieces were read, ${plural(cut, 'was', 'were')} cut off at the end.`,
-  otherScript: 'This note is not in Latin letters. The model that comes with Bedside has learnt from English text: what it says of others is a guess, however sure it is.',
+  otherScript: 'This note is not in Latin letters. The model that comes with Bedside has learnt from English text: unless it was right about held-out notes in the same letters, its answer is a guess, however sure it is.',
   opinion: 'A second opinion, not a decision. A person must read every note.',
   confidence: 'Confidences use a temperature fitted on your notes. For your eyes.',
   moreLabels: (count: number) => `and ${plural(count, 'label', 'labels')} below ${f.rate(0.01)}`,

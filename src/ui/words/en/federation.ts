@@ -64,7 +64,7 @@ export const federation = {
   },
   numbers: {
     title: 'In numbers',
-    perRound: (total: number) => `a round, ${f.bytes(total)} in all`,
+    perRound: (total: number) => `a round, ${f.bytes(total)} in all; joining and asking for work come on top`,
     coordinates: 'numbers in an update',
     epsilonRound: 'ε of one round',
     epsilonTotal: (rounds: number) => (rounds === 1 ? 'ε in all' : `ε of all ${f.count(rounds)} together`),
@@ -113,7 +113,7 @@ export const federation = {
     dealing: 'Dealing the notes of your seat',
     drop: 'Or drop a table here',
     opened: (name: string) => `${name} is open. Check its columns, then come back by “Share”.`,
-    fits: (units: number, rows: number, held: number, unit: 'row' | 'person' | 'participant') => `They fit: ${unit === 'person' ? `${people(units)} with ${notes(rows)}` : notes(rows)} to train on. ${f.count(held)} more are held out: they judge what comes back, here, and nothing about them is sent.`,
+    fits: (units: number, rows: number, held: number, unit: 'row' | 'person' | 'participant') => `They fit: ${unit === 'person' ? `${people(units)} with ${notes(rows)}` : notes(rows)} to train on. ${plural(held, 'more note is', 'more notes are')} held out: they judge what comes back, here, and nothing about them is sent.`,
     checking: 'Looking whether these notes fit the task',
     budget: (spent: number, after: number, limit: number) => `Privacy budget of these notes: ε ${f.epsilon(spent)} → ${f.epsilon(after)} of ${f.epsilon(limit)}.`,
     short: (fits: number, rounds: number) => `The budget of these notes has room for ${f.count(fits)} of ${plural(rounds, 'round', 'rounds')}; the rest would be declined.`,

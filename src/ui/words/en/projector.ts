@@ -6,7 +6,7 @@ export const projector = {
     starting: 'Starting',
     waiting: (present: number, needed: number) => (present < needed ? `Waiting for ${plural(needed - present, 'more device', 'more devices')}` : 'The next round begins in a moment'),
     training: (round: number, rounds: number) => `Round ${f.count(round)} of ${f.count(rounds)} goes on`,
-    finished: (rounds: number) => `All ${plural(rounds, 'round', 'rounds')} are done`,
+    finished: (rounds: number) => (rounds === 1 ? 'The one round is done' : `All ${f.count(rounds)} rounds are done`),
     failed: 'The server has stopped with a fault',
   },
   loading: 'Looking up the room',

@@ -50,7 +50,7 @@ export const data: Words['data'] = {
     mend: '请在文本编辑器或电子表格中修复，然后重新打开文件。',
     otherScript: '这些病历大多不是拉丁字母的文字',
     otherScriptHint: 'Bedside 自带的模型是用英文文本训练的，几乎读不懂其他文字。如何换用别的模型，见 README 的“Adding a model”一节。',
-    encodingGuess: (name) => `文件没有注明编码，现按 ${name} 读取。请查看前几行：若文字不对，请将文件另存为 UTF-8 后重新打开。`,
+    encodingGuess: (name) => `文件没有注明编码，现采用 ${name}。请查看前几行：若文字不对，请将文件另存为 UTF-8 后重新打开。`,
     duplicate: () => ({ title: '行完全重复', hint: '只保留一份。若分到两侧，分数会虚高。' }),
     emptyText: () => ({ title: '行没有正文', hint: '不使用。' }),
     missingLabel: () => ({ title: '行没有标签', hint: '不使用。之后模型仍可为它们判断。' }),

@@ -64,7 +64,7 @@ export const federation: Words['federation'] = {
   },
   numbers: {
     title: '数字一览',
-    perRound: (total) => `每轮，共 ${f.bytes(total)}`,
+    perRound: (total) => `每轮，共 ${f.bytes(total)}；加入和询问任务另计`,
     coordinates: '个数，组成一次更新',
     epsilonRound: '一轮的 ε',
     epsilonTotal: (rounds) => `全部 ${f.count(rounds)} 轮合计的 ε`,

@@ -6,7 +6,7 @@ export const projector: Words['projector'] = {
     starting: '正在启动',
     waiting: (present, needed) => (present < needed ? `还差 ${f.count(needed - present)} 台设备` : '下一轮即将开始'),
     training: (round, rounds) => `第 ${f.count(round)} 轮进行中，共 ${f.count(rounds)} 轮`,
-    finished: (rounds) => `全部 ${f.count(rounds)} 轮已完成`,
+    finished: (rounds) => (rounds === 1 ? '唯一的一轮已完成' : `全部 ${f.count(rounds)} 轮已完成`),
     failed: '服务器因故障停止',
   },
   loading: '正在查看房间',
