@@ -24,7 +24,7 @@ export function checkInteger(name: string, value: number, minimum = 0, maximum =
 
 /** Throws unless `value` lies in [0, 1]. */
 export function checkProbability(name: string, value: number): number {
-  if (!(value >= 0 && value <= 1)) throw settingError(name, 'a number from 0 to 1', value);
+  if (!(Number.isFinite(value) && value >= 0 && value <= 1)) throw settingError(name, 'a number from 0 to 1', value);
   return value;
 }
 

@@ -504,6 +504,24 @@ describe('malformed events', () => {
     expect(ledger.balance(first.splitId)!.epsilonSpent).toBe(0);
   });
 
+  it('of a file, of types that they should not have, are refused by name: what was taken in would stand in the chain for ever', async () => {
+    const { ledger, store } = await ledgerWith(first);
+    const before = store.entries.length;
+    const good = charge(first, 'training', gaussian(3));
+    const allowance = { kind: 'allowance', id: 'a', allowanceId: 'a', cohortIds: [good.cohortId], epsilon: 1, delta: 1e-5, givenBy: ['k'] };
+    const forged: readonly object[] = [
+      ...[undefined, null, 'gaussian', { kind: 'gaussian', noiseMultiplier: '3' }, { kind: 'another', noiseMultiplier: 3 }].map((mechanism) => ({ ...good, mechanism })),
+      ...['0.1', true, [0.1], null].map((samplingRate) => ({ ...good, mechanism: { kind: 'poisson-gaussian', noiseMultiplier: 3, samplingRate } })),
+      ...[undefined, null, 'poisson', { kind: 'poisson', mean: '5' }].map((law) => ({ ...good, mechanism: { kind: 'repeat-and-select', noiseMultiplier: 3, law } })),
+      ...[undefined, null, good.cohortId, [7]].flatMap((cohortIds) => [{ ...budget(first), cohortIds }, { ...allowance, cohortIds }]),
+      ...[undefined, 'k', [7]].map((givenBy) => ({ ...allowance, givenBy })),
+      ...[null, 'a'.repeat(32), [7], {}].map((rowHashes) => ({ ...first.events[0], id: newId(), rowHashes })),
+    ];
+    for (const event of forged) expect((await errorOf(ledger.merge([event as LedgerEvent]))).message, JSON.stringify(event)).toMatch(/expected|must|unknown/);
+    expect(store.entries.length).toBe(before);
+    expect(ledger.bounds.tightly(() => ledger.balance(first.splitId))!.epsilonSpent).toBe(0);
+  });
+
   it('appending twice changes nothing', async () => {
     const { ledger, store } = await ledgerWith(first);
     const before = store.entries.length;

@@ -310,11 +310,14 @@ function comparable(event: LedgerEvent): string {
   return canonicalJson(event.kind === 'budget' || event.kind === 'allowance' ? { ...event, cohortIds: [] } : event);
 }
 
+/** What came from a file has no type yet. */
+const areTexts = (value: readonly string[]): boolean => Array.isArray(value) && value.every((item) => typeof item === 'string');
+
 function checkEvent(event: LedgerEvent): void {
   if (typeof event.id !== 'string' || event.id.length === 0) throw eventInvalid(event.kind, 'an identifier');
   switch (event.kind) {
     case 'cohort':
-      if (![event.rowHashes, event.personHashes, event.hashes].every((hashes) => (hashes ?? []).every((hash) => /^[0-9a-f]{32}$/.test(hash)))) throw eventInvalid('cohort', 'hashes of 32 hexadecimal digits');
+      if (![event.rowHashes, event.personHashes, event.hashes].every((hashes) => hashes === undefined || (areTexts(hashes) && hashes.every((hash) => /^[0-9a-f]{32}$/.test(hash))))) throw eventInvalid('cohort', 'hashes of 32 hexadecimal digits');
       if (event.maximumRowsPerPerson !== null && !(Number.isInteger(event.maximumRowsPerPerson) && event.maximumRowsPerPerson >= 1)) throw eventInvalid('cohort', 'a whole number of rows a person, or null');
       if (event.maximumRowsPerText !== undefined && !(Number.isInteger(event.maximumRowsPerText) && event.maximumRowsPerText >= 1)) throw eventInvalid('cohort', 'a whole number of rows a text');
       if (event.declaredBefore !== undefined && !(Number.isInteger(event.declaredBefore) && event.declaredBefore >= 0)) throw eventInvalid('cohort', 'a declaration that names how many entries came before');
@@ -323,15 +326,16 @@ function checkEvent(event: LedgerEvent): void {
     case 'budget':
       checkNonNegative('epsilon limit', event.epsilonLimit);
       checkPositive('delta', event.delta);
-      if (event.delta >= 1 || event.cohortIds.length === 0) throw eventInvalid('budget', 'delta below 1 and at least one cohort');
+      if (event.delta >= 1 || !areTexts(event.cohortIds) || event.cohortIds.length === 0) throw eventInvalid('budget', 'delta below 1 and at least one cohort');
       break;
     case 'allowance':
       checkNonNegative('epsilon of an allowance', event.epsilon);
       checkPositive('delta', event.delta);
-      if (event.delta >= 1 || event.cohortIds.length === 0) throw eventInvalid('allowance', 'delta below 1 and at least one cohort');
-      if (typeof event.allowanceId !== 'string' || event.allowanceId.length === 0 || !event.givenBy.every((keyId) => typeof keyId === 'string')) throw eventInvalid('allowance', 'an identifier and who gave it');
+      if (event.delta >= 1 || !areTexts(event.cohortIds) || event.cohortIds.length === 0) throw eventInvalid('allowance', 'delta below 1 and at least one cohort');
+      if (typeof event.allowanceId !== 'string' || event.allowanceId.length === 0 || !areTexts(event.givenBy)) throw eventInvalid('allowance', 'an identifier and who gave it');
       break;
     case 'charge':
+      if (typeof event.mechanism !== 'object' || event.mechanism === null) throw eventInvalid('charge', 'a mechanism');
       checkMechanism(event.mechanism);
       checkPositive('noise multiplier', event.mechanism.noiseMultiplier);
       break;

@@ -14,7 +14,7 @@ export type RepeatLaw = { readonly kind: 'poisson'; readonly mean: number } | { 
 
 /** Refuses a law that is none. */
 export function checkLaw(law: RepeatLaw): void {
-  if (law.kind !== 'poisson' && law.kind !== 'truncated-negative-binomial') throw lawError('law of the number of runs', 'poisson or truncated-negative-binomial', 'another');
+  if (typeof law !== 'object' || law === null || (law.kind !== 'poisson' && law.kind !== 'truncated-negative-binomial')) throw lawError('law of the number of runs', 'poisson or truncated-negative-binomial', 'another');
   checkPositive('mean number of runs', law.mean);
   if (law.kind === 'poisson') return;
   if (!(law.shape > -1 && Number.isFinite(law.shape))) throw lawError('shape', 'a finite number above -1', law.shape);
