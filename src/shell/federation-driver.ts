@@ -14,28 +14,36 @@ export interface Driven {
 const LONGEST_TIMER_MS = 3_600_000;
 
 /** Calls a node whenever it wants to be called. `onStep` sees each answer, for the page. */
-export function driveNode(node: FederationNode, onStep: (step: NextStep) => void): Driven {
+export function driveNode(node: Pick<FederationNode, 'advance'>, onStep: (step: NextStep) => void): Driven {
   let isStopped = false;
-  let wake = (): void => undefined;
+  /** Somebody asked for a look while a step was going on. */
+  let isWoken = false;
+  let endWait = (): void => undefined;
+  const wake = (): void => {
+    isWoken = true;
+    endWait();
+  };
   const run = async (): Promise<BedsideError | null> => {
     while (!isStopped) {
+      isWoken = false;
       const step = await node.advance();
       onStep(step);
       if (step.kind === 'ended') return step.error ?? null;
+      if (isWoken) continue;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Math.min(step.waitMs, LONGEST_TIMER_MS));
-        wake = () => {
+        endWait = () => {
           clearTimeout(timer);
           resolve();
         };
-        step.until?.then(wake, wake);
+        step.until?.then(endWait, endWait);
       });
     }
     return null;
   };
   return {
     ended: run(),
-    wake: () => wake(),
+    wake,
     stop: () => {
       isStopped = true;
       wake();
