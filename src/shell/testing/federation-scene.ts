@@ -3,6 +3,7 @@ import { nanoShape } from '../../engine/model/nano.ts';
 import { sampleSentences, specialties } from '../../data/sample-phrases.ts';
 import { FakeCoordinator, room } from '../../federation/testing/fake-coordinator.ts';
 import type { RecordValue } from '../../federation/codec/record-messages.ts';
+import { federationLockName } from '../federation-lock.ts';
 import type { FederationLink, FederationMembership } from '../federation.service.ts';
 import type { Guard } from '../guard.ts';
 import { openGuardHere, type GuardHere } from './guard-here.ts';
@@ -79,7 +80,11 @@ export async function openFederationScene(change: Readonly<Record<string, unknow
       return scene.until(({ phase, rounds }) => rounds.length > before && (phase === 'waiting' || phase === 'ended') && !['training', 'replying'].includes(rounds.at(-1)!.outcome) && rounds.at(-1)!.sent.length > 0);
     },
     model: (seed) => Float32Array.from({ length: task.coordinates }, (_, i) => 0.3 * Math.sin(seed * 100 + i)),
-    close: () => here.close(),
+    close: async () => {
+      await here.close();
+      // A member lets go once the step that it was at is over; the next test takes part for the same device.
+      await navigator.locks.request(federationLockName, () => undefined);
+    },
   };
   return scene;
 }
