@@ -174,7 +174,7 @@ export const federation = {
   },
   leaving: {
     title: 'If you leave',
-    body: 'Sending stops at once. The server closes your seat and takes this device off its list; then the key is erased here. What was sent stays in the sum; ε that was spent stays spent. To join again takes a new invitation.',
+    body: 'Sending stops at once. The server closes your seat and takes this device off its list; then the key is erased here. What was sent stays in the sum; ε that was spent stays spent. A pooled model that was not fetched before cannot be fetched any more. To join again takes a new invitation.',
     button: 'Leave',
     other: 'To that one',
     question: 'Leave now?',
