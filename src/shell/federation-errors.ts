@@ -13,6 +13,11 @@ export function otherUnit(expected: string, found: string): BedsideError {
   return new BedsideError('federation/other-unit', 'settings', `The federation protects each ${expected}, these notes are protected by each ${found}. Nothing was sent.`, 'Choose the columns anew on the Data page: the person column decides.', { expected, found });
 }
 
+/** From 1/N on a mechanism that gives one unit away whole keeps its promise (Dwork and Roth 2014, section 2.3). */
+export function looseDelta(delta: number, units: number, unit: 'note' | 'person'): BedsideError {
+  return new BedsideError('federation/loose-delta', 'settings', `The federation's δ of ${delta} is too large for ${units} ${unit === 'note' ? 'notes' : 'people'}: from 1/${units} on, giving one of them away whole would keep the promise. Nothing was sent.`, 'Ask whoever runs the federation for a task with a smaller δ.', { delta, units, unit });
+}
+
 export function otherBaseModel(expected: string, found: string): BedsideError {
   return new BedsideError('federation/other-base-model', 'model', `The federation is for another base model (${expected}) than the one here (${found}). Nothing was sent.`, 'Open Bedside from the federation\'s own address.', { expected, found });
 }

@@ -5,12 +5,13 @@ import type { FederationStatus } from '../federation/status.ts';
 import type { Task, TaskHead } from '../federation/task.ts';
 import type { Charge } from '../privacy/composition.ts';
 import type { LedgerEntry, PrivacyUnit } from '../privacy/events.ts';
+import type { Ledger } from '../privacy/ledger.ts';
 import { federatedPlan } from '../training/federated-task.ts';
 import { federationOutlook } from '../training/federation-outlook.ts';
 import type { FullBatchHeadPlan } from '../training/plan.ts';
 import { defaultHeldOutShare } from '../training/propose.ts';
 import type { BedsideDatabase } from './database.ts';
-import { columnsNotConfirmed, noHead, otherBaseModel, otherLabels, otherNotes, otherUnit } from './federation-errors.ts';
+import { columnsNotConfirmed, looseDelta, noHead, otherBaseModel, otherLabels, otherNotes, otherUnit } from './federation-errors.ts';
 import type { ChargedRounds } from './federation-membership.ts';
 import { federationRunId } from './federation-source.ts';
 import type { FederationFit } from './federation.service.ts';
@@ -58,8 +59,12 @@ export async function participantOf({ database, ledger, baseModel }: FitParts, p
   return { project, dataset, plan, head, subject: await ledger.subject(project, plan, dataset) };
 }
 
-/** @throws where rounds of this federation were charged for other units: more of them would be declined, because a model and its statement speak of one data set. */
-export async function checkSameNotes({ ledger }: FitParts, taskHash: string, { subject }: Participant): Promise<void> {
+/**
+ * Holds notes that fit a task to what their owner may be promised by it.
+ * @throws where δ is too large for so few units; and where rounds of this federation were charged for other units: more of them would be declined, because a model and its statement speak of one data set.
+ */
+export async function checkMayTakePart({ ledger }: { readonly ledger: { ledger(): Promise<Pick<Ledger, 'entries'>> } }, { task, taskHash }: { readonly task: Pick<Task, 'delta'>; readonly taskHash: string }, { subject, plan }: { readonly subject: Pick<LedgerSubject, 'cohorts' | 'trainingUnits'>; readonly plan: Pick<FullBatchHeadPlan, 'unit'> }): Promise<void> {
+  if (task.delta * subject.trainingUnits >= 1) throw looseDelta(task.delta, subject.trainingUnits, plan.unit === 'row' ? 'note' : 'person');
   const runId = federationRunId(taskHash);
   const isOther = ({ event }: LedgerEntry) => event.kind === 'charge' && event.runId === runId && subject.cohorts.every(({ cohortId }) => cohortId !== event.cohortId);
   if ((await ledger.ledger()).entries.some(isOther)) throw otherNotes();
@@ -70,7 +75,7 @@ export async function fitOf(parts: FitParts, projectId: string, { task, taskHash
   let participant: Participant;
   try {
     participant = await participantOf(parts, projectId, task);
-    await checkSameNotes(parts, taskHash, participant);
+    await checkMayTakePart(parts, { task, taskHash }, participant);
   } catch (error) {
     const { code, message, hint, values } = errorToPlain(error);
     return { projectId, failure: { code, message, hint, values }, units: 0, rows: 0, heldOutRows: 0, budget: null, epsilonAfter: null, roundsThatFit: 0, outlook: null };

@@ -13,7 +13,7 @@ import { foundAtOnePercent, guessedRight } from '../privacy/attack-limit.ts';
 import { readingOf } from './energy-of-work.ts';
 import { alreadyMember, noMember, noSample, noSeatLink, projectIsMember, roundWaits, taskChanged } from './federation-errors.ts';
 import { dealtProject } from './federation-sample.ts';
-import { checkSameNotes, fitOf, participantOf, type FitParts } from './federation-fit.ts';
+import { checkMayTakePart, fitOf, participantOf, type FitParts } from './federation-fit.ts';
 import { defaultSettings, defaultStatusMs, ENVELOPE_BYTES, type FederationGuardParts } from './federation-guard-parts.ts';
 import { anotherTab, asTheOnlyTab } from './federation-lock.ts';
 import { failureOf, FederationMember } from './federation-member.ts';
@@ -109,7 +109,7 @@ export class FederationGuard {
     const limit = Math.min(epsilonLimit, agreementFigures(task).epsilonTotal);
     agreeTo(task, taskHash, limit);
     const parts = await this.#fitParts();
-    await checkSameNotes(parts, taskHash, await participantOf(parts, projectId, task));
+    await checkMayTakePart(parts, { task, taskHash }, await participantOf(parts, projectId, task));
     const record: MembershipRecord = {
       version: 1, task, taskHash, projectId, epsilonLimit: limit, link, seat: null, seats: null, ended: null, models: [], first: null,
     };

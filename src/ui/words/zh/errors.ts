@@ -217,6 +217,7 @@ export const errors: Words['codes']['errors'] = {
   'federation/other-notes': () => ({ message: '本设备曾用其他病历参与过这个联合训练的若干轮，之后的轮次会被拒绝。没有发送任何内容。', hint: '请用之前的病历参与。' }),
   'federation/other-labels': (v) => ({ message: `这些病历的 ${text(v, 'all')} 个标签中有 ${text(v, 'unknown')} 个不在联合训练的任务中。没有发送任何内容。`, hint: '请选择任务所列标签所在的列，或选择其他病历。' }),
   'federation/other-unit': (v) => ({ message: `联合训练以${protectedUnits[text(v, 'expected')] ?? ''}为保护单位，而这些病历以${protectedUnits[text(v, 'found')] ?? ''}为单位。没有发送任何内容。`, hint: '请在“数据”页重新选择各列：由患者列决定。' }),
+  'federation/loose-delta': (v) => ({ message: `联合训练的 δ（${text(v, 'delta')}）对 ${text(v, 'units')} ${text(v, 'unit') === 'note' ? '份病历' : '位患者'}来说太大：达到 1/${text(v, 'units')} 时，把其中一${text(v, 'unit') === 'note' ? '份' : '位'}完整公开也不算违背承诺。没有发送任何内容。`, hint: '请联合训练的主持者提供 δ 更小的任务。' }),
   'federation/other-base-model': (v) => ({ message: `联合训练使用的基础模型（${text(v, 'expected')}）与本设备的（${text(v, 'found')}）不同。没有发送任何内容。`, hint: '请从联合训练自己的地址打开 Bedside。' }),
   'federation/no-columns': said('此项目的列尚未确认。', '请在“数据”页选择文本列和标签列。'),
   'federation/no-head': said('此版本的 Bedside 不认识联合训练要训练的内容。', '请载入最新版本的 Bedside，或询问联合训练的主持者。'),
