@@ -1,44 +1,24 @@
-import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { cdp } from 'vitest/browser';
 import { buildDataset } from '../data/dataset.ts';
 import { sampleTable } from '../data/sample.ts';
 import { Crew } from './crew.ts';
-import { openBedsideDatabase, type BedsideDatabase } from './database.ts';
 import { nanoName } from './encoder-source.ts';
 import type { FeatureGrant } from './feature-cache.ts';
-import { clearFeatures, featureLimitBytes, grantFeatures, mostFeatureBytes, storedFeatures, sweepFeatures } from './feature-store.ts';
-import { createProject, deleteProject, duplicateProject, readProject, saveDataset } from './projects.ts';
+import { featureLimitBytes, grantFeatures, mostFeatureBytes, storedFeatures, sweepFeatures } from './feature-store.ts';
+import { deleteProject, duplicateProject, readProject, saveDataset } from './projects.ts';
 import { connectTrainer, type RemoteTrainer } from './remote-trainer.ts';
+import { featureUse, openFeatureScene, roles, type FeatureScene } from './testing/feature-scene.ts';
 
 const settings = { layers: [2, 1], weights: [0.5, 0.5], isUnitLength: true };
-const roles = { note: 'text', specialty: 'label', patient: 'person' } as const;
 const rows = Array.from({ length: 60 }, (_, row) => Int32Array.from({ length: 3 + (row % 9) }, (__, i) => (row * 7 + i * 13) % 60));
-const use = { encoderSha256: 'e', device: 'd', maximumLength: 64, bytes: 1_000_000 };
 
 describe('cached note features', () => {
-  let database: BedsideDatabase;
+  let scene: FeatureScene;
   beforeEach(async () => {
-    database = await openBedsideDatabase(`features-test-${crypto.randomUUID()}`);
+    scene = await openFeatureScene();
   });
-  afterEach(async () => {
-    await clearFeatures(database);
-    await (await navigator.storage.getDirectory()).removeEntry(`${database.name}-features`, { recursive: true }).catch(() => undefined);
-    database.close();
-    await deleteDB(database.name);
-  });
-
-  async function newProject(): Promise<string> {
-    const { id } = await createProject(database, sampleTable(), true);
-    await saveDataset(database, id, roles, buildDataset(sampleTable(), roles));
-    return id;
-  }
-
-  async function grantFor(id: string, bytes = use.bytes): Promise<FeatureGrant> {
-    const grant = await grantFeatures(database, await readProject(database, id), { ...use, bytes });
-    if (!grant) throw new Error('no file system');
-    return grant;
-  }
+  afterEach(() => scene.close());
 
   /** Trainers of their own workers, as another session has them. */
   async function newTrainers(count: number): Promise<readonly RemoteTrainer[]> {
@@ -82,25 +62,25 @@ describe('cached note features', () => {
   }
 
   it('are found by the next session, bit for bit, and nothing is written again', async () => {
-    const id = await newProject();
+    const id = await scene.newProject();
     const [uncached] = await Promise.all([prepare((await newTrainers(1))[0]!, rows, null)]);
-    const first = await prepare((await newTrainers(1))[0]!, rows, await grantFor(id));
-    const before = await contents(await grantFor(id));
-    const again = await prepare((await newTrainers(1))[0]!, rows, await grantFor(id));
+    const first = await prepare((await newTrainers(1))[0]!, rows, await scene.grantFor(id));
+    const before = await contents(await scene.grantFor(id));
+    const again = await prepare((await newTrainers(1))[0]!, rows, await scene.grantFor(id));
     expect(values(first)).toEqual(values(uncached));
     expect(values(again)).toEqual(values(uncached));
     expect(first.steps).toBe(3);
     // Training rows at once, then held-out rows at once.
     expect(again.steps).toBe(2);
-    expect(await contents(await grantFor(id))).toEqual(before);
+    expect(await contents(await scene.grantFor(id))).toEqual(before);
   });
 
   it('are found whoever wrote them: two workers write at once, three read', async () => {
-    const id = await newProject();
+    const id = await scene.newProject();
     const writers = await newTrainers(2);
-    const written = await grantFor(id);
+    const written = await scene.grantFor(id);
     await Promise.all([prepare(writers[0]!, rows.slice(0, 40), written), prepare(writers[1]!, rows.slice(20), written)]);
-    const grant = await grantFor(id);
+    const grant = await scene.grantFor(id);
     expect(grant.files.length).toBeGreaterThanOrEqual(2);
     const readers = await newTrainers(3);
     const parts = [rows.slice(0, 25), rows.slice(25, 45), rows.slice(45)];
@@ -114,10 +94,10 @@ describe('cached note features', () => {
     ['damaged among the names', (file: Uint8Array) => file.map((byte, at) => (at === 60 ? byte ^ 4 : byte))],
     ['damaged among the values', (file: Uint8Array) => file.map((byte, at) => (at === file.length - 60 ? byte ^ 4 : byte))],
   ])('are dropped and computed anew where a file is %s', async (_name, damage) => {
-    const id = await newProject();
+    const id = await scene.newProject();
     const [trainer] = await newTrainers(1);
-    const first = await prepare(trainer!, rows, await grantFor(id));
-    const grant = await grantFor(id);
+    const first = await prepare(trainer!, rows, await scene.grantFor(id));
+    const grant = await scene.grantFor(id);
     const files = await contents(grant);
     for (const [name, file] of files) await overwrite(grant, name, new Uint8Array(damage(file)));
     const again = await prepare(trainer!, rows, grant);
@@ -125,81 +105,81 @@ describe('cached note features', () => {
     expect(values(again)).toEqual(values(first));
     const after = await contents(grant);
     for (const name of files.keys()) expect(after.has(name)).toBe(false);
-    expect((await prepare(trainer!, rows, await grantFor(id))).steps).toBe(2);
+    expect((await prepare(trainer!, rows, await scene.grantFor(id))).steps).toBe(2);
   });
 
   it('of two projects with the same texts look different on disk, and neither reads the other', async () => {
-    const id = await newProject();
-    const copy = (await duplicateProject(database, id)).id;
+    const id = await scene.newProject();
+    const copy = (await duplicateProject(scene.database, id)).id;
     const [trainer] = await newTrainers(1);
-    await prepare(trainer!, rows, await grantFor(id));
-    expect((await prepare(trainer!, rows, await grantFor(copy))).steps).toBe(3);
-    const [one, two] = [await contents(await grantFor(id)), await contents(await grantFor(copy))];
+    await prepare(trainer!, rows, await scene.grantFor(id));
+    expect((await prepare(trainer!, rows, await scene.grantFor(copy))).steps).toBe(3);
+    const [one, two] = [await contents(await scene.grantFor(id)), await contents(await scene.grantFor(copy))];
     const pieces = new Set([...one.values()].flatMap((file) => Array.from({ length: file.length - 32 }, (_, at) => (at < 16 ? '' : file.slice(at, at + 16).join()))));
     for (const file of two.values()) for (let at = 16; at < file.length - 32; at++) expect(pieces.has(file.slice(at, at + 16).join())).toBe(false);
-    const [a, b] = [await grantFor(id), await grantFor(copy)];
+    const [a, b] = [await scene.grantFor(id), await scene.grantFor(copy)];
     expect((await prepare(trainer!, rows, { ...a, secret: b.secret })).steps).toBe(3);
   });
 
   it('go with their project, stay with its duplicate, and are not written again by a run that does not know yet', async () => {
-    const id = await newProject();
-    const copy = (await duplicateProject(database, id)).id;
+    const id = await scene.newProject();
+    const copy = (await duplicateProject(scene.database, id)).id;
     const [trainer] = await newTrainers(1);
-    for (const project of [id, copy]) await prepare(trainer!, rows, await grantFor(project));
-    expect((await storedFeatures(database)).count).toBe(2);
-    const late = await grantFor(id);
-    await deleteProject(database, id);
-    await sweepFeatures(database);
-    expect((await storedFeatures(database)).count).toBe(1);
+    for (const project of [id, copy]) await prepare(trainer!, rows, await scene.grantFor(project));
+    expect((await storedFeatures(scene.database)).count).toBe(2);
+    const late = await scene.grantFor(id);
+    await deleteProject(scene.database, id);
+    await sweepFeatures(scene.database);
+    expect((await storedFeatures(scene.database)).count).toBe(1);
     expect((await prepare(trainer!, rows, late)).steps).toBe(3);
-    expect((await storedFeatures(database)).count).toBe(1);
-    expect((await prepare(trainer!, rows, await grantFor(copy))).steps).toBe(2);
+    expect((await storedFeatures(scene.database)).count).toBe(1);
+    expect((await prepare(trainer!, rows, await scene.grantFor(copy))).steps).toBe(2);
   });
 
   it('go when other columns hold the texts, at once, and stay when only other columns change', async () => {
-    const id = await newProject();
+    const id = await scene.newProject();
     const [trainer] = await newTrainers(1);
-    await prepare(trainer!, rows, await grantFor(id));
+    await prepare(trainer!, rows, await scene.grantFor(id));
     const change = async (others: Parameters<typeof saveDataset>[2]) => {
-      await saveDataset(database, id, others, buildDataset(sampleTable(), others));
-      await sweepFeatures(database);
+      await saveDataset(scene.database, id, others, buildDataset(sampleTable(), others));
+      await sweepFeatures(scene.database);
     };
-    const before = await readProject(database, id);
+    const before = await readProject(scene.database, id);
     await change({ ...roles, patient: 'ignore' });
-    expect((await storedFeatures(database)).count).toBe(1);
+    expect((await storedFeatures(scene.database)).count).toBe(1);
     await change({ ...roles, note: 'ignore', patient: 'text' });
-    expect(await storedFeatures(database)).toEqual({ bytes: 0, count: 0 });
+    expect(await storedFeatures(scene.database)).toEqual({ bytes: 0, count: 0 });
     // A run that has read the earlier columns gets no place for their texts.
-    expect(await grantFeatures(database, before, use)).toBeNull();
+    expect(await grantFeatures(scene.database, before, featureUse)).toBeNull();
   });
 
   it('give way to the project that is used now, those used longest ago first', async () => {
-    const [oldest, older, now] = [await newProject(), await newProject(), await newProject()];
+    const [oldest, older, now] = [await scene.newProject(), await scene.newProject(), await scene.newProject()];
     const [trainer] = await newTrainers(1);
-    for (const id of [oldest, older]) await prepare(trainer!, rows, await grantFor(id));
-    const { bytes } = await storedFeatures(database);
+    for (const id of [oldest, older]) await prepare(trainer!, rows, await scene.grantFor(id));
+    const { bytes } = await storedFeatures(scene.database);
     const { quota = 0, usage = 0 } = await navigator.storage.estimate();
     const limit = featureLimitBytes({ quota, usage }, bytes);
-    const grant = await grantFor(now, limit - bytes * 0.75);
+    const grant = await scene.grantFor(now, { bytes: limit - bytes * 0.75 });
     expect(grant.allowanceBytes).toBeLessThanOrEqual(mostFeatureBytes);
-    const left = await database.getAllKeys('features');
+    const left = await scene.database.getAllKeys('features');
     expect(left.sort()).toEqual([older, now].sort());
-    expect((await storedFeatures(database)).bytes).toBe(bytes / 2);
+    expect((await storedFeatures(scene.database)).bytes).toBe(bytes / 2);
   });
 
   it('never go beyond the bytes allowed', async () => {
-    const id = await newProject();
+    const id = await scene.newProject();
     const [trainer] = await newTrainers(1);
-    const first = await prepare(trainer!, rows, { ...(await grantFor(id)), allowanceBytes: 0 });
+    const first = await prepare(trainer!, rows, { ...(await scene.grantFor(id)), allowanceBytes: 0 });
     expect(first.steps).toBe(3);
-    expect((await storedFeatures(database)).bytes).toBe(0);
+    expect((await storedFeatures(scene.database)).bytes).toBe(0);
   });
 
   it('are done without where the disk is full, and the run never hears of it', async () => {
-    const id = await newProject();
+    const id = await scene.newProject();
     const [trainer] = await newTrainers(1);
     const uncached = await prepare(trainer!, rows, null);
-    const grant = await grantFor(id);
+    const grant = await scene.grantFor(id);
     const { usage = 0 } = await navigator.storage.estimate();
     const session = cdp();
     await session.send('Storage.overrideQuotaForOrigin', { origin: location.origin, quotaSize: usage + 1000 });
@@ -210,17 +190,17 @@ describe('cached note features', () => {
     } finally {
       await session.send('Storage.overrideQuotaForOrigin', { origin: location.origin });
     }
-    await prepare(trainer!, rows, await grantFor(id));
+    await prepare(trainer!, rows, await scene.grantFor(id));
     expect((await contents(grant)).size).toBeGreaterThan(0);
   });
 
   it('are no trace of a check or a prediction: only the notes of a run are kept', async () => {
-    const id = await newProject();
+    const id = await scene.newProject();
     const [trainer] = await newTrainers(1);
-    await trainer!.useFeatures(await grantFor(id));
+    await trainer!.useFeatures(await scene.grantFor(id));
     await trainer!.assign([{ unit: 0, rows: [{ ids: rows[0]!, label: 0 }] }], 'row');
     await trainer!.prepareFeatures(settings, () => undefined);
     await trainer!.encode(rows, settings);
-    expect((await storedFeatures(database)).bytes).toBe(0);
+    expect((await storedFeatures(scene.database)).bytes).toBe(0);
   });
 });

@@ -1,45 +1,23 @@
-import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { buildDataset } from '../data/dataset.ts';
-import { sampleTable } from '../data/sample.ts';
-import { openBedsideDatabase, type BedsideDatabase } from './database.ts';
 import type { FeatureGrant } from './feature-cache.ts';
-import { clearFeatures, grantFeatures, outputUseOf, storedFeatures, sweepFeatures } from './feature-store.ts';
-import { createProject, deleteProject, readProject, saveDataset } from './projects.ts';
+import { outputUseOf, storedFeatures, sweepFeatures } from './feature-store.ts';
+import { deleteProject } from './projects.ts';
 import { nanoShape } from '../engine/model/nano.ts';
 import type { PlainLayersPlan } from '../training/plan.ts';
 import { wrap, type Remote } from './remote.ts';
 import type { PrefixFilesHost } from './testing/prefix-files.worker.ts';
+import { openFeatureScene, type FeatureScene } from './testing/feature-scene.ts';
 
-const roles = { note: 'text', specialty: 'label', patient: 'person' } as const;
-const use = { encoderSha256: 'e', device: 'd', maximumLength: 64, bytes: 1_000_000 };
 const row = (seed: number) => Int32Array.from({ length: 5 }, (_, i) => (seed * 7 + i * 13) % 60);
 const outputs = (seed: number) => Uint16Array.from({ length: 5 * 32 }, (_, i) => (seed * 977 + i * 31) % 65536);
 const fileBytes = 5 * 32 * 2 + 28;
 
 describe('outputs of frozen layers on disk', () => {
-  let database: BedsideDatabase;
+  let scene: FeatureScene;
   beforeEach(async () => {
-    database = await openBedsideDatabase(`outputs-test-${crypto.randomUUID()}`);
+    scene = await openFeatureScene();
   });
-  afterEach(async () => {
-    await clearFeatures(database);
-    await (await navigator.storage.getDirectory()).removeEntry(`${database.name}-features`, { recursive: true }).catch(() => undefined);
-    database.close();
-    await deleteDB(database.name);
-  });
-
-  async function newProject(): Promise<string> {
-    const { id } = await createProject(database, sampleTable(), true);
-    await saveDataset(database, id, roles, buildDataset(sampleTable(), roles));
-    return id;
-  }
-
-  async function grantFor(id: string, changes: Partial<typeof use> = {}): Promise<FeatureGrant> {
-    const grant = await grantFeatures(database, await readProject(database, id), { ...use, ...changes });
-    if (!grant) throw new Error('no file system');
-    return grant;
-  }
+  afterEach(() => scene.close());
 
   async function worker(grant: FeatureGrant): Promise<Remote<PrefixFilesHost>> {
     const own = new Worker(new URL('./testing/prefix-files.worker.ts', import.meta.url), { type: 'module' });
@@ -54,33 +32,33 @@ describe('outputs of frozen layers on disk', () => {
   }
 
   it('are found bit for bit by another worker, and by nobody under another layer, encoder or project', async () => {
-    const id = await newProject();
-    const grant = await grantFor(id);
+    const id = await scene.newProject();
+    const grant = await scene.grantFor(id);
     const first = await worker(grant);
     await first.keep(1, row(1), outputs(1));
     expect(await (await worker(grant)).find(1, row(1))).toEqual(outputs(1));
     expect(await first.find(2, row(1))).toBeNull();
     expect(await first.find(1, row(2))).toBeNull();
-    expect(await (await worker(await grantFor(id, { encoderSha256: 'other' }))).find(1, row(1))).toBeNull();
-    expect(await (await worker(await grantFor(await newProject()))).find(1, row(1))).toBeNull();
+    expect(await (await worker(await scene.grantFor(id, { encoderSha256: 'other' }))).find(1, row(1))).toBeNull();
+    expect(await (await worker(await scene.grantFor(await scene.newProject()))).find(1, row(1))).toBeNull();
   });
 
   it('keep to the limit, are counted with the features, and are no files of theirs', async () => {
-    const id = await newProject();
-    const grant = await grantFor(id);
+    const id = await scene.newProject();
+    const grant = await scene.grantFor(id);
     const host = await worker({ ...grant, allowanceBytes: 2 * fileBytes + 10 });
     for (const seed of [1, 2, 3]) await host.keep(1, row(seed), outputs(seed));
     expect(await host.find(1, row(2))).toEqual(outputs(2));
     expect(await host.find(1, row(3))).toBeNull();
-    expect(await storedFeatures(database)).toEqual({ bytes: 2 * fileBytes, count: 1 });
-    expect(await grantFor(id)).toMatchObject({ files: [], hasOutputs: true });
-    await deleteProject(database, id);
-    await sweepFeatures(database);
-    expect((await storedFeatures(database)).bytes).toBe(0);
+    expect(await storedFeatures(scene.database)).toEqual({ bytes: 2 * fileBytes, count: 1 });
+    expect(await scene.grantFor(id)).toMatchObject({ files: [], hasOutputs: true });
+    await deleteProject(scene.database, id);
+    await sweepFeatures(scene.database);
+    expect((await storedFeatures(scene.database)).bytes).toBe(0);
   });
 
   it('are not found where a file was damaged or put in another\'s place, and are written anew', async () => {
-    const grant = await grantFor(await newProject());
+    const grant = await scene.grantFor(await scene.newProject());
     const host = await worker(grant);
     await host.keep(1, row(1), outputs(1));
     const folder = await folderOf(grant);
