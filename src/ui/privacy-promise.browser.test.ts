@@ -22,4 +22,24 @@ describe.each([['en', en], ['zh', zh]] as const)('the promise before a run, in %
     expect(figures).toEqual(Object.entries(words.privacy.facts.labels).filter(([line]) => line !== 'runs').map(([, label]) => label));
     expect([...element.querySelectorAll('dd')].map((value) => value.textContent)).toContain(words.privacy.facts.accountantValue(words.privacy.facts.accountants['exact-gaussian'], words.privacy.facts.settings['exact-gaussian']));
   });
+
+  it('gives way, in its place and its size, to that a plain run promises nothing', async () => {
+    const app = mountApp({ scene: 'fresh', page: 'train', language });
+    close = () => app.close();
+    const promise = page.getByRole('region', { name: words.privacy.title });
+    await expect.element(promise).toHaveTextContent(words.privacy.headline(1.38, 1e-5));
+    const place = promise.element().parentElement;
+    const sizeOf = (text: string) => {
+      const said = [...promise.element().querySelectorAll('b')].find(({ textContent }) => textContent === text);
+      if (!said) throw new Error(`It does not say in bold: ${text}`);
+      const { fontSize, fontWeight } = getComputedStyle(said);
+      return [fontSize, fontWeight, getComputedStyle(said.parentElement!).fontSize];
+    };
+    const sizes = sizeOf(words.privacy.headline(1.38, 1e-5));
+    await page.getByRole('button', { name: words.train.plan.change }).click();
+    await page.getByRole('radio', { name: words.train.plan.notPrivate, exact: true }).click();
+    await expect.element(promise).toHaveTextContent(words.privacy.notPrivate);
+    expect(sizeOf(words.privacy.notPrivate)).toEqual(sizes);
+    expect(promise.element().parentElement).toBe(place);
+  });
 });
