@@ -395,6 +395,8 @@ export interface FileReading {
   /** Labelled notes of which the end was not read, and the most word pieces that are. */
   readonly cutNotes: number;
   readonly maximumLength: number;
+  /** Labelled notes in other letters than Latin ones. */
+  readonly otherScriptNotes: number;
 }
 
 /** A file that came back with its labels. */

@@ -18,10 +18,14 @@ describe('a file that is labelled', () => {
     const { table, done, total, reading } = await label('note,id\nchest pain,1\n,2\na b c d e f,3\nrash,4,5\n"open,6\nlost,7\n');
     expect([done, total]).toEqual([2, 2]);
     expect(reading).toEqual({
-      encoding: 'utf-8', textColumn: 'note', isColumnAsTrained: true, cutNotes: 1, maximumLength: 6,
+      encoding: 'utf-8', textColumn: 'note', isColumnAsTrained: true, cutNotes: 1, maximumLength: 6, otherScriptNotes: 0,
       skipped: [{ code: 'column-count', count: 1 }, { code: 'unclosed-quote', count: 2 }, { code: 'empty-text', count: 1 }],
     });
     expect(await table.text()).toContain('chest pain,1,short,');
+  });
+
+  it('counts the labelled notes in other letters than Latin ones', async () => {
+    expect((await label('note\n胸痛三天\nchest pain\nболь в груди\n')).reading.otherScriptNotes).toBe(2);
   });
 
   it('has the confidences of the model as it leaves, whatever temperature the page shows a note at', async () => {

@@ -5,6 +5,7 @@ import { parseTable } from '../data/parse.ts';
 import { rowsInside } from '../data/row-problems.ts';
 import type { RawRow, RawTable, RowProblemCode } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
+import { isOtherScript } from '../ground/script.ts';
 import { BatchPace, lengthSorted, takeBatch } from '../training/length-batches.ts';
 import { probabilitiesOf } from '../training/predict.ts';
 import type { TrainedModel } from '../training/trained-model.ts';
@@ -69,11 +70,12 @@ interface LabelledRow {
   readonly label: string;
   readonly confidence: number;
   readonly isCut: boolean;
+  readonly isOtherScript: boolean;
 }
 
 /** A batch that the trainers have, or whose answers wait for their turn. */
 interface BatchUnderWay {
-  readonly batch: readonly { readonly row: number; readonly ids: Int32Array; readonly cutTokens: number }[];
+  readonly batch: readonly { readonly row: number; readonly ids: Int32Array; readonly cutTokens: number; readonly isOtherScript: boolean }[];
   readonly found: Promise<readonly Answer[]>;
 }
 
@@ -92,13 +94,16 @@ async function labelRows(classifier: Classifier, rows: readonly RawRow[], column
     const doneMs = performance.now();
     pace.learn(batch.reduce((sum, { ids }) => sum + ids.length, 0), doneMs - lastDoneMs);
     lastDoneMs = doneMs;
-    all.forEach(({ label, confidence }, index) => labelled.push({ row: batch[index]!.row, label, confidence, isCut: batch[index]!.cutTokens > 0 }));
+    all.forEach(({ label, confidence }, index) => {
+      const { row, cutTokens, isOtherScript } = batch[index]!;
+      labelled.push({ row, label, confidence, isCut: cutTokens > 0, isOtherScript });
+    });
     onProgress({ done: labelled.length, total: rows.length });
   };
   let underWay: BatchUnderWay | null = null;
   onProgress({ done: 0, total: rows.length });
   for (let start = 0; start < rows.length; start += windowRows) {
-    const window = rows.slice(start, start + windowRows).map(({ row, cells }) => ({ row, ...reader.encode(cells[column]!, model.maximumLength) }));
+    const window = rows.slice(start, start + windowRows).map(({ row, cells }) => ({ row, ...reader.encode(cells[column]!, model.maximumLength), isOtherScript: isOtherScript([cells[column]!]) }));
     await takeTurn();
     for (let waiting = lengthSorted(window); waiting.length > 0; ) {
       if (signal.aborted) break;
@@ -151,7 +156,7 @@ export async function classifyTable(classifier: Classifier, file: File, trainedN
   const labelled = await labelRows(classifier, rows, column, signal, onProgress);
   const reading: FileReading = {
     encoding: table.encoding, textColumn: table.header[column]!, isColumnAsTrained: table.header[column] === trainedName, skipped: skippedRows(table, column),
-    cutNotes: labelled.filter(({ isCut }) => isCut).length, maximumLength: classifier.model.maximumLength,
+    cutNotes: labelled.filter(({ isCut }) => isCut).length, otherScriptNotes: labelled.filter((row) => row.isOtherScript).length, maximumLength: classifier.model.maximumLength,
   };
   const counts = { done: labelled.length, total: rows.length, reading };
   if (labelled.length === 0 && rows.length > 0) throw classifyCancelled();

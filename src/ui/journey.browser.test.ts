@@ -332,6 +332,7 @@ describe('after a run', () => {
     await expect.element(button('Choose a file')).toBeVisible();
     choose(new File(['Letter\nseen today\n'], 'more.csv'));
     await expect.element(page.getByText(/^4 rows have no label: 1 with another number of columns than the header; 3 without text\. What has no label stands in the file/)).toBeVisible();
+    await expect.element(page.getByText(/^2 labelled notes are not in Latin letters\./)).toBeVisible();
     await expect.element(page.getByText('Notes taken from the column “Letter”, as in training. Read as GB18030 (GBK). 7 notes are longer than 256 word pieces; the rest of them was not read.')).toBeVisible();
   });
 

@@ -354,7 +354,7 @@ export class FakeService implements BedsideService {
     }
     if (done === 0) throw new BedsideError('cancelled', 'input', 'Labelling the file was cancelled.', 'Choose the file again to label it.');
     onProgress({ done, total });
-    return { table: new Blob(['text,predicted_label,confidence\n']), done, total, reading: { encoding: 'gb18030' as const, textColumn: 'Letter', isColumnAsTrained: true, skipped: [{ code: 'column-count' as const, count: 1 }, { code: 'empty-text' as const, count: 3 }], cutNotes: 7, maximumLength: 256 } };
+    return { table: new Blob(['text,predicted_label,confidence\n']), done, total, reading: { encoding: 'gb18030' as const, textColumn: 'Letter', isColumnAsTrained: true, skipped: [{ code: 'column-count' as const, count: 1 }, { code: 'empty-text' as const, count: 3 }], cutNotes: 7, maximumLength: 256, otherScriptNotes: 2 } };
   };
   audit = async (_id: string, { epsilon, kind = 'head' }: AuditOptions, onProgress: (progress: AuditProgress) => void, signal: AbortSignal) => {
     for (const [phase, total] of kind === 'head' ? [['reading', 4916], ['attacking', 26]] as const : [['attacking', 16]] as const) {

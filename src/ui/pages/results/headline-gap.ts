@@ -13,8 +13,9 @@ export interface HeadlineGap {
   readonly isLargest: boolean;
 }
 
+/** By the two digits that an interval is shown with: one that reads "0.00–0.64" does not leave 0 out. */
 export function isWithinChance({ low, high }: Pick<GroupGap, 'low' | 'high'>): boolean {
-  return low === null || high === null || (low <= 0 && high >= 0);
+  return low === null || high === null || (Math.round(100 * low) <= 0 && Math.round(100 * high) >= 0);
 }
 
 /** The accuracy gap to show first: one that is more than chance comes before a larger one that may be nothing. Undefined where no column has two groups. */

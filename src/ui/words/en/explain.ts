@@ -46,6 +46,7 @@ export const explain = {
     column: (name: string, isAsTrained: boolean) => (isAsTrained ? `Notes taken from the column “${name}”, as in training.` : `Notes taken from the column “${name}”: a guess, because the file has no column named as in training.`),
     encoding: (name: string) => `Read as ${name}.`,
     cut: (count: number, maximum: number) => `${count === 1 ? '1 note is' : `${f.count(count)} notes are`} longer than ${f.count(maximum)} word pieces; the rest of ${count === 1 ? 'it' : 'them'} was not read.`,
+    otherScript: (count: number) => `${count === 1 ? '1 labelled note is' : `${f.count(count)} labelled notes are`} not in Latin letters. The model that comes with Bedside has learnt from English text: unless it was right about held-out notes in the same letters, its answers there are guesses, however sure they are.`,
     part: (name: string, count: number, all: number) => `${name} was cancelled: ${f.count(count)} of ${rows(all)} ${count === 1 ? 'has' : 'have'} an answer`,
     partHint: 'The file that you can save holds every row in its order; the two columns are empty where there is no answer. Its name says how many are done.',
     cancelled: (name: string) => `${name} was cancelled before any row was labelled.`,

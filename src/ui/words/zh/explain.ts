@@ -47,6 +47,7 @@ export const explain: Words['explain'] = {
     column: (name, isAsTrained) => (isAsTrained ? `病历取自列“${name}”，与训练时相同。` : `病历取自列“${name}”：这是推测，因为文件中没有与训练时同名的列。`),
     encoding: (name) => `编码：${name}。`,
     cut: (count, maximum) => `有 ${f.count(count)} 份病历超过 ${f.count(maximum)} 个词片，其余部分没有读取。`,
+    otherScript: (count) => `已判断的病历中有 ${f.count(count)} 份不是拉丁字母的文字。Bedside 自带的模型是用英文文本训练的：除非它对同样文字的留出病历判断得准，否则这些判断只是猜测，无论显得多有把握。`,
     part: (name, count, all) => `${name} 已取消：${rows(all)}中 ${rows(count)}已有结果`,
     partHint: '可保存的文件按原顺序包含所有行；尚无结果的行，这两列为空。文件名注明已完成多少行。',
     cancelled: (name) => `${name} 在标注任何一行之前已取消。`,
