@@ -49,7 +49,7 @@ export interface FederationStore extends NodeStore {
   close(): void;
 }
 
-/** Opens the federation's own small database. Every save is strictly durable. */
+/** Opens the federation's own small database. Every save is strictly durable, but for the list of what left and the count of what came. */
 export async function openFederationStore(name: string = federationDatabaseName, mostLines: number = MOST_LINES): Promise<FederationStore> {
   const database = await openFederationDatabase(name);
   const store: FederationStore = {

@@ -130,6 +130,7 @@ export interface FederationMembership {
   readonly rounds: readonly SharedRound[];
   /** Bodies of every call that this device has made to this address, also before it joined. */
   readonly sentBytes: number;
+  /** Of the answers, since this device has a database for the federation. */
   readonly receivedBytes: number;
   /** Drawn here by this device's rounds, with their carbon. Told to nobody. */
   readonly energyWh: EnergyRange;
