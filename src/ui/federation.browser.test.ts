@@ -21,6 +21,17 @@ describe('somebody who takes part', () => {
     await expect.element(page.getByRole('status').filter({ hasText: 'Round 1 of 5: training on this device' })).toBeInTheDocument();
   });
 
+  it('reads at the end that nothing was learnt where every round was rolled back, and not else', async () => {
+    const service = await openFederation({ federation: 'ended', section: '' });
+    await expect.element(heading('All rounds are done')).toBeVisible();
+    const said = page.getByText(/^No round made the model better on the public notes/);
+    await expect.element(said).not.toBeInTheDocument();
+    const { status } = await service.federation.offer();
+    const rounds = [1, 2].map((round) => ({ round, isCounted: true, isKept: false, accepted: 2, dropped: 0, seconds: 20, deviceSeconds: 30, accuracy: { correct: 200, total: 400 } }));
+    service.federation.tell({ status: { ...status, state: 'finished', round: null, rounds } });
+    await expect.element(said).toBeVisible();
+  });
+
   it('hears what came of a round once, beside what goes on', async () => {
     const service = await openFederation({ federation: 'joined', section: '' });
     await expect.element(heading('Waiting for round 1 of 5')).toBeVisible();

@@ -195,6 +195,7 @@ export const federation = {
     present: (present: number, needed: number) => `${plural(present, 'device is', 'devices are')} here; a round needs ${f.count(needed)}.`,
     energyHere: (low: number, high: number, leastGrams: number, mostGrams: number) => `This device, for its own rounds: ${f.shortRange(low, high)} Wh, ${f.shortRange(leastGrams, mostGrams)} g CO₂e, by its settings. Only you see this.`,
     energy: (low: number, high: number) => `All devices together: ${f.shortRange(low, high)} Wh, an estimate from how long they computed.`,
+    nothingKept: 'No round made the model better on the public notes: the model to be fetched is the one from before the first, and has learnt nothing from these rounds.',
     reading: 'Reading your notes',
     readingOf: (done: number, total: number) => `Reading your notes, ${f.count(done)} / ${f.count(total)}`,
     roundOver: (round: number, end: 'kept' | 'back' | 'skipped', accuracy: number | null) => `Round ${f.count(round)} is over${end === 'skipped' ? ': too few updates came, so it was skipped' : end === 'back' ? ' and was rolled back: the model was worse' : accuracy === null ? '' : `: the model is right in ${f.percent(accuracy, 0)} of the public notes`}.`,

@@ -195,6 +195,7 @@ export const federation: Words['federation'] = {
     present: (present, needed) => `现有 ${f.count(present)} 台设备；每轮需要 ${f.count(needed)} 台。`,
     energyHere: (low, high, leastGrams, mostGrams) => `本设备用于自己的各轮：${f.shortRange(low, high)} Wh，${f.shortRange(leastGrams, mostGrams)} 克 CO₂e，按本设备的设置估算。只有您能看到。`,
     energy: (low, high) => `所有设备合计：${f.shortRange(low, high)} Wh，由计算时长估算。`,
+    nothingKept: '没有一轮使模型在公开病历上变好：可取回的是第一轮之前的模型，没有从这些轮次中学到内容。',
     reading: '正在阅读您的病历',
     readingOf: (done, total) => `正在阅读您的病历，${f.count(done)} / ${f.count(total)}`,
     roundOver: (round, end, accuracy) => `第 ${f.count(round)} 轮已结束${end === 'skipped' ? '：更新太少，已跳过' : end === 'back' ? '，模型变差，已回退' : accuracy === null ? '' : `：模型答对公开病历的 ${f.percent(accuracy, 0)}`}。`,
