@@ -65,7 +65,7 @@ function spoil(thing: object, path: readonly string[]): void {
 }
 
 /** What may have a say in the file: charged, or on the public list. All else is for the owner's eyes. */
-const mayLeave = [/^run plan /, /^run checkedDevice /, /^run facts /, /^run stepsDone$/, /^results statement /, /^results releasedAccuracy /, /^model /];
+const mayLeave = [/^run plan /, /^run checkedDevice /, /^run facts /, /^run stepsDone$/, /^run isFromFile$/, /^results statement /, /^results releasedAccuracy /, /^model /];
 const paths = [...leaves(things(), [])].map((path) => ({ path, name: path.join(' ') }));
 const ownersEyes = paths.filter(({ name }) => !mayLeave.some((pattern) => pattern.test(name)));
 
@@ -84,7 +84,7 @@ describe(`an exported model, and the ${ownersEyes.length} fields beside it that 
   });
 
   it('is another file where a charged score or a public fact is another', async () => {
-    for (const name of ['results releasedAccuracy value', 'run stepsDone', 'run facts trainingRows', 'results statement epsilon']) {
+    for (const name of ['results releasedAccuracy value', 'run stepsDone', 'run facts trainingRows', 'run isFromFile', 'results statement epsilon']) {
       const changed = things();
       spoil(changed, name.split(' '));
       expect(await fileOf(changed), name).not.toEqual(await fileOf(things()));

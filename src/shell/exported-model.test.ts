@@ -38,6 +38,14 @@ describe('an exported model', () => {
     expect(card).toContain('The number of notes was not recorded with the run; labels: heart, lung.');
   });
 
+  it('of a run that came with a project file says whose word its promise is', async () => {
+    const sentence = 'neither made the run nor holds its charges';
+    expect(bytesToUtf8((await exported({ ...old, facts, isFromFile: true }))['bedside-model/README.md']!)).toContain(sentence);
+    expect(bytesToUtf8((await exported({ ...old, facts }))['bedside-model/README.md']!)).not.toContain(sentence);
+    const spoilt = { ...facts, codeVersion: '1\n\n# Certified' };
+    expect(bytesToUtf8((await exported({ ...old, facts: spoilt }))['bedside-model/README.md']!)).not.toContain('\n# Certified');
+  });
+
   it('holds nothing of the project: no name of it or of its file, no count of now', async () => {
     const files = await exported({ ...old, facts });
     const everything = Object.entries(files).map(([name, bytes]) => name + bytesToUtf8(bytes.map((byte) => (byte < 128 ? byte : 63)))).join('\n');

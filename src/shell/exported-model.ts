@@ -29,6 +29,7 @@ export function exportedModel({ isSynthetic }: Pick<ProjectRecord, 'isSynthetic'
     accuracy: results.releasedAccuracy === null ? null : releasableBecause('charged', results.releasedAccuracy),
     ...(run.checkedDevice ? { device: releasableBecause('public', run.checkedDevice) } : {}),
     energyWh: tellsEnergy(run.plan) ? releasableBecause('owner removed the mark', run.energyWh) : null,
+    ...(run.isFromFile ? { isFromFile: true } : {}),
     ...(run.pooled ? { pooled: releasableBecause('public', run.pooled) } : {}),
   });
   return new Blob([new Uint8Array(exportedZip(files))], { type: 'application/zip' });

@@ -25,6 +25,8 @@ export interface ModelCardFacts {
   readonly stepsDone: Releasable<number>;
   readonly statement: Releasable<PrivacyStatement>;
   readonly accuracy: Releasable<ReleasedAccuracy> | null;
+  /** The run came with a project file: nobody here saw it being made. */
+  readonly isFromFile?: boolean;
   /** Where the model came back from a federation; absent where it was trained on the device alone. */
   readonly pooled?: Releasable<PooledOrigin>;
   /** What it was trained on and how that was checked; absent from runs of older versions. */
@@ -138,7 +140,8 @@ export function modelCard(facts: ModelCardFacts): string {
   return [
     '---', `library_name: ${libraryOf(plan.value)}`, `base_model: ${baseModel}`, 'pipeline_tag: text-classification', '---', '',
     `# A classifier of notes over ${baseModel}`, '',
-    `Made with Bedside ${facts.codeVersion} ${pooled ? `by the devices that took part in the federation "${oneLine(pooled.federation)}" of ${oneLine(pooled.coordinator)}, the owner's among them` : "on the owner's own device"}. Base model sha256 \`${facts.baseModelSha256}\`, licence ${facts.baseModelLicense}.`,
+    `Made with Bedside ${oneLine(facts.codeVersion)} ${pooled ? `by the devices that took part in the federation "${oneLine(pooled.federation)}" of ${oneLine(pooled.coordinator)}, the owner's among them` : "on the owner's own device"}. Base model sha256 \`${facts.baseModelSha256}\`, licence ${facts.baseModelLicense}.`,
+    ...(facts.isFromFile ? ['', '**The run came with a project file. What is said of it here, its epsilon included, is what that file said: the device that wrote this card neither made the run nor holds its charges.**'] : []),
     ...(facts.isSynthetic ? ['', '**Trained on synthetic sample notes: a demonstration, of no clinical use.**'] : []), '',
     '## Data', '', `${pooled ? "The owner's part: " : ''}${data}; labels: ${facts.labels.value.join(', ')}.${pooled ? " The other participants' notes never left their devices, and are not counted here." : ''} Notes are read up to ${plan.value.maximumLength} tokens.`, '',
     '## Training', '', ...(pooled ? pooledLines(pooled, plan.value) : [...planLines(plan.value, counts?.value.trainingRows ?? null), ...stoppedLines(plan.value), ...continuedLines(plan.value)]), ...(pooled || plan.value.kind === 'label-sentences' ? [] : [`Steps done: ${facts.stepsDone.value}${plan.value.continues ? `, and ${plan.value.continues.stepsBefore} before` : ''}.`]), '',
