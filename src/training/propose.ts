@@ -67,20 +67,6 @@ export function defaultDelta(units: number): number {
 }
 
 /**
- * Layers of the features and their squared weights, by the number of classes and the depth of the encoder.
- * First measured with recipe R on all-MiniLM-L6-v2 as 2 to 3 points on mts-dialog (20 classes) for equal parts, and on banking77 (77 classes, whose names say most) as a loss for
- * equal parts at small epsilon and up to 0.4 points either way for parts of 0.8 and 0.2. Over five seeds `npm run bench -- recipes` finds less: within the spread of seeds on both sets.
- * Kept until more seeds decide: it costs half of what a step costs, and nothing else.
- */
-export function defaultFeatureLayers(classes: number, encoderLayers: number): { readonly featureLayers: readonly number[]; readonly featureWeights: readonly number[] } {
-  const middle = Math.floor(encoderLayers / 2);
-  if (middle < 1 || middle === encoderLayers) return { featureLayers: [encoderLayers], featureWeights: [1] };
-  return { featureLayers: [encoderLayers, middle], featureWeights: classes > manyClasses ? [0.8, 0.2] : [0.5, 0.5] };
-}
-
-const manyClasses = 40;
-
-/**
  * Of a head whose owner asks for rare labels to be helped; off by default, for it costs accuracy where labels are uneven.
  * Measured by `npm run bench -- recipes`, differences in points to the same head without it: on mts-dialog (20 uneven labels, 20 seeds) macro-F1 +1.1 ± 1.1 and accuracy -1.0 ± 0.5 at epsilon 1,
  * +2.1 ± 1.2 and -1.3 ± 0.5 at epsilon 3; on banking77 (even labels, 5 seeds) within 0.2 at every epsilon, the worst tenth of the labels +1.0 ± 0.7 at epsilon 0.5.
@@ -95,7 +81,8 @@ export function fullBatchHeadPlan(facts: PlanFacts): FullBatchHeadPlan {
   return {
     kind: 'full-batch-head', ...common(facts), epsilon: facts.epsilon, delta: facts.delta,
     steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: usualLabelScale, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5,
-    ...defaultFeatureLayers(facts.classes, facts.encoderLayers),
+    // A second layer beside the last costs half of a step and wins on neither public set: `npm run bench -- recipes`.
+    featureLayers: [facts.encoderLayers], featureWeights: [1],
     validationEpsilon: defaultValidationEpsilon,
   };
 }
@@ -183,7 +170,6 @@ export function proposePlan(facts: PlanFacts, lengths: LengthReport): PlanPropos
     reasons.push({ code: 'private-by-default', values: { epsilon: facts.epsilon, delta: facts.delta } });
     reasons.push({ code: 'full-batch-head', values: { units: facts.trainingUnits } });
     reasons.push({ code: signal < 10 ? 'few-points-over-sentences' : 'rows-enough', values: { units: facts.trainingUnits, classes: facts.classes, signal } });
-    if (plan.kind === 'full-batch-head') reasons.push({ code: plan.featureLayers.length > 1 ? 'two-layers' : 'last-layer', values: { layers: plan.featureLayers.join(' + '), classes: facts.classes } });
     reasons.push({ code: 'charged-validation', values: { epsilon: defaultValidationEpsilon, units: facts.heldOutUnits } });
   }
   reasons.push({ code: facts.unit === 'person' ? 'unit-person' : 'unit-row', values: { units: facts.trainingUnits, rows: facts.trainingRows } });

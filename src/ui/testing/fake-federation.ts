@@ -18,7 +18,7 @@ const task: Task = {
 const otherTerms: Partial<Record<FederationStory, Partial<Task>>> = {
   projected: {
     coordinates: 132, updateNormBound: 58,
-    head: { maximumLength: 128, featureLayers: [6, 3], featureWeights: [0.5, 0.5], publicMean: Array.from({ length: 768 }, () => 0), biasInput: 0.3, projection: { dimension: 32, seed: 7, directions: new Int8Array(0), sha256: 'd2'.repeat(32) } },
+    head: { maximumLength: 128, featureLayers: [6], featureWeights: [1], publicMean: Array.from({ length: 384 }, () => 0), biasInput: 0.3, projection: { dimension: 32, seed: 7, directions: new Int8Array(0), sha256: 'd2'.repeat(32) } },
   },
   participant: { unit: 'participant', clipNorm: 0.2 },
   central: { centralNoise: { noiseMultiplier: 0.05, cohort: 20 } },

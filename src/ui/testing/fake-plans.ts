@@ -7,7 +7,7 @@ const promise = { epsilon: 1.38, delta: 1e-5, validationEpsilon: 1 };
 const lora: LoraSettings = { rank: 8, alpha: 16, targets: ['query', 'value'], layers: [0, 1, 2, 3, 4, 5] };
 
 export const fakePlan: FullBatchHeadPlan = {
-  kind: 'full-batch-head', ...common, ...promise, steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: 12, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5, featureLayers: [6, 3], featureWeights: [0.5, 0.5],
+  kind: 'full-batch-head', ...common, ...promise, steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: 12, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5, featureLayers: [6], featureWeights: [1],
 };
 
 export const fakeBalance: LabelBalance = { countShare: 0.05, strength: 0.5 };
