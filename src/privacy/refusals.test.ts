@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../ground/errors.ts';
+import { gradientNoiseMultiplier, nextClipNorm } from './adaptive-clipping.ts';
 import { gaussianFound, gaussianGuessed, pairFound, pairGuessed } from './attack-limit.ts';
 import { clusteredInterval } from './audit/clustered-roc.ts';
 import { epsilonLowerBound } from './audit/epsilon-bound.ts';
@@ -38,8 +39,9 @@ import { testStream } from './testing/streams.ts';
 import { isHeldOut } from './unit-hash.ts';
 
 /** What a number must be: what is not is refused. `positive` 0 too; `count` a broken number too; `probability` anything above 1 too. */
-type Kind = 'positive' | 'non-negative' | 'count' | 'positive-count' | 'probability' | 'order';
+type Kind = 'finite' | 'positive' | 'non-negative' | 'count' | 'positive-count' | 'probability' | 'order';
 const bad: Readonly<Record<Kind, readonly number[]>> = {
+  finite: [NaN, Infinity, -Infinity],
   positive: [NaN, -1, 0],
   'non-negative': [NaN, -1],
   count: [NaN, -1, 0.5],
@@ -72,6 +74,8 @@ const rows: readonly Row[] = [
   { name: 'oneRunGaussianEpsilon', arguments: [[100, 'count'], [20, 'count'], [15, 'count'], [1e-5, 'non-negative'], [0.95, 'probability']], call: (m, r, v, delta, confidence) => oneRunGaussianEpsilon(guesses(m!, r!, v!), delta!, confidence!) },
   { name: 'rocOf', arguments: [[0.95, 'probability']], call: (confidence) => rocOf([1, 2], [0, 1], confidence!) },
   { name: 'rateAtFalseAlarms', arguments: [[0.01, 'probability'], [0.95, 'probability']], call: (rate, confidence) => rateAtFalseAlarms(rocOf([1, 2], [0, 1]), rate!, confidence!) },
+  { name: 'gradientNoiseMultiplier', arguments: [[1, 'positive'], [10, 'positive']], call: (noiseMultiplier, countNoise) => gradientNoiseMultiplier({ noiseMultiplier: noiseMultiplier!, countNoise: countNoise! }) },
+  { name: 'nextClipNorm', arguments: [[0.1, 'positive'], [0.9, 'finite'], [0.5, 'probability'], [0.2, 'positive']], call: (clipNorm, noisyUnclippedShare, targetQuantile, learningRate) => nextClipNorm({ clipNorm: clipNorm!, noisyUnclippedShare: noisyUnclippedShare!, targetQuantile: targetQuantile!, learningRate: learningRate! }) },
   { name: 'gradientGrid', arguments: [[0.5, 'positive']], call: (clipNorm) => gradientGrid(clipNorm!) },
   { name: 'headGrid', arguments: [[0.5, 'positive']], call: (clipNorm) => headGrid(clipNorm!) },
   { name: 'createHeadAccumulator', arguments: [[3, 'positive-count'], [4, 'positive-count'], [0.5, 'positive']], call: (classes, inputs, clipNorm) => createHeadAccumulator({ classes: classes!, inputs: inputs!, clipNorm: clipNorm! }) },

@@ -1,6 +1,7 @@
 import { isJsonObject } from '../../engine/model/json.ts';
+import { gradientNoiseMultiplier, nextClipNorm } from '../../privacy/adaptive-clipping.ts';
 import { createGradientAccumulator } from '../../privacy/clipping.ts';
-import { listOf, notImplemented, numberOf, numbersOf, textOf, type Family, type Format, type JsonObject } from './format.ts';
+import { listOf, numberOf, numbersOf, textOf, type Family, type Format, type JsonObject } from './format.ts';
 import { addLinearGradient, gradientFamilies, type Matrix } from './gradient-format.ts';
 import { clippingRules } from './rules.ts';
 
@@ -54,8 +55,24 @@ const families: readonly Family[] = [
     },
   },
   ...gradientFamilies,
-  // A clip norm that follows the notes would have to be paid for; here it is public.
-  notImplemented('adaptive_clipping'),
+  {
+    name: 'adaptive_clipping',
+    fields: clippingRules.adaptive_clipping,
+    check(entry, compare) {
+      for (const split of listOf(entry, 'noise_split')) {
+        if (!isJsonObject(split)) throw new Error('field noise_split is not a list of objects');
+        compare('noise_split', gradientNoiseMultiplier({ noiseMultiplier: numberOf(split, 'target_noise_multiplier'), countNoise: numberOf(split, 'sigma_b_count_noise_std') }), numberOf(split, 'z_delta_for_gradients'));
+      }
+      // The settings are in the field's name.
+      const update = 'geometric_update_eta0.2_quantile0.5_C0_0.1';
+      let clipNorm = 0.1;
+      for (const step of listOf(entry, update)) {
+        if (!isJsonObject(step)) throw new Error(`field ${update} is not a list of objects`);
+        clipNorm = nextClipNorm({ clipNorm, noisyUnclippedShare: numberOf(step, 'noisy_unclipped_fraction'), targetQuantile: 0.5, learningRate: 0.2 });
+        compare(update, clipNorm, numberOf(step, 'C_after'));
+      }
+    },
+  },
 ];
 
 /** The cases of the list are families of one entry; so is every other key. */

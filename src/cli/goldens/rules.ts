@@ -103,6 +103,7 @@ export const clippingRules = {
     theta0: input, lr: input, beta1: input, beta2: input, eps: input, B: input, C: input, sigma: input, phi: input, gamma_prime: input, source: note,
     steps: equal(5e-7, 0, 'parameters and moments in float32: three steps of half an ulp of 2, and of 1e-3 times the moments\' rounding. Of Adam as it is; with its bias corrected for noise it was tried and not kept'),
   },
+  adaptive_clipping: { noise_split: float64, 'geometric_update_eta0.2_quantile0.5_C0_0.1': float64, source: note },
   edge: { case: note, empty_batch: equal(0, 0, 'the sum of no units'), non_finite_example: equal(0, 0, 'contributes nothing'), denominator: note },
 } as const satisfies Readonly<Record<string, FieldTable>>;
 

@@ -164,6 +164,8 @@ export const errors: Words['codes']['errors'] = {
   'privacy/unit': (v) => ({ message: `联合训练保护的是一条记录、一个人或一个参与者，实际为 ${text(v, 'found')}。`, hint: '请写明三者之一。' }),
   'privacy/sigma': said('噪声超出网格能表示的范围。', '请使用更大的 ε。'),
   'privacy/grid': said('裁剪范数超出网格能表示的范围。', '请选择 0.001 到 10 之间的裁剪范数。'),
+  'privacy/count-noise': (v) => ({ message: `计数的噪声必须大于噪声倍数 ${text(v, 'noiseMultiplier')} 的一半，实际为 ${text(v, 'countNoise')}。`, hint: '请加大计数的噪声：通常取期望批量的二十分之一。' }),
+  'privacy/unclipped-share': (v) => ({ message: `未被裁剪的带噪比例必须是有限的数，实际为 ${text(v, 'found')}。`, hint: '请用带噪的计数除以期望批量。' }),
   'privacy/rdp': said('隐私核算得到了不可能的值。', report),
   'privacy/reused-stream': said('同一段秘密随机数被要求使用两次，运行就此结束。', '用过两次的噪声没有保护作用。请重新开始。'),
   'privacy/dead-stream': said('秘密随机数的来源不正常。', '请重启浏览器；若再次发生，本设备不能私密训练。'),
