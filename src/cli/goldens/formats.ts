@@ -3,9 +3,9 @@ import { carbonFormat, energyFormat } from './energy-format.ts';
 import { fairnessFormat } from './fairness-format.ts';
 import { entriesByKey, notImplemented, type Format } from './format.ts';
 import { minilmFormat } from './minilm-format.ts';
+import { nerFormat } from './ner-format.ts';
 import { privacyFormat } from './privacy-format.ts';
 
-const nerFormat: Format = { name: 'ner', isFormat: (json) => 'cases' in json, families: [notImplemented('cases')], entriesOf: entriesByKey() };
 const accuracyFormat: Format = { name: 'accuracy', isFormat: (json) => 'sets' in json, families: [notImplemented('sets')], entriesOf: entriesByKey() };
 const flowerFormat: Format = {
   name: 'flower wire',

@@ -153,6 +153,15 @@ export const energyRules = {
 
 export const carbonRules: FieldTable = { iso: input, name: formula, gCO2e_per_kWh: formula, year: formula };
 
+const seqeval = equal(1e-9, 0, 'the tolerance of the file, whose scores have 12 decimals');
+const nerMode = (mode: string) => ({ [`${mode}.note`]: note, [`${mode}.entities_true`]: seqeval, [`${mode}.entities_pred`]: seqeval, [`${mode}.report`]: seqeval });
+export const nerRules: FieldTable = {
+  name: note, note, y_true: input, y_pred: input, token_accuracy: seqeval,
+  ...nerMode('default_mode'), ...nerMode('strict_IOB1'), ...nerMode('strict_IOB2'), ...nerMode('strict_IOBES'), ...nerMode('strict_BILOU'),
+  'token_level.per_label': seqeval,
+  ...Object.fromEntries(['micro', 'macro', 'weighted'].flatMap((mean) => [`token_level.${mean}_all`, `token_level.${mean}_excluding_O`].map((path) => [path, seqeval]))),
+};
+
 const withinTolerance = equal(1, 0, 'error over the tolerance that the file states: at most 1');
 export const minilmRules = {
   input_ids: { text: input, ids: equal(0, 0, 'Hugging Face tokenizers') },

@@ -155,6 +155,7 @@ export const errors: Words['codes']['errors'] = {
   'training/clip-check': said('计算设备没有正确裁剪过大的梯度。训练没有开始。', '请在设置中选择另一种计算方式。'),
   'training/diverged': said('训练发散：梯度不再是有限的数。', '请选择更小的学习率后重新开始。'),
 
+  'privacy/noise-law': (v) => ({ message: `噪声的分布必须是 rounded-gaussian 或 discrete-gaussian，实际为 ${text(v, 'found')}。没有抽取噪声，也没有记账。`, hint: '请写明二者之一。若文件写的是别的分布，它由较新版本的 Bedside 制作，或已损坏。' }),
   'privacy/noise-multiplier': said('噪声倍数必须为 0 或更大。', '请更改噪声设置。'),
   'privacy/delta': said('δ 必须在 0 与 1 之间。', '请使用 0.00001，或小于单位数的倒数。'),
   'privacy/mu': said('μ 必须为 0 或更大。', '请更改隐私设置。'),
@@ -173,6 +174,11 @@ export const errors: Words['codes']['errors'] = {
   'audit/no-scores': said('没有可用于检验的分数，至少需要一个。', '请同时提供训练过的和未训练过的样本。'),
   'audit/score': (v) => ({ message: `第 ${text(v, 'index')} 个分数不是数值。`, hint: '请去掉模型无法评分的样本。' }),
   'audit/lengths': (v) => ({ message: `两份列表的长度应相同，实际为 ${text(v, 'first')} 和 ${text(v, 'second')}。`, hint: '请为每个样本各给一个值。' }),
+
+  'metrics/tag': (v) => ({ message: `第 ${text(v, 'word')} 个词没有标签。`, hint: '请给每个词一个标签，实体之外用“O”。' }),
+  'metrics/tag-scheme': (v) => ({ message: `第 ${text(v, 'word')} 个词的标签不属于 ${text(v, 'scheme')}。`, hint: '请检查标注方式，或改用宽松读法。' }),
+  'metrics/sentences': (v) => ({ message: `应有 ${text(v, 'expected')} 个句子的预测，实际为 ${text(v, 'found')} 个。`, hint: '请对每个句子预测一次。' }),
+  'metrics/words': (v) => ({ message: `第 ${text(v, 'sentence')} 句有 ${text(v, 'expected')} 个词，预测却有 ${text(v, 'found')} 个。`, hint: '请给每个词预测一个标签。' }),
 
   'energy/battery-window': (v) => ({ message: `电池电量只下降了 ${text(v, 'steps')} 格，至少需要 ${text(v, 'fewestSteps')} 格。`, hint: '请拔掉充电器，测量更长时间。' }),
   'energy/battery-no-difference': said('训练时的电池消耗并不高于空闲时。', '请关闭其他程序，保持屏幕不变，然后重新测量。'),
