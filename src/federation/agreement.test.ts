@@ -27,7 +27,7 @@ describe('a task file', () => {
     ['labelSentences', { labelSentences: ['An a.'] }], ['baseModel', { baseModel: 'xyz' }], ['unit', { unit: 'hospital' }],
     ['coordinates', { coordinates: 0 }], ['coordinates', { coordinates: 1.5 }], ['coordinates', { coordinates: 1e8 }], ['rounds', { rounds: -1 }], ['rounds', { rounds: 1e6 }],
     ['clipNorm', { clipNorm: 0 }], ['noiseMultiplier', { noiseMultiplier: 0 }], ['noiseMultiplier', { noiseMultiplier: '4' }], ['delta', { delta: 0 }], ['delta', { delta: 1 }],
-    ['updateNormBound', { updateNormBound: null }], ['name', { name: '' }], ['coordinator', { coordinator: undefined }],
+    ['updateNormBound', { updateNormBound: null }], ['name', { name: '' }], ['coordinator', { coordinator: undefined }], ['noiseLaw', { noiseLaw: 'discrete-gaussian' }], ['noiseLaw', { noiseLaw: null }],
   ];
   it.each(wrong)('with a bad %s is refused by name', async (field, change) => {
     await expect(readTask(sha256, fileOf(change))).rejects.toMatchObject({ code: 'federation/task', values: { field } });

@@ -109,6 +109,8 @@ export async function readTask(sha256: Sha256, file: Uint8Array<ArrayBuffer>): P
   if (unit !== 'row' && unit !== 'person' && unit !== 'participant') throw badTask('unit', 'row, person or participant', 'something else');
   const delta = number(json['delta'], 'delta', 0, 1);
   if (delta === 1) throw badTask('delta', 'below 1', '1');
+  // Devices draw by this law alone: a task that means another would be charged and announced as what it is not.
+  if (json['noiseLaw'] !== undefined && json['noiseLaw'] !== 'rounded-gaussian') throw badTask('noiseLaw', 'rounded-gaussian, or none', 'something else');
   const coordinates = whole(json['coordinates'], 'coordinates', LARGEST_COORDINATES);
   const head = json['head'] === undefined ? undefined : await readHead(sha256, json['head'], labels.length, coordinates);
   const sample = json['sample'] === undefined ? undefined : readSample(json['sample']);

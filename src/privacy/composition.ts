@@ -156,7 +156,7 @@ export function composedEpsilon(charges: readonly Charge[], delta: number, order
   if (isOfRenyiAlone(tally)) {
     if (samples.length > 0 || searches.length > 0) return { ...rdpToEpsilon(orders, rdpOfTally(tally, orders), delta), accountant: 'rdp', mu: null };
     const mu = Math.sqrt(muSquared + concentratedMuSquared);
-    return { epsilon: mu < Infinity || delta >= 1 ? discreteGaussianEpsilon(Math.min(mu, Number.MAX_VALUE), delta) : Infinity, accountant: 'zcdp', mu: null, order: null, isOrderAtEdge: false };
+    return { epsilon: discreteGaussianEpsilon(mu, delta), accountant: 'zcdp', mu: null, order: null, isOrderAtEdge: false };
   }
   const unsampled = samples.reduce((sum, { noiseMultiplier, count }) => sum + count / (noiseMultiplier * noiseMultiplier), muSquared);
   const mu = Math.sqrt(unsampled);

@@ -4,9 +4,9 @@
  * in whole-number arithmetic, so that no rounding separates the sampler from its law. The price: rejection, so the time and the number of words
  * used follow the values drawn, and some microseconds a value.
  */
-import { checkInteger, checkNonNegative, checkPositive } from '../ground/check.ts';
+import { checkInteger, checkPositive } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
-import { checkDelta } from './gaussian.ts';
+import { checkDelta, checkMu } from './gaussian.ts';
 import { drawBytes, type KeyStream } from './key-stream.ts';
 import type { LatticeLoss } from './lattice-loss.ts';
 import { checkOrders, epsilonOfOrder } from './rdp.ts';
@@ -139,7 +139,7 @@ export async function discreteGaussianIntegers(stream: KeyStream, step: number, 
 
 /** Renyi divergence of order alpha of the discrete Gaussian moved by an integer vector of norm mu sigma: at most alpha mu^2 / 2 (theorem 14 there), as for the continuous one. */
 export function discreteGaussianRdp(mu: number, order: number): number {
-  checkNonNegative('mu', mu);
+  checkMu(mu);
   checkOrders([order]);
   return (order * mu * mu) / 2;
 }
@@ -148,13 +148,13 @@ export function discreteGaussianRdp(mu: number, order: number): number {
  * Epsilon at `delta` of adaptive discrete Gaussian releases on integer sums, mu^2 = sum of (sensitivity / sigma)^2: concentrated DP of
  * rho = mu^2 / 2 (theorem 14 there), converted at the best order (proposition 12). In many dimensions nothing tighter is known, so epsilon lies
  * above the continuous Gaussian's exact one: 1.09 for 1, 3.25 for 3.
- * Edge cases: 0 for mu = 0 and delta >= 1; Infinity for delta = 0.
+ * Edge cases: 0 for mu = 0 and for delta >= 1; Infinity for mu = Infinity and for delta = 0 otherwise.
  */
 export function discreteGaussianEpsilon(mu: number, delta: number): number {
-  checkNonNegative('mu', mu);
+  checkMu(mu);
   checkDelta(delta);
   if (mu === 0 || delta >= 1) return 0;
-  if (delta === 0) return Infinity;
+  if (mu === Infinity || delta === 0) return Infinity;
   const epsilonAt = (logExcess: number) => epsilonOfOrder(discreteGaussianRdp(mu, 1 + Math.exp(logExcess)), 1 + Math.exp(logExcess), delta);
   // Falls, then rises, in ln(order - 1); every order is an upper bound, so a search that stops early errs upwards.
   let low = -20;

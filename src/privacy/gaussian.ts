@@ -7,7 +7,7 @@ import { BedsideError } from '../ground/errors.ts';
 import { scaledErfc, scaledErfcFall } from '../ground/special.ts';
 
 /** mu may be Infinity: a release without noise. */
-function checkMu(mu: number): void {
+export function checkMu(mu: number): void {
   if (!(mu >= 0)) throw new BedsideError('privacy/mu', 'settings', `mu must be 0 or more, found ${mu}.`, 'mu is sensitivity over standard deviation.', { found: String(mu) });
 }
 

@@ -86,6 +86,25 @@ export function samplerDelta(epsilon: number, error: number): number {
   return error === 0 ? 0 : Math.min(1, (1 + Math.exp(epsilon)) * error);
 }
 
+/**
+ * Epsilon at `delta`, what a sampler within total variation `error` adds included: the releases as they are made are (epsilon, delta)-private where
+ * `epsilonAt`, of the ideal law, is no more than epsilon at delta less `samplerDelta(epsilon, error)`.
+ * Guarantee: never below `epsilonAt(delta)`, and above the least such epsilon by no more than that lies above `epsilonAt(delta)`, or little more.
+ * Edge cases: `epsilonAt(delta)` for error 0; Infinity where the error alone is as much as delta.
+ */
+export function epsilonWithError(epsilonAt: (delta: number) => number, delta: number, error: number): number {
+  checkPositive('delta', delta);
+  let epsilon = epsilonAt(delta);
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const left = delta - samplerDelta(epsilon, error);
+    const needed = left > 0 ? epsilonAt(left) : Infinity;
+    if (needed <= epsilon) return epsilon;
+    // Twice the step: at a larger epsilon the error weighs more, so just what is needed here would not do there.
+    epsilon = needed + (needed - epsilon);
+  }
+  return Infinity;
+}
+
 function checkSigma(sigma: number): void {
   checkPositive('sigma', sigma);
   if (sigma > LARGEST_SIGMA) throw new BedsideError('privacy/sigma', 'settings', `sigma must be 2^40 grid steps at most, found ${sigma}.`, 'Use a coarser grid or more epsilon.', { found: sigma });

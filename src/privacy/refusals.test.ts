@@ -22,7 +22,7 @@ import { checkpointsOf } from './known-bounds.ts';
 import { laplaceDelta, laplaceLoss, laplaceRdp } from './laplace.ts';
 import { composeLattice, latticeDelta, latticeEpsilon, pureLoss, randomizedResponseLoss } from './lattice-loss.ts';
 import { drawNoise, noiseEpsilon } from './noise-laws.ts';
-import { gaussianIntegers, gaussianSamplerError, samplerDelta } from './noise.ts';
+import { epsilonWithError, gaussianIntegers, gaussianSamplerError, samplerDelta } from './noise.ts';
 import { fixedOrderCharges } from './pld/adjacency.ts';
 import { calibrateNoiseMultiplierPld, stepsWithinBudgetPld } from './pld/calibrate.ts';
 import { epsilonDeltaPair, laplacePair } from './pld/other-mechanisms.ts';
@@ -113,6 +113,7 @@ const rows: readonly Row[] = [
   { name: 'gaussianIntegers', arguments: [[1, 'count'], [1, 'count'], [2, 'count'], [3, 'positive']], call: (step, tensor, count, sigma) => gaussianIntegers(stream, step!, tensor!, count!, sigma!) },
   { name: 'gaussianSamplerError', arguments: [[3, 'positive'], [2, 'count']], call: (sigma, count) => gaussianSamplerError(sigma!, count!) },
   { name: 'samplerDelta', arguments: [[1, 'non-negative'], [1e-12, 'non-negative']], call: (epsilon, error) => samplerDelta(epsilon!, error!) },
+  { name: 'epsilonWithError', arguments: [[1e-5, 'positive'], [1e-12, 'non-negative']], call: (delta, error) => epsilonWithError((at) => gaussianEpsilon(1, at), delta!, error!) },
   { name: 'fixedOrderCharges', arguments: [[1, 'positive'], [3, 'count']], call: (noiseMultiplier, epochs) => fixedOrderCharges({ noiseMultiplier: noiseMultiplier!, epochs: epochs!, adjacency: 'zero-out' }) },
   { name: 'calibrateNoiseMultiplierPld', arguments: [[3, 'positive'], [1e-5, 'positive'], [1, 'probability'], [10, 'positive-count']], call: (epsilon, delta, samplingRate, steps) => calibrateNoiseMultiplierPld({ epsilon: epsilon!, delta: delta!, samplingRate: samplingRate!, steps: steps! }) },
   { name: 'stepsWithinBudgetPld', arguments: [[3, 'positive'], [1e-5, 'positive'], [1, 'probability'], [2, 'positive']], call: (epsilon, delta, samplingRate, noise) => stepsWithinBudgetPld({ epsilon: epsilon!, delta: delta!, samplingRate: samplingRate!, noiseMultiplier: noise! }) },
@@ -151,7 +152,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   worstEpsilon: 'of a ledger, whose events are checked as they are read', isWithin: 'compares what was checked', chargesAt: 'of a ledger, whose events are checked as they are read',
   canaryExposure: 'losses may be any number; refused in audit.test.ts where they are none', lossScores: 'of lists, in audit.test.ts', calibratedScores: 'of lists, in audit.test.ts', guessCoins: 'of lists, in audit.test.ts', clusteredRoc: 'of lists, in audit.test.ts', clusteredRate: 'of a curve that clusteredRoc made', epsilonLowerBoundOfScores: 'of lists, in audit.test.ts',
   quantizeFeatures: 'part of createHeadAccumulator, which checks', leastNoise: 'part of the calibrations, which check',
-  chainEvents: 'the clock is information only', checkDelta: 'is itself the check of many above', checkRdp: 'is itself the check of the curves above', checkScores: 'is itself the check of lists', checkConfidence: 'is itself the check of the audits above',
+  chainEvents: 'the clock is information only', checkDelta: 'is itself the check of many above', checkMu: 'is itself the check of many above', noiseMechanism: 'names a mechanism, which checkMechanism checks wherever it is charged or composed', checkRdp: 'is itself the check of the curves above', checkScores: 'is itself the check of lists', checkConfidence: 'is itself the check of the audits above',
   gaussianLine: 'a line of losses: pldOf checks what it is made of', poissonGaussianLine: 'a line of losses: pldOf checks what it is made of', replaceOneLine: 'a line of losses: pldOf checks what it is made of',
   logMoment: 'part of composePld', composedLogMoment: 'part of composePld', composedDeviation: 'part of composePld', valley: 'part of composePld', bestTilt: 'part of composePld', composePld: 'of pairs, in pld.test.ts', composeCharges: 'in pld.test.ts', gridOf: 'in pld.test.ts',
   deltaOfPair: 'of pairs, in pld.test.ts', withoutTop: 'part of composePld', mixPairs: 'part of truncatedPoissonPair', discretiseLine: 'part of pldOf, which checks the grid', discretiseAtoms: 'part of pldOf, which checks the grid',

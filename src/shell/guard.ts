@@ -1,7 +1,7 @@
 import { checkPositive } from '../ground/check.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
 import type { Dataset } from '../data/table.ts';
-import { isPrivate, searchOf, type Plan, type PrivatePlan } from '../training/plan.ts';
+import { isPrivate, noiseLawOf, searchOf, type Plan, type PrivatePlan } from '../training/plan.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { AuditProgress } from '../training/audit/audit-run.ts';
 import { auditedPlans, type AuditedPlans } from '../training/audit/audited-plans.ts';
@@ -140,7 +140,11 @@ export class Guard {
   async startRun(id: string, plan: Plan, onMessage: (message: RunMessage) => void): Promise<string> {
     return this.#whileLocked(async () => {
       const project = await readProject(this.#database, id);
-      if (isPrivate(plan)) await this.#ledger.checkAllowance(project, plan);
+      if (isPrivate(plan)) {
+        // Before anything of a plan that names another is written down.
+        noiseLawOf(plan);
+        await this.#ledger.checkAllowance(project, plan);
+      }
       await this.#planner.checkMemory(id, plan);
       const data = await this.#dataOf(project, plan);
       const more = { splitId: data.splitId, ...(await takenOver(this.#trainOnParts(), project, plan, data.dataset)) };

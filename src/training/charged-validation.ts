@@ -1,8 +1,8 @@
 import { releasableBecause, type Releasable } from '../privacy/doors.ts';
 import type { Mechanism } from '../privacy/events.ts';
 import type { KeyStream } from '../privacy/noise.ts';
-import { drawNoise, type NoiseLaw } from '../privacy/noise-laws.ts';
-import { noiseMu, noiseMechanism } from './full-batch-head.ts';
+import { drawNoise, noiseMechanism, type NoiseLaw } from '../privacy/noise-laws.ts';
+import { noiseMu } from './full-batch-head.ts';
 import { largestIndex } from './held-out-score.ts';
 import { isBudgetRefusal, type ChargePort } from './session-input.ts';
 import { streamTensors } from './stream-tensors.ts';

@@ -4,7 +4,7 @@ import { discreteGaussianEpsilon } from '../privacy/discrete-gaussian.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
 import { testStream, watchedStream } from '../privacy/testing/streams.ts';
 import { recipeBudget } from './full-batch-head.ts';
-import { plannedCharges } from './planned-charges.ts';
+import { heldOutCharges, plannedCharges } from './planned-charges.ts';
 import { runSession } from './session.ts';
 import { statementAtEnd, statementOf } from './statement.ts';
 import { nanoClasses, nanoPlans, nanoSession, nanoUnits, type RecordedCharge } from './testing/nano-session.ts';
@@ -31,6 +31,18 @@ describe('a full-batch run under the discrete Gaussian', () => {
     expect(before.isPrivate && before.notCovered).not.toContain('sampler-error');
     const rounded = statementOf(nanoPlans.fullBatch(48, { steps: 3 }), facts);
     expect(rounded.isPrivate && rounded.notCovered).toContain('sampler-error');
+  });
+
+  it('is no other law: a plan that names one is refused before anything is read, charged or forecast', async () => {
+    // As it may come from a file or a page: of no type.
+    const other = JSON.parse(JSON.stringify({ ...plan, noiseLaw: 'laplace' })) as typeof plan;
+    const named = expect.objectContaining({ code: 'privacy/noise-law', values: { found: 'laplace' } }) as Error;
+    const { input, ledger } = nanoSession(other);
+    await expect(runSession(input)).rejects.toEqual(named);
+    expect(ledger.charges).toEqual([]);
+    expect(() => plannedCharges(other, 48, nanoClasses)).toThrow(named);
+    expect(() => heldOutCharges(other)).toThrow(named);
+    expect(() => statementOf(other, facts)).toThrow(named);
   });
 
   it('takes as much more noise as concentrated DP says: 0.55, 1.09, 3.25 and 8.60 for the noise of 0.5, 1, 3 and 8', () => {

@@ -2,10 +2,12 @@ import { BedsideError } from '../ground/errors.ts';
 import type { Charge } from '../privacy/composition.ts';
 import type { Mechanism } from '../privacy/events.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
-import type { NoiseLaw } from '../privacy/noise-laws.ts';
+import { samplerDelta } from '../privacy/noise.ts';
+import { checkNoiseLaw, noiseMechanism, type NoiseLaw } from '../privacy/noise-laws.ts';
 import { largestMu } from '../privacy/private-search.ts';
 import { keptNoise } from './kept-noise.ts';
-import type { Continuation, FullBatchHeadPlan, SearchSettings } from './plan.ts';
+import { searchSlots } from './search-candidates.ts';
+import { noiseLawOf, type Continuation, type FullBatchHeadPlan, type SearchSettings } from './plan.ts';
 
 /**
  * Recipe R: noisy full-batch gradient descent on a linear head over frozen unit features.
@@ -31,14 +33,9 @@ export interface RecipeBudget {
 /** Keeps the composed charges below the target where adding them up rounds upwards; costs 1e-12 of epsilon. */
 export const withinTarget = 1 - 1e-12;
 
-/** What a full-batch release under a law of noise is charged as. */
-export function noiseMechanism(law: NoiseLaw, noiseMultiplier: number): Extract<Mechanism, { readonly kind: 'gaussian' | 'discrete-gaussian' }> {
-  return { kind: law === 'discrete-gaussian' ? 'discrete-gaussian' : 'gaussian', noiseMultiplier };
-}
-
 /** The largest mu of one release of a law within (epsilon, delta). */
 export function noiseMu(law: NoiseLaw, epsilon: number, delta: number): number {
-  if (law === 'rounded-gaussian') return gaussianMu(epsilon, delta) * withinTarget;
+  if (checkNoiseLaw(law) === 'rounded-gaussian') return gaussianMu(epsilon, delta) * withinTarget;
   return remembered(['one', law, epsilon, delta], () => largestMu((mu) => [{ mechanism: noiseMechanism(law, 1 / mu), count: 1 }], epsilon, delta));
 }
 
@@ -47,13 +44,18 @@ export function searchMechanism({ meanRuns }: SearchSettings, mu: number): Extra
   return { kind: 'repeat-and-select', noiseMultiplier: 1 / mu, law: { kind: 'poisson', mean: meanRuns } };
 }
 
-/** The largest mu of each score of a search's runs, so that all of them and the choice stay within (epsilon, delta). */
+/** The largest mu of each score of a search's runs, so that all of them and the choice stay within (epsilon, delta), the errors of drawing them in it. */
 export function searchScoreMu(search: SearchSettings, delta: number): number {
-  return remembered(['score', search.meanRuns, search.scoreEpsilon, delta], () => searchable(largestMu((mu) => [{ mechanism: searchMechanism(search, mu), count: 1 }], search.scoreEpsilon, delta), search.scoreEpsilon));
+  const { meanRuns, scoreEpsilon } = search;
+  // The noise of so many single numbers is off its law by less than their number is: twice that covers both.
+  const left = Math.max(0, delta - samplerDelta(scoreEpsilon, 2 * searchSlots(search).tail));
+  return remembered(['score', meanRuns, scoreEpsilon, delta], () => searchable(largestMu((mu) => [{ mechanism: searchMechanism(search, mu), count: 1 }], scoreEpsilon, left), scoreEpsilon));
 }
 
 /** mu of one run of the plan, its share of the noisy mean included. */
-function planMu({ epsilon, delta, noiseLaw = 'rounded-gaussian', search = null, meanShare, balance }: FullBatchHeadPlan): number {
+function planMu(plan: FullBatchHeadPlan): number {
+  const { epsilon, delta, search = null, meanShare, balance } = plan;
+  const noiseLaw = noiseLawOf(plan);
   if (search === null) return noiseMu(noiseLaw, epsilon, delta);
   const onceShare = meanShare + (balance?.countShare ?? 0);
   const chargesAt = (mu: number): readonly Charge[] => [

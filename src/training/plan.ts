@@ -1,5 +1,5 @@
 import type { PrivacyUnit } from '../privacy/events.ts';
-import type { NoiseLaw } from '../privacy/noise-laws.ts';
+import { checkNoiseLaw, type NoiseLaw } from '../privacy/noise-laws.ts';
 import type { AdapterConfig, LoraConfig, WholeConfig } from '../engine/parameters.ts';
 import type { Decay } from '../engine/schedule.ts';
 
@@ -173,9 +173,9 @@ export function adapterOf(plan: Plan, classes: number): AdapterConfig | null {
   return plan.kind === 'plain-layers' ? { classes, lora: null, whole: plan.whole } : null;
 }
 
-/** By which law the noise of a plan is drawn. */
+/** By which law the noise of a plan is drawn, and charged. @throws `privacy/noise-law` where it names another. */
 export function noiseLawOf(plan: PrivatePlan): NoiseLaw {
-  return plan.kind === 'full-batch-head' ? (plan.noiseLaw ?? 'rounded-gaussian') : 'rounded-gaussian';
+  return plan.kind === 'full-batch-head' ? checkNoiseLaw(plan.noiseLaw ?? 'rounded-gaussian') : 'rounded-gaussian';
 }
 
 /** The search of a plan, or null where its settings are trained once. */

@@ -1,7 +1,8 @@
 import { featureLength, featureSettings } from './features.ts';
-import { balancedWeights, firstAveragedStep, labelStart, logPrior, noiseMechanism, recipeBudget, searchMechanism, shrunkMean, type RecipeBudget } from './full-batch-head.ts';
+import { balancedWeights, firstAveragedStep, labelStart, logPrior, recipeBudget, searchMechanism, shrunkMean, type RecipeBudget } from './full-batch-head.ts';
 import type { Charge } from '../privacy/composition.ts';
-import type { FullBatchHeadPlan } from './plan.ts';
+import { noiseMechanism } from '../privacy/noise-laws.ts';
+import { noiseLawOf, searchOf, type FullBatchHeadPlan } from './plan.ts';
 import { startingHead } from './model-start.ts';
 import type { RunEnd } from './run-end.ts';
 import { headRows, prepareFeatures, sentenceFeatures } from './run-features.ts';
@@ -12,7 +13,7 @@ import type { FeatureSettings, HeadParameters } from './trainer.ts';
 
 /** What the training part is charged by the end of `steps` gradient steps. */
 export function fullBatchCharges(plan: FullBatchHeadPlan, budget: RecipeBudget, steps: number): Charge[] {
-  const { noiseLaw = 'rounded-gaussian', search = null } = plan;
+  const [noiseLaw, search] = [noiseLawOf(plan), searchOf(plan)];
   const once = [...(plan.meanShare > 0 ? [budget.meanNoiseMultiplier] : []), ...(budget.countNoiseMultiplier === null ? [] : [budget.countNoiseMultiplier])];
   const ofSteps: Charge = search ? { mechanism: searchMechanism(search, budget.stepsMu), count: 1 } : { mechanism: noiseMechanism(noiseLaw, budget.stepNoiseMultiplier), count: steps };
   return [...once.map((noiseMultiplier) => ({ mechanism: noiseMechanism(noiseLaw, noiseMultiplier), count: 1 })), ...(steps > 0 ? [ofSteps] : [])];
@@ -48,18 +49,18 @@ export async function readHeadGround(run: SessionRun, plan: FullBatchHeadPlan): 
 }
 
 /** Releases the noisy mean of the features; null where the budget refuses. */
-export async function releaseMean(run: SessionRun, { noiseLaw = 'rounded-gaussian' }: FullBatchHeadPlan, { meanNoiseMultiplier }: RecipeBudget, { length }: HeadGround): Promise<Float32Array | null> {
+export async function releaseMean(run: SessionRun, plan: FullBatchHeadPlan, { meanNoiseMultiplier }: RecipeBudget, { length }: HeadGround): Promise<Float32Array | null> {
   const unitCount = run.input.training.length;
   const sums = await run.onAll((trainer) => trainer.featureSum());
-  const noisy = await run.release(sums, { step: 0, purpose: 'feature-mean', mechanism: noiseMechanism(noiseLaw, meanNoiseMultiplier), tensor: streamTensors.featureMean, expected: { length, unitCount, clipNorm: 1 }, noiseLaw });
+  const noisy = await run.release(sums, { step: 0, purpose: 'feature-mean', mechanism: noiseMechanism(noiseLawOf(plan), meanNoiseMultiplier), tensor: streamTensors.featureMean, expected: { length, unitCount, clipNorm: 1 } });
   return noisy && shrunkMean(noisy, unitCount, meanNoiseMultiplier);
 }
 
 /** Releases noisy label counts as their log shares; null where the budget refuses. */
-export async function releasePrior(run: SessionRun, { noiseLaw = 'rounded-gaussian' }: FullBatchHeadPlan, countNoiseMultiplier: number): Promise<Float32Array | null> {
+export async function releasePrior(run: SessionRun, plan: FullBatchHeadPlan, countNoiseMultiplier: number): Promise<Float32Array | null> {
   const { classes } = run;
   const sums = await run.onAll((trainer) => trainer.labelCounts(classes));
-  const noisy = await run.release(sums, { step: 0, purpose: 'label-counts', mechanism: noiseMechanism(noiseLaw, countNoiseMultiplier), tensor: streamTensors.labelCounts, expected: { length: classes, unitCount: run.input.training.length, clipNorm: 1 }, noiseLaw });
+  const noisy = await run.release(sums, { step: 0, purpose: 'label-counts', mechanism: noiseMechanism(noiseLawOf(plan), countNoiseMultiplier), tensor: streamTensors.labelCounts, expected: { length: classes, unitCount: run.input.training.length, clipNorm: 1 } });
   return noisy && logPrior(noisy, countNoiseMultiplier);
 }
 
@@ -68,7 +69,6 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
   const units = input.training.length;
   const classes = input.labels.length;
   const budget = recipeBudget(plan, units, classes);
-  const { noiseLaw = 'rounded-gaussian' } = plan;
   const run = new SessionRun(input, { steps: plan.steps, expectedBatch: units, plannedCharges: (steps) => fullBatchCharges(plan, budget, steps) });
   const from = input.resumeFrom;
 
@@ -108,12 +108,12 @@ export async function runFullBatchHead(input: SessionInput, plan: FullBatchHeadP
     await save();
     await run.reportStep(0, () => headRows(run, head(weights)));
   }
-  const mechanism = noiseMechanism(noiseLaw, budget.stepNoiseMultiplier);
+  const mechanism = noiseMechanism(noiseLawOf(plan), budget.stepNoiseMultiplier);
   while (step < plan.steps) {
     if (!(await run.mayStep())) return end('stopped', 'asked', step, mean, current());
     const at = weights;
     const sums = await run.onAll((trainer) => trainer.headGradientSum(at, classes, plan.clipNorm, plan.biasInput));
-    const noisy = await run.release(sums, { step: step + 1, purpose: 'gradient', mechanism, tensor: streamTensors.gradient, expected: { length: weights.length, unitCount: units, clipNorm: plan.clipNorm }, noiseLaw });
+    const noisy = await run.release(sums, { step: step + 1, purpose: 'gradient', mechanism, tensor: streamTensors.gradient, expected: { length: weights.length, unitCount: units, clipNorm: plan.clipNorm } });
     if (noisy === null) return end('stopped', 'budget', step, mean, current());
     weights = at.map((value, i) => value - budget.stepSize * noisy[i]!);
     step++;

@@ -16,7 +16,7 @@ import { drawNoise } from '../privacy/noise-laws.ts';
 import { drawRepeats } from '../privacy/repeat-and-select.ts';
 import { rightShares, unitShare } from './charged-validation.ts';
 import { firstAveragedStep, recipeBudget, searchMechanism, searchScoreMu } from './full-batch-head.ts';
-import type { FullBatchHeadPlan, SearchSettings } from './plan.ts';
+import { noiseLawOf, type FullBatchHeadPlan, type SearchSettings } from './plan.ts';
 import type { RunEnd } from './run-end.ts';
 import { fullBatchCharges, readHeadGround, releaseMean, releasePrior, type HeadGround } from './run-full-batch-head.ts';
 import { headRows } from './run-features.ts';
@@ -42,7 +42,7 @@ async function drawSearch(run: SessionRun, { meanRuns }: SearchSettings, slots: 
 async function trainCandidate(run: SessionRun, plan: FullBatchHeadPlan, ground: HeadGround, slot: number): Promise<Float32Array> {
   const { classes } = run;
   const unitCount = run.input.training.length;
-  const { noiseLaw = 'rounded-gaussian' } = plan;
+  const noiseLaw = noiseLawOf(plan);
   const { stepSize, stepNoiseMultiplier: noiseMultiplier } = recipeBudget(plan, unitCount, classes);
   const averageFrom = firstAveragedStep(plan);
   let weights = ground.startAt(plan.labelScale);
@@ -103,7 +103,7 @@ export async function runSearch(input: SessionInput, plan: FullBatchHeadPlan, se
   for (let slot = 0; slot < slots; slot++) {
     const weights = await trainCandidate(run, candidatePlan(plan, candidates[slot]!), ground, slot);
     const right = rightShares(await headRows(run, head(weights)), input.heldOut, classes);
-    const [noise] = await drawNoise(plan.noiseLaw ?? 'rounded-gaussian', run.privateParts().keys, slot, streamTensors.searchScore, 1, unitShare / scoreMu);
+    const [noise] = await drawNoise(noiseLawOf(plan), run.privateParts().keys, slot, streamTensors.searchScore, 1, unitShare / scoreMu);
     const score = slot < repeats ? right + noise! : -Infinity;
     if (score > bestScore) [best, bestScore] = [weights, score];
   }

@@ -1,13 +1,14 @@
 import { gradientGrid, headGrid } from '../privacy/clipping.ts';
 import type { Charge } from '../privacy/composition.ts';
 import { gaussianSamplerError } from '../privacy/noise.ts';
+import { unitShare } from './charged-validation.ts';
 import { noiseLawOf, searchOf, type PrivatePlan } from './plan.ts';
 import { searchCandidates, searchSlots } from './search-candidates.ts';
 import type { TrainedModel } from './trained-model.ts';
 
 /**
  * Bound on the total variation between all noise of a run and its ideal law: every release counted with as many values as the model has,
- * on the finest grid that the run uses; the discrete Gaussian is exact. A search also counts what its law of the number of runs is cut by. The charged validation draws one value, from people apart, and is left out: below 1e-20.
+ * on the finest grid that the run uses; the discrete Gaussian is exact. A search also counts by how much the number of its runs is drawn off its law. Scores of the held-out part are of people apart, who have theirs: `scoreErrorOf`.
  */
 export function samplerErrorOf(plan: PrivatePlan, model: TrainedModel, charges: readonly Charge[]): number {
   return errorOfValues(plan, model.kind === 'head' ? model.weights.length : model.theta.length, charges);
@@ -16,6 +17,20 @@ export function samplerErrorOf(plan: PrivatePlan, model: TrainedModel, charges: 
 /** The same before there is a model, where the noise is exact and no number of values changes it; null where it is not. */
 export function exactSamplerErrorOf(plan: PrivatePlan, charges: readonly Charge[]): number | null {
   return noiseLawOf(plan) === 'discrete-gaussian' ? errorOfValues(plan, 0, charges) : null;
+}
+
+/**
+ * The same bound for the held-out part: of each charged score one value, on the grid of units' shares; of a search one for every run that it makes, and by how much
+ * their number is drawn off its law. What trains reads none of it: for a held-out unit the models are independent of it.
+ */
+export function scoreErrorOf(plan: PrivatePlan, charges: readonly Charge[]): number {
+  const isExact = noiseLawOf(plan) === 'discrete-gaussian';
+  const search = searchOf(plan);
+  const { slots, tail } = search ? searchSlots(search) : { slots: 0, tail: 0 };
+  return charges.reduce((sum, { mechanism: { kind, noiseMultiplier }, count }) => {
+    const ofScore = isExact ? 0 : gaussianSamplerError(noiseMultiplier * unitShare, 1);
+    return sum + count * (kind === 'repeat-and-select' ? slots * ofScore + tail : ofScore);
+  }, 0);
 }
 
 function errorOfValues(plan: PrivatePlan, values: number, charges: readonly Charge[]): number {

@@ -24,10 +24,16 @@ export const defaultSearch: SearchSettings = { meanRuns: 5, scoreEpsilon: 2 };
 /** Total variation that cutting the law of the number of runs may add: it goes into delta beside the noise sampler's error. */
 const lawError = 1e-12;
 
-/** So many runs are made in every search, whatever the secret number is: those beyond it are thrown away. `tail` bounds the chance that the law asks for more. */
+/** Drawn by a uniform of 53 bits against sums in float64: each of the numbers up to the cut is missed by less than this. */
+const drawError = 2 ** -48;
+
+/**
+ * So many runs are made in every search, whatever the secret number is: those beyond it are thrown away. `tail` bounds the total variation between the number that is
+ * drawn and its law: the chance that the law asks for more, and what drawing it rounds.
+ */
 export function searchSlots({ meanRuns }: SearchSettings): { readonly slots: number; readonly tail: number } {
   const { most, tail } = mostPoissonRepeats(meanRuns, lawError);
-  return { slots: most, tail };
+  return { slots: most, tail: tail + (most + 1) * drawError };
 }
 
 /** The plan of one run of a search; its steps cost what every other's cost. */

@@ -20,12 +20,10 @@ export interface Release {
   readonly mechanism: Mechanism;
   readonly tensor: number;
   readonly expected: SumExpectation;
-  /** The rounded Gaussian where it is absent. */
-  readonly noiseLaw?: NoiseLaw;
 }
 
-/** What is left of a release once it is charged. `noiseMultiplier`: deviation of the noise over the sensitivity. */
-export type ChargedRelease = Pick<Release, 'step' | 'tensor' | 'expected' | 'noiseLaw'> & { readonly noiseMultiplier: number };
+/** What is left of a release once it is charged. `noiseMultiplier`: deviation of the noise over the sensitivity. The rounded Gaussian where no law is named. */
+export type ChargedRelease = Pick<Release, 'step' | 'tensor' | 'expected'> & { readonly noiseMultiplier: number; readonly noiseLaw?: NoiseLaw };
 
 /** Where draws are secret, nothing is timed, scored or told but at every so many steps and at the end: single steps take as long as their draws are large. */
 export const drawsTold = 10;
@@ -91,13 +89,14 @@ export class SessionRun {
   }
 
   /**
-   * The only door: charges the ledger durably, adds the trainers' sums, checks the sum, and returns it with noise, in value units.
+   * The only door: charges the ledger durably, adds the trainers' sums, checks the sum, and returns it with noise, in value units. The noise is drawn by the law that was charged.
    * A sum that fails its check was charged and is thrown away: that a run ended is itself something an onlooker learns.
    * Returns null, having charged and released nothing, where the budget refuses.
    */
   async release(parts: readonly ClippedSum[], release: Release): Promise<Float64Array | null> {
     if (!(await this.charge('training', release))) return null;
-    return this.releaseCharged(parts, { ...release, noiseMultiplier: release.mechanism.noiseMultiplier });
+    const { mechanism } = release;
+    return this.releaseCharged(parts, { ...release, noiseMultiplier: mechanism.noiseMultiplier, noiseLaw: mechanism.kind === 'discrete-gaussian' ? 'discrete-gaussian' : 'rounded-gaussian' });
   }
 
   /** Charges durably; false, having charged nothing, where the budget refuses. */

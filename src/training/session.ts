@@ -26,6 +26,7 @@ function checkInput(input: SessionInput): void {
   if (training.length === 0) throw startError('training/no-rows', 'No row is left to train on after the held-out part was set aside.', 'Add rows, or lower the held-out share.');
   if (labelSentences.length !== labels.length) throw startError('training/sentences', `There are ${labelSentences.length} label sentences for ${labels.length} labels.`, 'Give each label one sentence; its bare name will do.');
   if (trainers.length === 0) throw startError('training/no-trainer', 'No trainer is ready.', 'Run the device check in the settings.');
+  if (isPrivate(plan)) noiseLawOf(plan);
   if (isPrivate(plan) && (charges === null || keys === null)) throw startError('training/no-ledger', 'A private run needs the ledger and a fresh key.', 'Reload the page.');
   if (plan.kind === 'full-batch-head' && plan.search && input.heldOut.length === 0) throw startError('training/search-held-out', 'A search among settings needs held-out notes to choose by, and none is held out.', 'Hold a share of the notes out, or train once.');
   if (resumeFrom && (resumeFrom.runId !== runId || resumeFrom.plan.kind !== plan.kind)) throw startError('training/wrong-checkpoint', 'This checkpoint belongs to another run.', 'Start a new run.');

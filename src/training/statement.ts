@@ -1,15 +1,16 @@
 import type { Charge } from '../privacy/composition.ts';
 import { KnownBounds } from '../privacy/known-bounds.ts';
+import { epsilonWithError } from '../privacy/noise.ts';
 import { noiseEpsilon } from '../privacy/noise-laws.ts';
 import { buildStatement, type PrivacyStatement } from '../privacy/statement.ts';
-import { atLeast, epsilonOf, type ChargedParts } from './charged-parts.ts';
+import { atLeast, type ChargedParts } from './charged-parts.ts';
 import { recipeBudget } from './full-batch-head.ts';
 import { isPrivate, noiseLawOf, searchOf, type Plan, type PrivatePlan } from './plan.ts';
 import { heldOutCharges, plannedCharges, searchScoreCharges } from './planned-charges.ts';
 import { searchCandidates, searchSlots } from './search-candidates.ts';
 import { dpSgdMechanism } from './run-dp-sgd.ts';
 import type { PublicFacts } from './run-facts.ts';
-import { exactSamplerErrorOf, samplerErrorOf } from './sampler-error.ts';
+import { exactSamplerErrorOf, samplerErrorOf, scoreErrorOf } from './sampler-error.ts';
 import type { TrainedModel } from './trained-model.ts';
 
 /** Before a run: what it promises by its planned end, and what it does not cover. `before`: what the model that it goes on from was charged. */
@@ -18,7 +19,7 @@ export function statementOf(plan: Plan, facts: PublicFacts, before: readonly Cha
   const charges = plannedCharges(plan, facts.trainingUnits, facts.classes);
   const samplerError = exactSamplerErrorOf(plan, [...before, ...charges]);
   return build(plan, facts, {
-    before, charges, steps: plan.steps, validationEpsilon: searchOf(plan) ? epsilonOf(heldOutCharges(plan), plan.delta, new KnownBounds()) : plan.validationEpsilon,
+    before, charges, steps: plan.steps, validationEpsilon: searchOf(plan) ? epsilonOfScores(plan, heldOutCharges(plan)) : plan.validationEpsilon,
     ...(samplerError === null ? {} : { samplerError }),
   });
 }
@@ -42,7 +43,7 @@ export function statementAtEnd(plan: Plan, facts: PublicFacts, { stepsDone, mode
   const charges = atLeast(released, charged.training);
   // What a search chose by has been read as well.
   const heldOut = atLeast(stepsDone > 0 ? searchScoreCharges(plan) : [], charged.heldOut);
-  return build(plan, facts, { before, charges, steps: searchOf(plan) && stepsDone > 0 ? plan.steps : stepsDone, validationEpsilon: epsilonOf(heldOut, plan.delta, new KnownBounds()), samplerError: samplerErrorOf(plan, model, [...before, ...charges]) });
+  return build(plan, facts, { before, charges, steps: searchOf(plan) && stepsDone > 0 ? plan.steps : stepsDone, validationEpsilon: epsilonOfScores(plan, heldOut), samplerError: samplerErrorOf(plan, model, [...before, ...charges]) });
 }
 
 function build(plan: PrivatePlan, facts: PublicFacts, { before, ...cost }: { readonly before: readonly Charge[]; readonly charges: readonly Charge[]; readonly steps: number; readonly validationEpsilon: number | null; readonly samplerError?: number }): PrivacyStatement {
@@ -52,6 +53,12 @@ function build(plan: PrivatePlan, facts: PublicFacts, { before, ...cost }: { rea
     ...(search ? { search: { meanRuns: search.meanRuns, runsMade: searchSlots(search).slots, epsilonOfOne: epsilonOfOne(plan, facts), candidates: searchCandidates.length } } : {}),
     ...(plan.continues ? { continues: { runNumber: plan.continues.runNumber, stepsBefore: plan.continues.stepsBefore, charges: before } } : {}),
   });
+}
+
+/** Epsilon that the held-out part's scores come to at the plan's delta, which has the error of their noise and of the number of runs in it; null where there are none. */
+function epsilonOfScores(plan: PrivatePlan, charges: readonly Charge[]): number | null {
+  const bounds = new KnownBounds();
+  return charges.length === 0 ? null : epsilonWithError((delta) => bounds.epsilonOf(charges, delta), plan.delta, scoreErrorOf(plan, charges));
 }
 
 function epsilonOfOne(plan: PrivatePlan, { trainingUnits, classes }: PublicFacts): number {
