@@ -43,7 +43,8 @@ export interface LedgerCharges {
 /** Charges as the ledger file says, by purpose. */
 export async function savedCharges(page: Page): Promise<LedgerCharges> {
   await goTo(page, 'Runs');
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save the ledger' }).click()]);
+  await page.getByRole('button', { name: 'Save the ledger' }).click();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('dialog').getByRole('button', { name: 'Save to a file' }).click()]);
   const text = await (await download.createReadStream()).toArray();
   const entries: unknown = JSON.parse(Buffer.concat(text).toString('utf8'));
   const found = JSON.stringify(entries);

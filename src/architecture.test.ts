@@ -62,6 +62,7 @@ function violation(layer: Layer, item: Import): string | null {
     const other = layerOf(resolved);
     if (other === undefined) return relative(root, resolved).startsWith('fixtures/') ? `${layer.name} imports a test fixture` : `${layer.name} imports ${relative(root, resolved)}, which is in no layer`;
     if (other === layer || layer.mayImport.includes(other.name)) return null;
+    if (layer.mayImportFiles?.includes(relative(root, resolved))) return null;
     if (item.isTypeOnly && layer.mayImportTypesOf?.includes(other.name)) return null;
     return `${layer.name} may not import ${item.isTypeOnly ? 'types of ' : ''}${other.name} (${relative(root, item.from)})`;
   }

@@ -4,8 +4,10 @@ import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { engineFiles, goldenFile, manifestFile } from '../engine/model/manifest.ts';
 import { modelError } from '../engine/model/model-error.ts';
+import { releasableBecause } from '../privacy/doors.ts';
 import { folderWithGolden, quantizedFolder } from './model-folder.ts';
 import { runCommand, usageError } from './run-command.ts';
+import { print } from './terminal.ts';
 
 const usage = 'npm run model -- add <folder> [--name NAME] [--origin TEXT] [--into FOLDER], or npm run model -- golden <model folder>';
 const project = join(import.meta.dirname, '..', '..');
@@ -37,14 +39,14 @@ async function add(folder: string, options: { name?: string | undefined; origin?
   const files = await quantizedFolder(await readFolder(folder), { name, origin: options.origin ?? name }, await readFile(join(project, 'LICENSE')));
   await writeFolder(target, files);
   const sizeBytes = [...files.values()].reduce((sum, bytes) => sum + bytes.length, 0);
-  process.stdout.write(`${target}: ${files.size} files, ${(sizeBytes / 1e6).toFixed(1)} MB\n`);
+  print(releasableBecause('public', `${target}: ${files.size} files, ${(sizeBytes / 1e6).toFixed(1)} MB\n`));
 }
 
 /** Gives a folder that an older version made the answers that devices are held to. */
 async function addGolden(folder: string): Promise<void> {
   const files = await folderWithGolden(await readFolder(folder, [manifestFile]));
   for (const name of [goldenFile, 'README.md', manifestFile]) await writeFile(join(folder, name), files.get(name)!);
-  process.stdout.write(`${join(folder, goldenFile)}: ${((files.get(goldenFile)?.length ?? 0) / 1e3).toFixed(1)} kB\n`);
+  print(releasableBecause('public', `${join(folder, goldenFile)}: ${((files.get(goldenFile)?.length ?? 0) / 1e3).toFixed(1)} kB\n`));
 }
 
 await runCommand(usage, async () => {

@@ -15,6 +15,13 @@ describe('--help', () => {
     expect(explained).toEqual(known);
   });
 
+  it('says what is exact in what a command prints or writes, before it is run', () => {
+    const said = (name: string, option: string) => optionHelp[name]!.find(([known]) => known.startsWith(option))![1];
+    expect(said('train', '--json')).toContain('printed scores are exact, for your eyes');
+    expect(said('train', '--epsilon')).toContain('to be treated like the notes');
+    expect(said('predict', '--out')).toContain('notes included');
+  });
+
   it('is the usage and one line an option', () => {
     const lines = helpOf('npm run -s predict -- --model FOLDER').trimEnd().split('\n');
     expect(lines[0]).toBe('Usage: npm run -s predict -- --model FOLDER');

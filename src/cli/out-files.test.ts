@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BedsideError } from '../ground/errors.ts';
+import { releasableBecause } from '../privacy/doors.ts';
 import { checkOutFile, checkOutFolder, writeModelFolder, writeOutFile } from './out-files.ts';
 
 let folder: string;
@@ -13,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const model = new Map([['head_config.json', new Uint8Array([1])], ['head.safetensors', new Uint8Array([2, 3])]]);
+const model = releasableBecause('public', new Map([['head_config.json', new Uint8Array([1])], ['head.safetensors', new Uint8Array([2, 3])]]));
 
 describe('checkOutFolder', () => {
   it('lets a folder pass that can be made, and leaves nothing behind', async () => {
@@ -44,7 +45,7 @@ describe('checkOutFolder', () => {
 
 describe('writeModelFolder', () => {
   it('replaces an earlier model whole', async () => {
-    await writeModelFolder(at('model'), new Map([['head_config.json', new Uint8Array([9])], ['old', new Uint8Array()]]));
+    await writeModelFolder(at('model'), releasableBecause('public', new Map([['head_config.json', new Uint8Array([9])], ['old', new Uint8Array()]])));
     await writeModelFolder(at('model'), model);
     expect(readdirSync(at('model')).sort()).toEqual(['head.safetensors', 'head_config.json']);
     expect(readdirSync(folder).sort()).toEqual(['file', 'model']);
@@ -73,9 +74,9 @@ describe('a file that is written', () => {
 
   it('is replaced whole, through a link too; what is no file is written to', async () => {
     symlinkSync(at('file'), at('link'));
-    await writeOutFile(at('link'), 'new');
+    await writeOutFile(at('link'), releasableBecause('public', 'new'));
     expect(readFileSync(at('file'), 'utf8')).toBe('new');
-    await writeOutFile('/dev/null', 'gone');
+    await writeOutFile('/dev/null', releasableBecause('public', 'gone'));
     expect(statSync('/dev/null').isFile()).toBe(false);
     expect(existsSync(at('file.unfinished'))).toBe(false);
   });

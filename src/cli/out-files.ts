@@ -4,6 +4,7 @@ import { lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm, rmdir, stat
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { BedsideError } from '../ground/errors.ts';
+import type { Releasable } from '../privacy/doors.ts';
 import { fileError } from './node-files.ts';
 import { fileSystemError, naming } from './system-errors.ts';
 
@@ -95,7 +96,7 @@ async function replaceFolder(folder: string, files: ReadonlyMap<string, Uint8Arr
  * Writes a model to its folder. It has been paid for: where that fails it is kept in a folder of the system's for temporary files.
  * @throws {BedsideError} where it is kept
  */
-export async function writeModelFolder(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+export async function writeModelFolder(folder: string, { value: files }: Releasable<ReadonlyMap<string, Uint8Array>>): Promise<void> {
   try {
     await replaceFolder(folder, files);
   } catch (error) {
@@ -124,7 +125,7 @@ export async function checkOutFile(path: string): Promise<void> {
 }
 
 /** Writes a file that is whole or as it was before. What is no file, as a pipe, is written to. */
-export async function writeOutFile(path: string, text: string): Promise<void> {
+export async function writeOutFile(path: string, { value: text }: Releasable<string>): Promise<void> {
   await naming(path, async () => {
     if (existsSync(path) && !(await stat(path)).isFile()) return writeFile(path, text);
     const target = existsSync(path) ? await realpath(path) : path;

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { addColumns } from '../data/added-columns.ts';
 import { csvText } from '../data/csv-write.ts';
+import { forOwnersEyes, releasedByOwner } from '../privacy/doors.ts';
 import { readModelFiles } from '../training/exported-tensors.ts';
 import { predictionsOf, sharedLogits, type Prediction } from '../training/predict.ts';
 import { chunks } from '../training/row-batches.ts';
@@ -9,13 +10,12 @@ import { checkColumn, fileError, readFolder, readTable } from './node-files.ts';
 import { startNodeTrainers, workerCount } from './node-trainers.ts';
 import { checkOutFile, writeOutFile } from './out-files.ts';
 import { runCommand, usageError } from './run-command.ts';
+import { endWithReader, print, say } from './terminal.ts';
 import { unreadableLines, unreadableRows } from './unreadable-rows.ts';
 
 const rowsWorthThreads = 100;
 const rowsAtATime = 128;
 const usage = 'npm run -s predict -- --model FOLDER --data more.csv --text COLUMN [--out labelled.csv] [--base FOLDER]';
-
-const say = (line: string) => process.stderr.write(`${line}\n`);
 
 async function predict(): Promise<void> {
   const { values } = parseArgs({ options: { model: { type: 'string' }, data: { type: 'string' }, text: { type: 'string' }, out: { type: 'string' }, base: { type: 'string' } } });
@@ -52,11 +52,10 @@ async function predict(): Promise<void> {
     { name: 'predicted_label', cells: cells((index) => predictions[index]!.label) },
     { name: 'confidence', cells: cells((index) => predictions[index]!.confidence.toFixed(4)) },
   ]);
-  const csv = csvText(labelled.header, labelled.rows, { withByteOrderMark: values.out !== undefined });
-  if (values.out === undefined) process.stdout.write(csv);
+  const csv = releasedByOwner('save-labelled-notes', forOwnersEyes(csvText(labelled.header, labelled.rows, { withByteOrderMark: values.out !== undefined })));
+  if (values.out === undefined) print(csv);
   else await writeOutFile(values.out, csv);
 }
 
-// A reader that has seen enough, as `head`, closes the pipe: that is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+endWithReader();
 await runCommand(usage, predict);

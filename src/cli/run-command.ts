@@ -1,6 +1,8 @@
 import { BedsideError } from '../ground/errors.ts';
+import { releasableBecause } from '../privacy/doors.ts';
 import { helpOf } from './option-help.ts';
 import { fileSystemError } from './system-errors.ts';
+import { print, say } from './terminal.ts';
 
 /** Exit code of a command whose arguments or files cannot be used. */
 const exitCodeOfBadInput = 2;
@@ -19,7 +21,7 @@ function isArgumentError(error: unknown): error is Error {
  */
 export async function runCommand(usage: string, command: () => Promise<void>): Promise<void> {
   if (process.argv.slice(2).some((argument) => argument === '--help' || argument === '-h')) {
-    process.stdout.write(helpOf(usage));
+    print(releasableBecause('public', helpOf(usage)));
     return;
   }
   try {
@@ -27,9 +29,9 @@ export async function runCommand(usage: string, command: () => Promise<void>): P
   } catch (thrown) {
     const error = fileSystemError(thrown) ?? thrown;
     if (isArgumentError(error)) {
-      process.stderr.write(`${error.message.split(/\. |\n/)[0]!.replace(/\.?$/, '.')} Usage: ${usage}\n`);
+      say(`${error.message.split(/\. |\n/)[0]!.replace(/\.?$/, '.')} Usage: ${usage}`);
     } else if (error instanceof BedsideError && error.family !== 'internal') {
-      process.stderr.write(`${error.message} ${error.hint}\n`);
+      say(`${error.message} ${error.hint}`);
     } else {
       throw error;
     }

@@ -6,6 +6,7 @@ import { isHeldOut, normaliseText } from '../privacy/unit-hash.ts';
 import { defaultHeldOutShare } from '../training/propose.ts';
 import { splitNotes, type Split } from '../training/split.ts';
 import { checkColumn, fileError, readTable } from './node-files.ts';
+import { say } from './terminal.ts';
 import type { TrainOptions } from './train-options.ts';
 import { rowsOf, unreadableLines } from './unreadable-rows.ts';
 
@@ -37,8 +38,8 @@ async function readNotes(path: string, options: TrainOptions): Promise<Dataset> 
   if (dataset.problems.length > 0) {
     const counts = new Map<string, number>();
     for (const problem of dataset.problems) counts.set(problem.code, (counts.get(problem.code) ?? 0) + rowsOf(problem));
-    process.stderr.write(`${path}: ${dataset.notes.length} notes; rows set aside: ${[...counts].map(([code, count]) => `${count} ${code}`).join(', ')}.\n`);
-    for (const line of unreadableLines(path, table)) process.stderr.write(`${line}\n`);
+    say(`${path}: ${dataset.notes.length} notes; rows set aside: ${[...counts].map(([code, count]) => `${count} ${code}`).join(', ')}.`);
+    for (const line of unreadableLines(path, table)) say(line);
   }
   if (dataset.notes.length === 0) throw fileError('no-notes', `${path} has no usable row.`, 'Every row needs a text and a label.');
   return dataset;

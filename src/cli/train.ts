@@ -3,7 +3,7 @@ import { estimateEnergyWh } from '../energy/estimate.ts';
 import { codeVersion } from '../ground/version.ts';
 import type { WholeConfig } from '../engine/parameters.ts';
 import { roundUp } from '../ground/rounding.ts';
-import { releasableBecause } from '../privacy/doors.ts';
+import { forOwnersEyes, releasableBecause, releasedByOwner } from '../privacy/doors.ts';
 import { rememberCharges } from '../training/charged-parts.ts';
 import { checkedDevice } from '../training/checked-device.ts';
 import { evaluateHeldOut } from '../training/evaluate.ts';
@@ -22,12 +22,11 @@ import { openNodeModel } from './node-engine.ts';
 import { startNodeTrainers } from './node-trainers.ts';
 import { checkOutFolder, writeModelFolder } from './out-files.ts';
 import { runCommand, usageError } from './run-command.ts';
+import { print, say } from './terminal.ts';
 import { readTrainData } from './train-data.ts';
 import { openTrainLedger, type TrainLedger } from './train-ledger.ts';
 import { checkDelta, parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
 import { progressLines } from './train-progress.ts';
-
-const say = (line: string) => process.stderr.write(`${line}\n`);
 
 function kindOf({ method, epsilon }: TrainOptions): Plan['kind'] {
   if (method === 'sentences') return 'label-sentences';
@@ -104,13 +103,13 @@ async function train(options: TrainOptions): Promise<void> {
     const energyWh = estimateEnergyWh({ kind: 'class', deviceClass: 'unknown' }, [{ seconds, busyFraction: 1 }]);
     const statement = statementAtEnd(plan, { unit: options.unit, trainingUnits: training.units.length, classes: labels.length }, outcome, spending?.charged ?? { training: [], heldOut: [] });
     // A model that is not private is written where its owner said, and its card says what it is.
-    const model = releasableModel(plan, outcome.model) ?? releasableBecause('owner removed the mark', outcome.model);
+    const model = releasableModel(plan, outcome.model) ?? releasedByOwner('save-plain-model', forOwnersEyes(outcome.model));
     const card = {
       baseModel: manifest.name, baseModelSha256: manifest.files['model.safetensors']?.sha256 ?? '', baseModelLicense: manifest.license, codeVersion, isSynthetic,
       labels: releasableBecause('public', labels),
       counts: releasableBecause('public', { trainingRows: split.training.length, trainingUnits: training.units.length, heldOutUnits: heldOut.units.length }),
       plan: releasableBecause('public', plan), stepsDone: releasableBecause('public', outcome.stepsDone), statement: releasableBecause('public', statement),
-      accuracy: outcome.releasedAccuracy, energyWh: tellsEnergy(plan) ? releasableBecause('owner removed the mark', energyWh) : null, device: releasableBecause('public', device),
+      accuracy: outcome.releasedAccuracy, energyWh: tellsEnergy(plan) ? releasedByOwner('save-plain-model', forOwnersEyes(energyWh)) : null, device: releasableBecause('public', device),
     };
     await writeModelFolder(options.out, exportedFiles(model, engine.shape, card));
 
@@ -125,8 +124,8 @@ async function train(options: TrainOptions): Promise<void> {
       unit: options.unit, plan: plan.kind, state: outcome.state, steps: outcome.stepsDone,
       n_train: split.training.length, n_test: split.heldOut.length, seconds, energy_wh: energyWh, device: engine.device, model: options.out,
     };
-    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-    else process.stdout.write(`accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${roundUp(statement.epsilon, 3)} (delta ${roundUp(statement.deltaInAll ?? statement.delta, 2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}\n`);
+    const answer = options.json ? JSON.stringify(result) : `accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${roundUp(statement.epsilon, 3)} (delta ${roundUp(statement.deltaInAll ?? statement.delta, 2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}`;
+    print(releasedByOwner('print-scores', forOwnersEyes(`${answer}\n`)));
     say(`Accuracy, macro-F1 and the per-class scores are exact and for your eyes${outcome.releasedAccuracy ? '; released_accuracy alone was charged and may leave' : ', and none of them is in the model folder'}.`);
     if (ledger) say(`These rows have spent epsilon ${roundUp(ledger.spent(), 3)} in all runs of this ledger.`);
   } finally {

@@ -43,10 +43,10 @@ describe('the service, over real workers and the nano model', () => {
     const prediction = await service.classify(id, handle.runId, 'The patient reports chest pain.');
     expect(results.labels).toContain(prediction.label);
     const file = new File(['note,id\n"chest pain, again",1\n,2\nrash,3\n'], 'more.csv');
-    const labelled = await (await service.classifyFile(id, handle.runId, file, () => undefined, new AbortController().signal)).table.text();
+    const labelled = await (await service.classifyFile(id, handle.runId, file, () => undefined, new AbortController().signal)).table.value.text();
     expect(labelled.split('\r\n')[0]).toContain('note,id,predicted_label,confidence');
     expect(labelled.trim().split('\r\n')).toHaveLength(4);
-    const exported = await service.exportModel(id, handle.runId);
+    const { value: exported } = await service.exportModel(id, handle.runId);
     expect(exported.size).toBeGreaterThan(1000);
   });
 
@@ -96,7 +96,7 @@ describe('the service, over real workers and the nano model', () => {
     const { runId } = await service.startRun(id, plan, run.onMessage);
     await run.end;
     const spent = (await service.budget(id)).epsilonSpent;
-    const file = await service.exportProject(id);
+    const { value: file } = await service.exportProject(id);
     const again = await service.importProject(file);
     expect((await service.openProject(again.id)).runs.map(({ isFromFile }) => isFromFile)).toEqual([true]);
     expect((await service.budget(again.id)).epsilonSpent).toBeCloseTo(spent, 9);
@@ -116,10 +116,10 @@ describe('the service, over real workers and the nano model', () => {
   it('lets a copy train privately within the share that it brought, and one without a share not at all', async () => {
     await service.eraseLedger();
     const id = await sampleProject(service);
-    const without = await service.exportProject(id);
+    const { value: without } = await service.exportProject(id);
     const left = await service.shareable(id);
     expect(left!.epsilon).toBe(4);
-    const file = await service.exportProject(id, 1);
+    const { value: file } = await service.exportProject(id, 1);
     expect(await service.budget(id)).toMatchObject({ epsilonLimit: 3, allowance: null });
     for (const project of await service.listProjects()) await service.deleteProject(project.id);
     await service.eraseLedger();

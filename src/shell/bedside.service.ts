@@ -10,6 +10,7 @@ import type { EnergyRange } from '../energy/estimate.ts';
 import type { DeviceClass } from '../energy/power.ts';
 import type { Proportion } from '../metrics/classification.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
+import type { OwnersEyes, Releasable } from '../privacy/doors.ts';
 import type { LedgerEntry } from '../privacy/events.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { AuditProgress } from '../training/audit/audit-run.ts';
@@ -402,7 +403,7 @@ export interface FileReading {
 /** A file that came back with its labels. */
 export interface LabelledFile {
   /** CSV with `predicted_label` and `confidence` added. Where it was cancelled: those rows alone that were labelled. */
-  readonly table: Blob;
+  readonly table: OwnersEyes<Blob>;
   /** Rows labelled, of those that have a text. */
   readonly done: number;
   readonly total: number;
@@ -477,7 +478,7 @@ export interface BedsideService {
   /** What of the privacy budget could go along with a copy of the notes; null where no columns are confirmed. */
   shareable(id: string): Promise<Shareable | null>;
   /** The project as a file. `epsilon` of the budget goes along and is lost here before the file is made; 0 unless given. */
-  exportProject(id: string, epsilon?: number): Promise<Blob>;
+  exportProject(id: string, epsilon?: number): Promise<OwnersEyes<Blob>>;
   /** Rejects with `project/exhausts-others` where what the file says was spent would leave a data set of this device next to nothing to spend, unless it may. */
   importProject(file: Blob, mayExhaust?: boolean): Promise<ProjectSummary>;
 
@@ -489,7 +490,7 @@ export interface BedsideService {
   setColumns(id: string, roles: Readonly<Record<string, ColumnRole>>): Promise<DatasetView>;
   setSentences(id: string, sentences: Readonly<Record<string, string>>): Promise<void>;
   /** The set-aside rows as CSV with a reason column. */
-  setAsideRows(id: string): Promise<Blob>;
+  setAsideRows(id: string): Promise<OwnersEyes<Blob>>;
 
   /** Reads every note twice where that has not been done before: `onProgress` counts notes. `signal` ends it; what was read by then is forgotten. */
   proposePlan(id: string, onProgress?: (progress: Progress) => void, signal?: AbortSignal): Promise<PlanProposal>;
@@ -523,7 +524,8 @@ export interface BedsideService {
   classify(id: string, runId: string, text: string): Promise<Prediction>;
   /** `signal` ends it after the rows in hand and gives the whole table, empty where a row is not labelled; rejects with `cancelled` where there are none. */
   classifyFile(id: string, runId: string, file: File, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<LabelledFile>;
-  exportModel(id: string, runId: string): Promise<Blob>;
+  /** The model as a file that may leave; asking for one that is not private is its owner's act. */
+  exportModel(id: string, runId: string): Promise<Releasable<Blob>>;
 
   ledger(): Promise<{ readonly entries: readonly LedgerEntry[]; readonly isChainIntact: boolean }>;
   /** Erases the ledger: every data set counts as untouched from then on. A separate act with its own warning. */

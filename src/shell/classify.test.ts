@@ -21,7 +21,7 @@ describe('a file that is labelled', () => {
       encoding: 'utf-8', textColumn: 'note', isColumnAsTrained: true, cutNotes: 1, maximumLength: 6, otherScriptNotes: 0,
       skipped: [{ code: 'column-count', count: 1 }, { code: 'unclosed-quote', count: 2 }, { code: 'empty-text', count: 1 }],
     });
-    expect(await table.text()).toContain('chest pain,1,short,');
+    expect(await table.value.text()).toContain('chest pain,1,short,');
   });
 
   it('counts the labelled notes in other letters than Latin ones', async () => {
@@ -31,7 +31,7 @@ describe('a file that is labelled', () => {
   it('has the confidences of the model as it leaves, whatever temperature the page shows a note at', async () => {
     const { table } = await label('note\nchest pain\n');
     const own = 1 / (1 + Math.exp(-2));
-    expect(await table.text()).toContain(`chest pain,short,${own.toFixed(4)}`);
+    expect(await table.value.text()).toContain(`chest pain,short,${own.toFixed(4)}`);
     expect((await classifyText(classifier, 4, 'chest pain')).confidence).toBeCloseTo(1 / (1 + Math.exp(-0.5)), 6);
   });
 
@@ -88,7 +88,7 @@ describe('labelling in batches', () => {
     expect(crew.asked.flat()).toEqual(crew.asked.flat().toSorted((a, b) => b - a));
     expect(heard).toEqual(heard.toSorted((a, b) => a - b));
     expect(heard.at(-1)).toBe(400);
-    const labelled = (await table.text()).split(/\r?\n/).slice(1, 401);
+    const labelled = (await table.value.text()).split(/\r?\n/).slice(1, 401);
     labelled.forEach((line, i) => expect(line).toContain(lines[i]!.split(' ').length <= 2 ? 'short' : 'long'));
   });
 

@@ -5,6 +5,7 @@ import { parseTable } from '../data/parse.ts';
 import { rowsInside } from '../data/row-problems.ts';
 import type { RawRow, RawTable, RowProblemCode } from '../data/table.ts';
 import { BedsideError } from '../ground/errors.ts';
+import { forOwnersEyes, type OwnersEyes } from '../privacy/doors.ts';
 import { isOtherScript } from '../ground/script.ts';
 import { BatchPace, lengthSorted, takeBatch } from '../training/length-batches.ts';
 import { probabilitiesOf } from '../training/predict.ts';
@@ -12,6 +13,7 @@ import type { TrainedModel } from '../training/trained-model.ts';
 import type { Tokenizer } from '../training/units.ts';
 import { rememberWords } from '../training/word-memory.ts';
 import type { FileReading, LabelledFile, Prediction, Progress } from './bedside.service.ts';
+import { ownersFile } from './leaving-file.ts';
 import type { TrainingCrew } from './training-crew.ts';
 import { takeTurn } from './turn.ts';
 
@@ -130,7 +132,7 @@ function skippedRows(table: RawTable, column: number): FileReading['skipped'] {
 }
 
 /** The table with both columns added, written a part at a time. */
-async function labelledCsv(table: Pick<RawTable, 'header' | 'rows' | 'unreadable'>, labelled: readonly LabelledRow[]): Promise<Blob> {
+async function labelledCsv(table: Pick<RawTable, 'header' | 'rows' | 'unreadable'>, labelled: readonly LabelledRow[]): Promise<OwnersEyes<Blob>> {
   const { header, rows } = addColumns(table, [
     { name: 'predicted_label', cells: new Map(labelled.map(({ row, label }) => [row, label])) },
     { name: 'confidence', cells: new Map(labelled.map(({ row, confidence }) => [row, confidence.toFixed(4)])) },
@@ -140,7 +142,7 @@ async function labelledCsv(table: Pick<RawTable, 'header' | 'rows' | 'unreadable
     parts.push(part);
     await takeTurn();
   }
-  return new Blob(parts, { type: 'text/csv' });
+  return ownersFile(forOwnersEyes(parts), 'text/csv');
 }
 
 /**

@@ -43,7 +43,7 @@ function things() {
 /** The file in one word. */
 async function fileOf({ project, run, model, results }: ReturnType<typeof things>): Promise<string> {
   const encoder = { shape: nanoShape, report: { name: 'nano', sizeBytes: 0, sha256: 'abc', license: 'Apache-2.0', layers: nanoShape.layers, width: nanoShape.width, parameters: 1 } };
-  return bytesToHex(sha256(new Uint8Array(await exportedModel(project, run, model, results, encoder).arrayBuffer())));
+  return bytesToHex(sha256(new Uint8Array(await exportedModel(project, run, model, results, encoder).value.arrayBuffer())));
 }
 
 /** Every number, word and switch in a thing, by path. */

@@ -23,7 +23,7 @@ const project: ProjectRecord = { id: 'p', name: 'Mrs Jones, Hillside clinic', fi
 
 async function exported(run: RunRecord): Promise<Readonly<Record<string, Uint8Array>>> {
   const results: RunResults = { run: summaryOfRun(run), labels, ...evaluateHeldOut(new Float32Array(0), [], labels, [], 1).value, releasedAccuracy: null, statement: statementOf(plan, { unit: 'person', trainingUnits: 17, classes: 2 }), energyWh: nothing, carbonGrams: nothing };
-  return unzipSync(new Uint8Array(await exportedModel(project, run, model, results, encoder).arrayBuffer()));
+  return unzipSync(new Uint8Array(await exportedModel(project, run, model, results, encoder).value.arrayBuffer()));
 }
 
 describe('an exported model', () => {

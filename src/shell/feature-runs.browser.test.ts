@@ -75,7 +75,7 @@ describe('cached note features of runs', () => {
     await run.end;
     expect(await featuresPart()).toMatchObject({ count: 1 });
     expect((await featuresPart()).bytes).toBe(Object.values(await filesOnDisk()).reduce((sum, file) => sum + file.split(',').length, 0));
-    const parts = unzipSync(new Uint8Array(await (await service.exportProject(id)).arrayBuffer()));
+    const parts = unzipSync(new Uint8Array(await (await service.exportProject(id)).value.arrayBuffer()));
     expect(Object.keys(parts).sort()).toEqual(['ledger.json', 'models.json', 'project.json', 'results.json', 'runs.json', 'table.json']);
     const database = await openDB('bedside');
     const { secret, folder }: { secret: Uint8Array; folder: string } = await database.get('features', id);

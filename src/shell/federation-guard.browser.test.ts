@@ -68,7 +68,7 @@ describe('a member', () => {
     if (!results.statement.isPrivate) throw new Error('expected a private one');
     expect(results.statement.epsilon).toBeCloseTo(sharedEpsilon(task, [4, 4]), 9);
     expect((await scene.here.guard.classify(projectId, received.runId, 'chest pain on exertion')).probabilities).toHaveLength(task.labels.length);
-    const files = unzipSync(new Uint8Array(await (await scene.here.guard.exportModel(projectId, received.runId)).arrayBuffer()));
+    const files = unzipSync(new Uint8Array(await (await scene.here.guard.exportModel(projectId, received.runId)).value.arrayBuffer()));
     expect(bytesToUtf8(files['bedside-model/README.md']!)).toContain('Pooled over 2 rounds');
 
     await expect(federation().checkMayDelete(projectId)).rejects.toMatchObject({ code: 'federation/project-takes-part' });

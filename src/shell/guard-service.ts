@@ -1,5 +1,6 @@
 import type { AuditForecast, AuditOptions, BedsideService, BudgetReport, CostForecast, EnergyReport, EnergySettings, LabelledFile, ModelReport, PlanProposal, Prediction, Progress, RunMessage, RunPrices, RunResults, TrainOnOffer } from './bedside.service.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
+import type { OwnersEyes, Releasable } from '../privacy/doors.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
 import type { AuditProgress } from '../training/audit/audit-run.ts';
 import type { CheckedDevice } from '../training/checked-device.ts';
@@ -74,11 +75,11 @@ export interface GuardService extends Living, FederationCalls {
   cancel(callId: string): Promise<void>;
   /** Lets go of a project's notes, which have been deleted. */
   forget(id: string): Promise<void>;
-  exportModel(id: string, runId: string): Promise<Blob>;
+  exportModel(id: string, runId: string): Promise<Releasable<Blob>>;
 
   /** What of the budget could go along with a copy; null where no columns are confirmed. */
   shareable(id: string): Promise<Shareable | null>;
-  exportProject(id: string, epsilon: number): Promise<Blob>;
+  exportProject(id: string, epsilon: number): Promise<OwnersEyes<Blob>>;
   importProject(file: Blob, mayExhaust?: boolean): Promise<string>;
 
   ledger(): ReturnType<BedsideService['ledger']>;

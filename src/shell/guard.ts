@@ -1,5 +1,6 @@
 import { checkPositive } from '../ground/check.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
+import type { OwnersEyes, Releasable } from '../privacy/doors.ts';
 import type { Dataset } from '../data/table.ts';
 import { isPrivate, noiseLawOf, searchOf, type Plan, type PrivatePlan } from '../training/plan.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
@@ -327,7 +328,7 @@ export class Guard {
     return (await import('./model-use.ts')).classifyNotes(this.#modelParts(), id, runId, file, onProgress, signal);
   }
 
-  async exportModel(id: string, runId: string): Promise<Blob> {
+  async exportModel(id: string, runId: string): Promise<Releasable<Blob>> {
     return (await import('./model-use.ts')).exportRunModel(this.#modelParts(), id, runId);
   }
 
@@ -342,7 +343,7 @@ export class Guard {
     return project.noteCount === null ? null : this.#ledger.shareable(project);
   }
 
-  async exportProject(id: string, epsilon: number): Promise<Blob> {
+  async exportProject(id: string, epsilon: number): Promise<OwnersEyes<Blob>> {
     return (await import('./project-file.ts')).exportProject(this.#database, this.#ledger, id, epsilon);
   }
 

@@ -71,7 +71,7 @@ describe('a large table', () => {
     expect(total).toBe(rows);
     expect(done).toBeGreaterThan(3000);
     expect(done).toBeLessThan(rows);
-    const [header, ...lines] = (await table.text()).trim().split('\r\n');
+    const [header, ...lines] = (await table.value.text()).trim().split('\r\n');
     expect(header).toBe('note,specialty,patient,predicted_label,confidence');
     expect(lines).toHaveLength(rows);
     // In the order of the file, each as it was, with its answer or with none.

@@ -1,4 +1,5 @@
 /** What is done with the model of an ended run: labelling notes, and the zip that leaves. Loaded when it is first asked for. */
+import type { Releasable } from '../privacy/doors.ts';
 import { classifyTable, classifyText, type Classifier } from './classify.ts';
 import type { LabelledFile, Prediction, Progress } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
@@ -32,7 +33,7 @@ export async function classifyNotes(parts: ModelUseParts, id: string, runId: str
   return classifyTable(model, file, trainedName, signal, onProgress);
 }
 
-export async function exportRunModel({ database, loadedEncoder }: ModelUseParts, id: string, runId: string): Promise<Blob> {
+export async function exportRunModel({ database, loadedEncoder }: ModelUseParts, id: string, runId: string): Promise<Releasable<Blob>> {
   const [project, run, { model, encoderSha256 }, results, encoder] = await Promise.all([readProject(database, id), readRun(database, runId), readModel(database, runId), readResults(database, runId), loadedEncoder()]);
   if (encoderSha256 !== encoder.report.sha256) throw otherEncoder();
   return exportedModel(project, run, model, results, encoder);

@@ -32,7 +32,7 @@ describe('every way of training, through the service', () => {
     const { labels, classification } = await service.results(id, runId);
     expect(classification.accuracy.total).toBeGreaterThan(50);
     expect(labels).toContain((await service.classify(id, runId, 'chest pain')).label);
-    expect((await service.exportModel(id, runId)).size).toBeGreaterThan(500);
+    expect((await service.exportModel(id, runId)).value.size).toBeGreaterThan(500);
     await service.deleteProject(id);
   });
 

@@ -88,7 +88,7 @@ describe('what a click costs, and the clicks', () => {
     const results = await service.results(id, runId);
     if (!results.statement.isPrivate || !forecast.statement.isPrivate) throw new Error('it is private');
     expect(results.statement.epsilon).toBeCloseTo(forecast.statement.epsilon, 9);
-    expect((await service.exportModel(id, runId)).size).toBeGreaterThan(500);
+    expect((await service.exportModel(id, runId)).value.size).toBeGreaterThan(500);
     await service.deleteProject(id);
   });
 

@@ -3,14 +3,17 @@ import { checkNonNegative } from '../ground/check.ts';
 import { BedsideError } from '../ground/errors.ts';
 import { roundDownTo, roundUp } from '../ground/rounding.ts';
 import type { Balance, LedgerState } from '../privacy/balance.ts';
+import { forOwnersEyes, type OwnersEyes } from '../privacy/doors.ts';
 import type { LedgerEvent } from '../privacy/events.ts';
 import type { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import type { RunState } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
+import { ownersFile } from './leaving-file.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import { eventsOfShare } from './ledger-share.ts';
 import { datasetOf, notAProjectFile, projectFileParts, projectFormat, projectFormatVersion, readProjectFile, type ProjectFile } from './project-file-format.ts';
+import { withPromisesOfOwn } from './promises-from-file.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
 import { recordMissing } from './storage-errors.ts';
 import { toTaggedJson } from './tagged-json.ts';
@@ -26,9 +29,9 @@ function shareLost(epsilon: number, reason: string): BedsideError {
   return new BedsideError('storage/share-lost', 'storage', `The project file could not be written, and the share of the privacy budget that was to go along, epsilon ${lost}, is lost: ${reason}`, 'The notes and models are unharmed. Save the file again, with a smaller share or none; a new share is taken from what is left.', { epsilon: lost, reason });
 }
 
-function packed(file: ProjectFile): Blob {
+function packed(file: ProjectFile): OwnersEyes<Blob> {
   const entries = Object.fromEntries(projectFileParts.map((part) => [`${part}.json`, strToU8(toTaggedJson(file[part]))]));
-  return new Blob([new Uint8Array(zipSync(entries, { level: 6 }))], { type: 'application/zip' });
+  return ownersFile(forOwnersEyes([new Uint8Array(zipSync(entries, { level: 6 }))]), 'application/zip');
 }
 
 /**
@@ -37,7 +40,7 @@ function packed(file: ProjectFile): Blob {
  * The copy may spend `epsilon` of the privacy budget, which is gone from here before the file is written; 0 for a copy that trains nothing privately.
  * @throws settings/share-too-large where less is left; storage/share-lost where the file could not be made afterwards.
  */
-export async function exportProject(database: BedsideDatabase, ledger: LedgerKeeper, id: string, epsilon = 0, pack: (file: ProjectFile) => Blob = packed): Promise<Blob> {
+export async function exportProject(database: BedsideDatabase, ledger: LedgerKeeper, id: string, epsilon = 0, pack: (file: ProjectFile) => OwnersEyes<Blob> = packed): Promise<OwnersEyes<Blob>> {
   const stored = await inTransaction(database, ['projects', 'tables', 'runs', 'models', 'results'], 'readonly', async (transaction) => {
     const [project, table, runs, models, results] = await Promise.all([
       transaction.objectStore('projects').get(id),
@@ -134,11 +137,12 @@ function stateFromFile(state: RunState): RunState {
 
 /**
  * Takes a project in under new ids. The ledger comes first: if saving fails afterwards, more is counted as spent, never less.
- * Row hashes are computed anew under this installation's key, and events merge by id.
- * @throws project/exhausts-others, taking nothing in, where a data set of this device would have next to nothing left and `mayExhaust` does not say that it may.
+ * Row hashes are computed anew under this installation's key, and events merge by id. What its runs promise is worked out anew, from the releases that the file names.
+ * @throws what `withPromisesOfOwn` throws, taking nothing in, where a run is said to promise what its releases do not;
+ * project/exhausts-others, taking nothing in, where a data set of this device would have next to nothing left and `mayExhaust` does not say that it may.
  */
 export async function importProject(database: BedsideDatabase, ledger: LedgerKeeper, file: Blob, mayExhaust = false): Promise<string> {
-  const { project, table, runs, models, results, ledger: shared } = readProjectFile(await unzip(file));
+  const { project, table, runs, models, results, ledger: shared } = withPromisesOfOwn(readProjectFile(await unzip(file)));
   const dataset = datasetOf(table, project.columnRoles);
   if (dataset) {
     const key = await ledger.key();

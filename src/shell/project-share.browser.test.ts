@@ -53,7 +53,7 @@ describe('a project file and its share of the budget', () => {
   const budget = async (here: Installation, id: string) => here.keeper.budgetOf(await project(here, id));
   const left = async (here: Installation, id: string) => here.keeper.epsilonLeft(await project(here, id));
   const shareable = async (here: Installation, id: string) => (await here.keeper.shareable(await project(here, id))).epsilon;
-  const file = (here: Installation, id: string, epsilon?: number) => exportProject(here.database, here.keeper, id, epsilon);
+  const file = async (here: Installation, id: string, epsilon?: number) => (await exportProject(here.database, here.keeper, id, epsilon)).value;
   const opened = (here: Installation, from: Blob) => importProject(here.database, here.keeper, from);
 
   /** Charges one release of this epsilon to the training part, as a run does. */
@@ -250,7 +250,7 @@ describe('a project file and its share of the budget', () => {
     const keeper = new LedgerKeeper(here.store, here.database);
     await expect(exportProject(here.database, keeper, id, 1)).rejects.toMatchObject({ code: 'budget/ledger-broken' });
     const there = await installation();
-    expect(await budget(there, await opened(there, await exportProject(here.database, keeper, id)))).toMatchObject({ allowance: { epsilon: 0 } });
+    expect(await budget(there, await opened(there, (await exportProject(here.database, keeper, id)).value))).toMatchObject({ allowance: { epsilon: 0 } });
   });
 
   /** The file with one part changed. */

@@ -35,7 +35,7 @@ it('the card of a model speaks of the notes as they were when its run began, and
   // Without persons each note is a unit of its own, and a column is gone.
   const roles = (await service.openProject(id)).columnRoles;
   await service.setColumns(id, Object.fromEntries(Object.entries(roles).map(([name, role]) => [name, role === 'person' ? 'ignore' : role])));
-  const files = unzipSync(new Uint8Array(await (await service.exportModel(id, handle.runId)).arrayBuffer()));
+  const files = unzipSync(new Uint8Array(await (await service.exportModel(id, handle.runId)).value.arrayBuffer()));
   const card = new TextDecoder().decode(files['bedside-model/README.md']);
   expect(card).toContain(`${trainingRows} notes of ${trainingUnits} persons;`);
   expect(Object.entries(files).map(([name, bytes]) => name + new TextDecoder().decode(bytes)).join('')).not.toMatch(/jones|hillside/i);

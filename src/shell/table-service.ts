@@ -1,4 +1,5 @@
 import type { ColumnRole } from '../data/table.ts';
+import type { OwnersEyes } from '../privacy/doors.ts';
 import type { BedsideService, DatasetView, Progress, Project } from './bedside.service.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
 import type { Living } from './remote.ts';
@@ -24,7 +25,7 @@ export interface TableService extends Living {
   preview(id: string): ReturnType<BedsideService['preview']>;
   setColumns(id: string, roles: Readonly<Record<string, ColumnRole>>): Promise<DatasetView>;
   setSentences(id: string, sentences: Readonly<Record<string, string>>): Promise<void>;
-  setAsideRows(id: string): Promise<Blob>;
+  setAsideRows(id: string): Promise<OwnersEyes<Blob>>;
   /** Removes the cached features of every project's notes. */
   clearFeatures(): Promise<void>;
   storedBytes(): Promise<StoredBytes>;

@@ -1,7 +1,9 @@
 /** Tables and projects: parses files, keeps rows in IndexedDB, gives the page what it shows. What reads tables is loaded with the first one: the start page lists projects alone. */
 import { cancelledError } from '../data/data-errors.ts';
 import type { ColumnGuess, RawTable, TextEncoding } from '../data/table.ts';
+import { forOwnersEyes } from '../privacy/doors.ts';
 import { openBedsideDatabase } from './database.ts';
+import { ownersFile } from './leaving-file.ts';
 import { unreadableRows, viewOfDataset } from './project-summary.ts';
 import { changeProject, createProject, deleteProject, duplicateProject, listProjects, openProject, readDataset, readTable, saveDataset } from './projects.ts';
 import { expose, holdLifeLock } from './remote.ts';
@@ -99,7 +101,7 @@ const service: TableService = {
   setAsideRows: async (id) => {
     const database = await opening;
     const [{ table }, dataset, { setAsideCsv }] = await Promise.all([tableOf(id), readDataset(database, id), import('../data/set-aside.ts')]);
-    return new Blob([setAsideCsv(table.header, dataset.problems)], { type: 'text/csv' });
+    return ownersFile(forOwnersEyes([setAsideCsv(table.header, dataset.problems)]), 'text/csv');
   },
   clearFeatures: async () => (await features()).clearFeatures(await opening),
   storedBytes: async () => {

@@ -57,7 +57,7 @@ describe('training on from an ended run, through workers', () => {
     expect((await service.openProject(id)).runs.find(({ id: runId }) => runId === results.run.id)?.epsilonModel).toBe(results.run.epsilonModel);
     // The same notes are held out, and the model is another.
     expect(results.classification.accuracy.total).toBe((await service.results(id, runId)).classification.accuracy.total);
-    expect((await service.exportModel(id, second.runId)).size).toBeGreaterThan(500);
+    expect((await service.exportModel(id, second.runId)).value.size).toBeGreaterThan(500);
     // A score of its own can be charged afterwards, and leaves the promise of both as it is.
     const scored = await service.chargeScore(id, second.runId);
     expect(scored.statement.isPrivate && scored.statement.epsilon).toBeCloseTo(price!.epsilonModel, 9);
@@ -118,7 +118,7 @@ describe('training on from an ended run, through workers', () => {
   it('is not to be had of a run that came with a project file: other notes were held out there', async () => {
     const { id, runId } = await ended((plan) => plan);
     expect((await service.trainOn(id, runId)).obstacle).toBeNull();
-    const copy = await service.importProject(new File([await service.exportProject(id)], 'copy.zip'), true);
+    const copy = await service.importProject(new File([(await service.exportProject(id)).value], 'copy.zip'), true);
     const [imported] = (await service.openProject(copy.id)).runs;
     expect(await service.trainOn(copy.id, imported!.id)).toEqual({ offer: null, obstacle: 'from-file' });
     await service.deleteProject(copy.id);

@@ -31,7 +31,7 @@ it('a kernel that only the model itself shows to be wrong is replaced before the
   expect((await run.end).kind).toBe('finished');
   const { run: summary } = await service.results(id, runId);
   expect(summary.checkedDevice).toEqual({ backend: 'reference', checksPassed: 0, hasGolden: false, refused: [{ backend: 'wasm', operation: 'goldenOutputs', layer: 0 }] });
-  const files = unzipSync(new Uint8Array(await (await service.exportModel(id, runId)).arrayBuffer()));
+  const files = unzipSync(new Uint8Array(await (await service.exportModel(id, runId)).value.arrayBuffer()));
   expect(new TextDecoder().decode(files['bedside-model/README.md'])).toContain('WebAssembly was refused: its outputs of the base model did not agree with plain arithmetic, from the embeddings on.');
 
   // Asked for, the check says so at once.

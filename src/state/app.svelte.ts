@@ -1,4 +1,5 @@
 import { getContext, setContext } from 'svelte';
+import type { OwnersEyes } from '../privacy/doors.ts';
 import type { BedsideService, DeviceReport, EnergyReport, EnergySettings, KernelCheck, ModelReport, ProjectSummary, SilenceReport } from '../shell/bedside.service.ts';
 import { toFailure, type Failure } from './failure.ts';
 import { FederationState } from './federation.svelte.ts';
@@ -158,7 +159,7 @@ export class AppState {
   }
 
   /** The project as a file. What of the budget goes along is gone from what is shown here. */
-  async exportProject(id: string, epsilon: number): Promise<Blob> {
+  async exportProject(id: string, epsilon: number): Promise<OwnersEyes<Blob>> {
     try {
       return await this.service.exportProject(id, epsilon);
     } finally {

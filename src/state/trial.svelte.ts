@@ -1,4 +1,4 @@
-import type { BedsideService, FileReading, Prediction, Progress, RunSummary } from '../shell/bedside.service.ts';
+import type { BedsideService, FileReading, LabelledFile, Prediction, Progress, RunSummary } from '../shell/bedside.service.ts';
 import { isCancelled, toFailure, type Failure } from './failure.ts';
 import { Loaded } from './loaded.svelte.ts';
 import { TimeLeft } from './time-left.ts';
@@ -7,7 +7,7 @@ import { TimeLeft } from './time-left.ts';
 export type FileTrial =
   | { readonly kind: 'none' }
   | { readonly kind: 'busy'; readonly fileName: string; readonly runNumber: number; readonly progress: Progress; readonly secondsLeft: number | null; readonly isCancelling: boolean }
-  | { readonly kind: 'done'; readonly fileName: string; readonly runNumber: number; readonly rows: number; readonly total: number; readonly table: Blob; readonly reading: FileReading }
+  | { readonly kind: 'done'; readonly fileName: string; readonly runNumber: number; readonly rows: number; readonly total: number; readonly table: LabelledFile['table']; readonly reading: FileReading }
   | { readonly kind: 'cancelled'; readonly fileName: string }
   | { readonly kind: 'failed'; readonly fileName: string; readonly failure: Failure };
 

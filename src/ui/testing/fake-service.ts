@@ -1,6 +1,7 @@
 /** A believable stand-in for what lies behind the boundary: for component tests, and for `?fake` while developing. */
 import { BedsideError } from '../../ground/errors.ts';
 import type { AuditOptions, AuditProgress, BedsideService, BudgetReport, DeviceReport, EnergyReport, EnergySettings, KernelCheck, PanelPoint, PlanProposal, Project, ProjectSummary, RunMessage, RunProgress, RunSummary, SilenceReport, TrainOnOffer } from '../../shell/bedside.service.ts';
+import { forOwnersEyes, releasableBecause } from '../../privacy/doors.ts';
 import type { LedgerEntry, LedgerEvent } from '../../privacy/events.ts';
 import type { PrivacyStatement } from '../../privacy/statement.ts';
 import type { Plan } from '../../training/plan.ts';
@@ -153,7 +154,7 @@ export class FakeService implements BedsideService {
   shareable = () => this.#answer(() => ({ epsilon: Math.max(0, Math.min(this.#limit - this.#spent, this.#allowance ? this.#allowance.epsilon - this.#allowance.epsilonSpent : Infinity)), delta: 5e-6 }));
   exportProject = (_id: string, epsilon = 0) => this.#answer(() => {
     this.#limit -= epsilon;
-    return new Blob([new Uint8Array(1_300_000)]);
+    return forOwnersEyes(new Blob([new Uint8Array(1_300_000)]));
   });
   importProject = () => this.#answer(() => this.#add('falls-clinic-2024', 2318, false, []));
 
@@ -183,7 +184,7 @@ export class FakeService implements BedsideService {
     return view;
   });
   setSentences = (id: string, sentences: Project['sentences']) => this.#answer(() => { this.#projects.set(id, { ...this.#project(id), sentences }); });
-  setAsideRows = () => this.#answer(() => new Blob(['row,reason\n1482,column-count\n']));
+  setAsideRows = () => this.#answer(() => forOwnersEyes(new Blob(['row,reason\n1482,column-count\n'])));
 
   proposePlan = async (id: string, onProgress: (progress: { done: number; total: number }) => void = () => undefined, signal?: AbortSignal) => {
     const total = this.#project(id).dataset?.noteCount ?? 600;
@@ -354,7 +355,7 @@ export class FakeService implements BedsideService {
     }
     if (done === 0) throw new BedsideError('cancelled', 'input', 'Labelling the file was cancelled.', 'Choose the file again to label it.');
     onProgress({ done, total });
-    return { table: new Blob(['text,predicted_label,confidence\n']), done, total, reading: { encoding: 'gb18030' as const, textColumn: 'Letter', isColumnAsTrained: true, skipped: [{ code: 'column-count' as const, count: 1 }, { code: 'empty-text' as const, count: 3 }], cutNotes: 7, maximumLength: 256, otherScriptNotes: 2 } };
+    return { table: forOwnersEyes(new Blob(['text,predicted_label,confidence\n'])), done, total, reading: { encoding: 'gb18030' as const, textColumn: 'Letter', isColumnAsTrained: true, skipped: [{ code: 'column-count' as const, count: 1 }, { code: 'empty-text' as const, count: 3 }], cutNotes: 7, maximumLength: 256, otherScriptNotes: 2 } };
   };
   audit = async (_id: string, { epsilon, kind = 'head' }: AuditOptions, onProgress: (progress: AuditProgress) => void, signal: AbortSignal) => {
     for (const [phase, total] of kind === 'head' ? [['reading', 4916], ['attacking', 26]] as const : [['attacking', 16]] as const) {
@@ -374,7 +375,7 @@ export class FakeService implements BedsideService {
   pauseAudit = (isPaused: boolean) => this.#answer(() => {
     this.#isAuditPaused = isPaused;
   });
-  exportModel = () => this.#answer(() => new Blob([new Uint8Array(301_000)]));
+  exportModel = () => this.#answer(() => releasableBecause('charged', new Blob([new Uint8Array(301_000)])));
 
   ledger = () => this.#answer(() => {
     const hour = 3_600_000;

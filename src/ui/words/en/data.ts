@@ -32,7 +32,7 @@ export const data = {
     used: (usable: number, all: number) => `${f.count(usable)} of ${rows(all)} will be used`,
     clean: (count: number): string => (count === 1 ? 'row, and it can be used' : 'rows, and every one can be used'),
     cleanHint: 'No row is empty, doubled or unreadable.',
-    setAside: 'Nothing is dropped silently: these rows are set aside and can be saved with the reason.',
+    setAside: 'Nothing is dropped silently: these rows are set aside and can be saved with the reason. The file holds them as they stand: whoever gets it can read them.',
     save: (count: number) => `Save the ${rows(count)}`,
     savedRows: (count: number) => `${rows(count)} saved, each with its reason`,
     show: 'Show',

@@ -55,6 +55,7 @@ export const explain = {
     cancelling: 'Ending after the rows in hand',
     left: (seconds: number) => `about ${f.span(seconds)} left`,
     spoken: (percent: number) => `Classifying: ${f.percent(percent / 100)}`,
+    holdsNotes: 'The file holds the notes beside their labels, and labels follow from the notes: whoever gets it can read both.',
     save: 'Save the CSV',
     again: 'Run another file',
     saved: (name: string) => `${name} saved`,

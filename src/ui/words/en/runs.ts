@@ -55,6 +55,12 @@ export const runs = {
     hash: 'Chain',
     empty: 'The ledger is empty. The first private run writes into it.',
     save: 'Save the ledger',
+    saveDialog: {
+      title: 'Save the ledger to a file?',
+      body: 'It holds what was charged and when, to the minute, and salted hashes of notes and people; no text. The times tell how long training took, and the hashes which files share notes or people: both follow from the notes, and no ε covers them. Give it to those who check the budget.',
+      keep: 'Keep it here',
+      save: 'Save to a file',
+    },
     saved: 'Ledger saved to a file',
     broken: 'The chain is broken: training privately is locked',
     brokenHint: 'An entry or its end does not fit the one before it. Save the ledger and show it to the person responsible. Erasing it is in Settings and names what that means.',

@@ -33,7 +33,7 @@ export const data: Words['data'] = {
     used: (usable, all) => `${rows(all)}中将使用 ${rows(usable)}`,
     clean: (count) => (count === 1 ? '行，可用' : '行，全部可用'),
     cleanHint: '没有空白、重复或无法读取的行。',
-    setAside: '没有任何一行被悄悄丢弃：这些行已单独放置，可连同原因一起保存。',
+    setAside: '没有任何一行被悄悄丢弃：这些行已单独放置，可连同原因一起保存。文件含有这些行的原文：拿到文件的人都能阅读。',
     save: (count) => `保存这 ${rows(count)}`,
     savedRows: (count) => `已保存 ${rows(count)}，每行附有原因`,
     show: '查看',

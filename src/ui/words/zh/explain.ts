@@ -56,6 +56,7 @@ export const explain: Words['explain'] = {
     cancelling: '处理完手头的行后结束',
     left: (seconds) => `约剩 ${f.span(seconds)}`,
     spoken: (percent) => `判断中：${f.percent(percent / 100)}`,
+    holdsNotes: '文件中有病历及其标签，标签由病历得出：拿到文件的人都能看到。',
     save: '保存 CSV',
     again: '处理另一个文件',
     saved: (name) => `${name} 已保存`,
