@@ -51,5 +51,5 @@ export const layers: readonly Layer[] = [
     packages: ['svelte'],
     globals: ['DOM'],
   },
-  { name: 'cli', knows: 'command lines over training, in Node', mayImport: [...calculation, 'engine', 'training'], packages: ['node'], globals: ['Node'] },
+  { name: 'cli', knows: 'command lines over training, and the reference values, in Node', mayImport: [...calculation, 'engine', 'training', 'federation'], packages: ['node'], globals: ['Node'] },
 ];

@@ -143,7 +143,7 @@ def test_random_damage_never_raises_anything_else():
 
 
 def test_a_recorded_reply_of_flwr_is_read():
-    golden = json.loads((Path(__file__).parents[2] / "src" / "fixtures" / "flower-wire.json").read_text())
+    golden = json.loads((Path(__file__).parents[2] / "src" / "fixtures" / "goldens" / "flower-wire.json").read_text())
     recorded = golden["objects"]["reply"]
     contents = {item["id"]: bytes.fromhex(item["content_hex"]) for item in recorded["post_order"]}
     form = ExpectedReply(8, norm_bound=1e21, metrics=(Metric("loss", 0.0, 100.0),))

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { bytesToHex, hexToBytes, utf8ToBytes } from '../ground/bytes.ts';
-import { decode } from './codec/decode.ts';
+import { hexToBytes } from '../ground/bytes.ts';
 import { endpoints } from './endpoints.ts';
 import type { Exchange } from './exchange.ts';
 import { FleetClient } from './fleet-client.ts';
-import { golden, pemToDer, sha256 } from './testing/golden.ts';
+import { pemToDer } from './recorded/parts.ts';
+import { golden, sha256 } from './testing/golden.ts';
 import { refuse } from './testing/fake-superlink.ts';
 import { fetchTransport, type Fetch } from './transport.ts';
 
@@ -24,56 +24,10 @@ async function clientOf(send: Fetch, nowMs: () => number): Promise<{ client: Fle
   return { client, exchanges };
 }
 
-const endpointOf = (path: string) => Object.values(endpoints).find(({ name }) => path === `/v1/fleet/${name}`)!;
 const protobuf = { 'content-type': 'application/protobuf' };
 const now = () => Date.parse(golden.auth.timestamp);
 const once = (response: () => Response) => async () => clientOf(() => Promise.resolve(response()), now);
 const heartbeat = { node: { nodeId: 7n }, heartbeatIntervalSeconds: 30 };
-
-describe('one node\'s whole life, recorded', () => {
-  it('is made again call by call: the same bodies and headers, every recorded answer and refusal understood', async () => {
-    const publicKey = await crypto.subtle.importKey('spki', spki, algorithm, true, ['verify']);
-    let call = golden.exchange[0]!;
-    const { client, exchanges } = await clientOf(
-      async (url, init) => {
-        const headers = new Headers(init.headers);
-        expect(url).toBe(`https://federation.example${call.path}`);
-        expect(init.method).toBe('POST');
-        expect(init.body instanceof Uint8Array && bytesToHex(init.body)).toBe(call.request_hex);
-        expect(headers.get('flwr-public-key')).toBe(golden.auth.headers['flwr-public-key']);
-        expect(headers.get('flwr-timestamp')).toBe(call.headers['flwr-timestamp']);
-        // ECDSA is random: the signature differs, what it says does not. The recorded one holds over the same text.
-        const recorded = derNumbers(Buffer.from(call.headers['flwr-signature'], 'base64'));
-        const ours = derNumbers(Buffer.from(headers.get('flwr-signature')!, 'base64'));
-        for (const raw of [recorded, ours]) expect(await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, publicKey, raw, utf8ToBytes(call.headers['flwr-timestamp']))).toBe(true);
-        return call.response_hex === undefined ? new Response(call.response_json, { status: call.status, headers: { 'content-type': 'application/json' } }) : new Response(hexToBytes(call.response_hex), { status: 200, headers: protobuf });
-      },
-      () => Date.parse(call.headers['flwr-timestamp']),
-    );
-    for (call of golden.exchange) {
-      const endpoint = endpointOf(call.path);
-      const request = decode<object>(endpoint.request, hexToBytes(call.request_hex), 10_000_000);
-      const answer = client.call<object, object>(endpoint, request);
-      if (call.status === 200) expect(await answer).toEqual(decode<object>(endpoint.answer, hexToBytes(call.response_hex!), 10_000_000));
-      else if (call.status === 401) await expect(answer).rejects.toMatchObject({ code: 'federation/not-authorised' });
-      else await expect(answer).rejects.toMatchObject({ code: 'federation/refused', values: { status: call.status, serverCode: (JSON.parse(call.response_json!) as { code: number }).code } });
-    }
-    expect(exchanges.map(({ status, sentBytes }) => [status, sentBytes])).toEqual(golden.exchange.map(({ status, request_hex: hex }) => [status, hex.length / 2]));
-  });
-});
-
-/** DER to r||s. */
-function derNumbers(der: Uint8Array): Uint8Array<ArrayBuffer> {
-  const raw = new Uint8Array(96);
-  let at = 2;
-  for (const end of [48, 96]) {
-    const digits = der.subarray(at + 2, at + 2 + der[at + 1]!);
-    const significant = digits.subarray(Math.max(0, digits.length - 48));
-    raw.set(significant, end - significant.length);
-    at += 2 + digits.length;
-  }
-  return raw;
-}
 
 describe('answers that are none', () => {
   it.each([
@@ -110,10 +64,10 @@ describe('answers that are none', () => {
 
 describe('requests', () => {
   it('carry no cookies, follow no redirect, and are not cached', async () => {
-    const seen: RequestInit[] = [];
-    const { client } = await clientOf((_, init) => { seen.push(init); return Promise.resolve(new Response(hexToBytes('0801'), { headers: protobuf })); }, now);
+    const seen: (RequestInit & { readonly url: string })[] = [];
+    const { client } = await clientOf((url, init) => { seen.push({ url, ...init }); return Promise.resolve(new Response(hexToBytes('0801'), { headers: protobuf })); }, now);
     await client.call(endpoints.heartbeat, heartbeat);
-    expect(seen[0]).toMatchObject({ credentials: 'omit', redirect: 'error', cache: 'no-store', referrerPolicy: 'no-referrer' });
+    expect(seen[0]).toMatchObject({ url: 'https://federation.example/v1/fleet/send-node-heartbeat', method: 'POST', body: hexToBytes('0a020807110000000000003e40'), credentials: 'omit', redirect: 'error', cache: 'no-store', referrerPolicy: 'no-referrer' });
   });
 
   it('that are too large are not sent', async () => {

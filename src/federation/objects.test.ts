@@ -1,41 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bytesToHex, bytesToUtf8, hexToBytes, utf8ToBytes } from '../ground/bytes.ts';
+import { bytesToHex, bytesToUtf8, utf8ToBytes } from '../ground/bytes.ts';
 import { buildArray, fromNpy, npyHead, npySize, readArray, toNpy } from './arrays.ts';
 import { decode } from './codec/decode.ts';
 import { encode } from './codec/encode.ts';
-import { message, pushMessagesRequest, type ObjectTree } from './codec/messages.ts';
+import type { ObjectTree } from './codec/messages.ts';
 import { valueRecord } from './codec/record-messages.ts';
-import { buildObject, contentsOf, idsOfTree, ObjectStore, parseObject, treeOf, type BuiltObject } from './object-store.ts';
+import { buildObject, contentsOf, idsOfTree, ObjectStore, parseObject, treeOf } from './object-store.ts';
+import { objectTreeOf } from './recorded/wire.ts';
 import { buildUpdateRecords, readConfig, readInstruction } from './records.ts';
-import { buildReply } from './reply.ts';
-import { contentsByIds, floatsOf, golden, sha256, type GoldenObject, type GoldenTree } from './testing/golden.ts';
+import { contentsByIds, floatsOf, golden, sha256 } from './testing/golden.ts';
 
-const { instruction, reply, error_reply: errorReply, shared_children: shared } = golden.objects;
-const everyObject = [instruction, reply, errorReply, shared].flatMap(({ post_order: objects }) => objects);
-const nodeId = BigInt(golden.ids.node_id);
+const { instruction, reply } = golden.objects;
 
-/** The content as text, where it is text. */
-const body = ({ content_hex: hex }: GoldenObject): Uint8Array => {
-  const content = hexToBytes(hex);
-  return content.subarray(content.indexOf(0) + 1);
-};
-const metadataOf = (objects: readonly GoldenObject[], id: string) => {
-  const inner = decode(message, body(objects.find((object) => object.id === id)!), 10_000).metadata!;
-  return { ...inner, messageId: id };
-};
-
+// Recorded objects are taken apart and built byte for byte in recorded/recorded.test.ts.
 describe('recorded objects', () => {
-  it.each(everyObject.map((object, index) => [index, object.type, object] as const))('object %i, %s, is taken apart and put together again', async (_, type, object) => {
-    const content = hexToBytes(object.content_hex);
-    const parsed = parseObject(content, type);
-    // Children are only named by an object; what they hold does not matter here.
-    const children = parsed.children.map((id): BuiltObject => ({ id, content: new Uint8Array(0), children: [] }));
-    const built = await buildObject(sha256, type, children, parsed.body);
-    expect(built.id).toBe(object.id);
-    expect(bytesToHex(built.content)).toBe(object.content_hex);
-  });
-
   it('an instruction is read: model, settings of every kind', () => {
     const contents = contentsByIds(instruction.post_order);
     const { model, config, modelId } = readInstruction(contents, instruction.message_id, 'model', [8]);
@@ -54,48 +33,15 @@ describe('recorded objects', () => {
     expect([...contentsOf(array)].map(([id, content]) => ({ id, content_hex: bytesToHex(content) }))).toEqual(expected.map(({ id, content_hex }) => ({ id, content_hex })));
   });
 
-  it('a whole reply is built byte for byte, from the same numbers at the same time', async () => {
-    // The recorded reply carries numbers beside the update that ours never does; they come in here as they were recorded.
-    const array = await buildArray(sha256, floatsOf(golden.values.delta_f32_hex), [8]);
-    const arrays = await buildObject(sha256, 'ArrayRecord', [array], utf8ToBytes(`{"delta": "${array.id}"}`));
-    const metrics = await buildObject(sha256, 'MetricRecord', [], body(reply.post_order.find(({ type }) => type === 'MetricRecord')!));
-    const records = await buildObject(sha256, 'RecordDict', [arrays, metrics], utf8ToBytes(`{"arrays": "${arrays.id}", "metrics": "${metrics.id}"}`));
-    const built = await buildReply(sha256, metadataOf(instruction.post_order, instruction.message_id), nodeId, reply.created_at, { kind: 'records', records });
-    expect(built.metadata).toMatchObject({ messageId: reply.message_id, ttlSeconds: reply.ttl, createdAtSeconds: reply.created_at });
-    expect([...built.contents].map(([id, content]) => [id, bytesToHex(content)])).toEqual(reply.post_order.map(({ id, content_hex }) => [id, content_hex]));
-    expect(bytesToHex(encode(pushMessagesRequest, { node: { nodeId }, messages: [built.message], trees: [built.tree], runtimesSeconds: [1.5] }))).toBe(golden.protobuf['PushMessagesRequest']);
-  });
-
-  it('an error reply is built byte for byte', async () => {
-    const built = await buildReply(sha256, metadataOf(instruction.post_order, instruction.message_id), nodeId, reply.created_at, { kind: 'error', code: BigInt(errorReply.code), reason: errorReply.reason });
-    expect([...built.contents].map(([id, content]) => [id, bytesToHex(content)])).toEqual(errorReply.post_order.map(({ id, content_hex }) => [id, content_hex]));
-    expect(bytesToHex(encode(pushMessagesRequest, { node: { nodeId }, messages: [built.message], trees: [built.tree], runtimesSeconds: [1.5] }))).toBe(golden.protobuf['PushMessagesRequest_error']);
-  });
-
   it('records of an update have the form of the recorded ones', async () => {
     const records = await buildUpdateRecords(sha256, 'delta', floatsOf(golden.values.delta_f32_hex), { loss: 0.25 });
-    expect(treeOf(records).children[0]).toEqual(asTree(reply.tree).children[0]!.children[0]);
+    expect(treeOf(records).children[0]).toEqual(objectTreeOf(reply.tree).children[0]!.children[0]);
     const metrics = records.children[1]!;
     expect(decode(valueRecord, parseObject(metrics.content, 'MetricRecord').body, 1000)).toEqual({ items: [{ key: 'loss', value: { double: 0.25 } }] });
   });
-
-  it('a child named by two entries is one object', () => {
-    expect(idsOfTree(asTree(shared.tree), 5)).toEqual(shared.post_order.map(({ id }) => id));
-    expect(idsOfTree(asTree(instruction.tree), 6)).toEqual(instruction.post_order.map(({ id }) => id));
-  });
 });
 
-function asTree({ id, children }: GoldenTree): ObjectTree {
-  return { objectId: id, children: children.map(asTree) };
-}
-
 describe('arrays', () => {
-  it('have the recorded .npy form', () => {
-    expect(bytesToHex(toNpy(floatsOf(golden.values.delta_f32_hex), [8]))).toBe(golden.values.npy_delta_hex);
-    expect(bytesToHex(npyHead([3, 4]))).toBe(golden.values.npy_3x4_zero_header_hex.slice(0, 256));
-    expect(bytesToHex(npyHead([]))).toBe(golden.values.npy_scalar_hex.slice(0, 256));
-  });
-
   it('come back with every bit, NaN, infinities and minus zero among them', () => {
     fc.assert(fc.property(fc.uint8Array({ minLength: 0, maxLength: 400 }), (bytes) => {
       const length = Math.floor(bytes.length / 4);

@@ -36,12 +36,12 @@ const schemes: Readonly<Record<TagScheme, Scheme>> = {
   BILOU: { prefixes: 'IOBLU', starts: ['.B*', '.U*'], inside: ['BI=', 'BL=', 'II=', 'IL='], ends: ['U.*', 'L.*'] },
 };
 
-const outside: Tag = { prefix: 'O', type: '' };
+const outside: Tag = { prefix: 'O', type: '_' };
 
 function readTags(tags: readonly string[]): Tag[] {
   return tags.map((tag, index) => {
     if (tag === '') throw new BedsideError('metrics/tag', 'input', `Word ${index + 1} has no tag.`, 'Give each word a tag, "O" outside entities.', { word: index + 1 });
-    return { prefix: tag[0]!, type: tag.slice(1).replace(/^-/, '') };
+    return { prefix: tag[0]!, type: tag.slice(1).replace(/^-/, '') || '_' };
   });
 }
 

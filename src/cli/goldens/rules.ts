@@ -162,6 +162,17 @@ export const nerRules: FieldTable = {
   ...Object.fromEntries(['micro', 'macro', 'weighted'].flatMap((mean) => [`token_level.${mean}_all`, `token_level.${mean}_excluding_O`].map((path) => [path, seqeval]))),
 };
 
+const sameBytes = equal(0, 0, 'byte for byte');
+const whole = (...fields: readonly string[]): FieldTable => Object.fromEntries(fields.map((field) => [field, sameBytes]));
+export const flowerRules = {
+  ids: whole('run_id', 'node_id', 'task_id', 'superlink_node_id'),
+  values: whole('delta_f32_hex', 'model_f32_hex', 'npy_delta_hex', 'npy_3x4_zero_header_hex', 'npy_scalar_hex', 'config', 'metrics'),
+  objects: { name: input, ...whole('message_id', 'created_at', 'ttl', 'tree', 'post_order', 'code', 'reason', 'root') },
+  protobuf: { name: input, ...whole('hex') },
+  auth: whole('private_key_pkcs8_pem', 'public_key_pem', 'timestamp', 'headers', 'der_hex', 'raw_hex', 'der_pairs'),
+  exchange: whole('path', 'headers', 'request_hex', 'status', 'response_hex', 'response_json'),
+} as const satisfies Readonly<Record<string, FieldTable>>;
+
 const withinTolerance = equal(1, 0, 'error over the tolerance that the file states: at most 1');
 export const minilmRules = {
   input_ids: { text: input, ids: equal(0, 0, 'Hugging Face tokenizers') },

@@ -2,58 +2,20 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../ground/bytes.ts';
 import { BedsideError } from '../../ground/errors.ts';
-import { endpoints } from '../endpoints.ts';
+import { again } from '../recorded/messages.ts';
 import { golden } from '../testing/golden.ts';
 import { decode } from './decode.ts';
 import { encode } from './encode.ts';
 import {
-  activateRequest, confirmRequest, heartbeatRequest, message, metadata, node, objectTree, pullMessagesAnswer, pullMessagesRequest, pullObjectAnswer, pullObjectRequest,
-  pushMessagesAnswer, pushMessagesRequest, pushObjectRequest, registerRequest, type Metadata, type ObjectTree,
+  message, metadata, node, objectTree, pullMessagesAnswer, pullObjectAnswer, pushMessagesAnswer, pushMessagesRequest, pushObjectRequest, type Metadata, type ObjectTree,
 } from './messages.ts';
 import { valueRecord } from './record-messages.ts';
-import type { AnyTable, Table } from './table.ts';
+import type { AnyTable } from './table.ts';
 
 const LIMIT = 10_000_000;
 
-/** Decoded and written again. */
-function again<Message extends object>(table: Table<Message>, hex: string): string {
-  return bytesToHex(encode(table, decode(table, hexToBytes(hex), LIMIT)));
-}
-
+// What flwr wrote comes out byte for byte: ../recorded/recorded.test.ts.
 describe('recorded messages', () => {
-  const tables: Readonly<Record<string, (hex: string) => string>> = {
-    RegisterNodeFleetRequest: (hex) => again(registerRequest, hex),
-    RegisterNodeFleetResponse: (hex) => again(node, hex),
-    ActivateNodeRequest: (hex) => again(activateRequest, hex),
-    ActivateNodeResponse: (hex) => again(node, hex),
-    SendNodeHeartbeatRequest: (hex) => again(heartbeatRequest, hex),
-    PullMessagesRequest: (hex) => again(pullMessagesRequest, hex),
-    PullMessagesResponse: (hex) => again(pullMessagesAnswer, hex),
-    PullObjectRequest: (hex) => again(pullObjectRequest, hex),
-    PullObjectResponse_notyet: (hex) => again(pullObjectAnswer, hex),
-    ConfirmMessageReceivedRequest: (hex) => again(confirmRequest, hex),
-    PushMessagesRequest: (hex) => again(pushMessagesRequest, hex),
-    PushMessagesRequest_error: (hex) => again(pushMessagesRequest, hex),
-    PushMessagesResponse: (hex) => again(pushMessagesAnswer, hex),
-    PushObjectRequest: (hex) => again(pushObjectRequest, hex),
-    DeactivateNodeRequest: (hex) => again(node, hex),
-    UnregisterNodeFleetRequest: (hex) => again(node, hex),
-  };
-
-  it('have a table each', () => {
-    expect(Object.keys(tables).sort()).toEqual(Object.keys(golden.protobuf).sort());
-  });
-
-  it.each(Object.entries(golden.protobuf))('%s comes out byte for byte', (name, hex) => {
-    expect(tables[name]!(hex)).toBe(hex);
-  });
-
-  it.each(golden.exchange.map((call, index) => [index, call.path, call] as const))('call %i, %s, comes out byte for byte, both ways', (_, path, call) => {
-    const endpoint = Object.values(endpoints).find(({ name }) => path === `/v1/fleet/${name}`)!;
-    expect(again<object>(endpoint.request, call.request_hex)).toBe(call.request_hex);
-    if (call.response_hex !== undefined) expect(again<object>(endpoint.answer, call.response_hex)).toBe(call.response_hex);
-  });
-
   it.each([...golden.objects.instruction.post_order, ...golden.objects.reply.post_order].filter(({ type }) => type === 'ConfigRecord' || type === 'MetricRecord').map((object) => [object.type, object.content_hex] as const))('the body of a %s comes out byte for byte', (_, hex) => {
     const content = hexToBytes(hex);
     const body = bytesToHex(content.subarray(content.indexOf(0) + 1));
