@@ -27,9 +27,9 @@ export interface ComposedEpsilon {
   readonly isOrderAtEdge: boolean;
 }
 
-/** Refuses a mechanism that means nothing. Noise 0 is allowed: its epsilon is Infinity. */
+/** Refuses a mechanism that means nothing, and one whose noise is no number: it may come from a file. Noise 0 is allowed: its epsilon is Infinity. */
 export function checkMechanism(mechanism: Mechanism): void {
-  if (!(mechanism.noiseMultiplier >= 0)) {
+  if (typeof mechanism.noiseMultiplier !== 'number' || !(mechanism.noiseMultiplier >= 0)) {
     throw new BedsideError('privacy/noise-multiplier', 'settings', `The noise multiplier must be 0 or more, found ${mechanism.noiseMultiplier}.`, 'It is the noise\'s standard deviation over the clip norm.', { found: String(mechanism.noiseMultiplier) });
   }
   switch (mechanism.kind) {

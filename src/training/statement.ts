@@ -56,12 +56,13 @@ function build(plan: PrivatePlan, facts: PublicFacts, { before, ...cost }: { rea
 }
 
 /** Epsilon that the held-out part's scores come to at the plan's delta, which has the error of their noise and of the number of runs in it; null where there are none. */
-function epsilonOfScores(plan: PrivatePlan, charges: readonly Charge[]): number | null {
+export function epsilonOfScores(plan: PrivatePlan, charges: readonly Charge[]): number | null {
   const bounds = new KnownBounds();
   return charges.length === 0 ? null : epsilonWithError((delta) => bounds.epsilonOf(charges, delta), plan.delta, scoreErrorOf(plan, charges));
 }
 
-function epsilonOfOne(plan: PrivatePlan, { trainingUnits, classes }: PublicFacts): number {
+/** Epsilon that one run with the noise of a search's would cost by itself. */
+export function epsilonOfOne(plan: PrivatePlan, { trainingUnits, classes }: PublicFacts): number {
   return plan.kind === 'full-batch-head' ? noiseEpsilon(noiseLawOf(plan), recipeBudget(plan, trainingUnits, classes).mu, plan.delta) : plan.epsilon;
 }
 
