@@ -17,7 +17,7 @@ describe('--help', () => {
 
   it('says what is exact in what a command prints or writes, before it is run', () => {
     const said = (name: string, option: string) => optionHelp[name]!.find(([known]) => known.startsWith(option))![1];
-    expect(said('train', '--json')).toContain('printed scores are exact, for your eyes');
+    expect(said('train', '--json')).toContain('printed scores, time and energy are exact, for your eyes');
     expect(said('train', '--epsilon')).toContain('to be treated like the notes');
     expect(said('predict', '--out')).toContain('notes included');
   });

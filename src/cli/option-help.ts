@@ -24,7 +24,7 @@ export const optionHelp: Readonly<Record<string, Options>> = {
     ['--ledger FILE', 'where charges are kept; else BEDSIDE_LEDGER, or ~/.bedside/ledger.jsonl'],
     ['--model FOLDER', 'base model; else the one that comes with Bedside'],
     ['--out FOLDER', 'where the trained model goes'],
-    ['--json', 'print the result as one line of JSON; printed scores are exact, for your eyes, but for released_accuracy'],
+    ['--json', 'print the result as one line of JSON; printed scores, time and energy are exact, for your eyes; released_accuracy is not, and may leave'],
     helpItself,
   ],
   predict: [

@@ -2,6 +2,7 @@ import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nanoFloatFiles } from '../engine/model/nano.ts';
+import type { OwnersAct, ReleaseReason } from '../privacy/doors.ts';
 import { quantizedFolder } from './model-folder.ts';
 import { makeNotesFolder, runCommandLine } from './testing/command-line.ts';
 
@@ -28,6 +29,13 @@ describe('npm run train', () => {
     expect(result['epsilon']).toBeCloseTo(3, 9);
     expect(result['epsilon_total']).toBeCloseTo(3, 9);
     expect(Object.keys(result['per_class'] as object)).toEqual(['cough', 'knee', 'rash']);
+    // Every field that is printed: those of `print-scores` are exact, which the last lines and the help say; the others may leave.
+    const printed: Readonly<Record<string, ReleaseReason | OwnersAct>> = {
+      accuracy: 'print-scores', macro_f1: 'print-scores', per_class: 'print-scores', seconds: 'print-scores', energy_wh: 'print-scores', released_accuracy: 'charged', epsilon: 'public', delta: 'public', epsilon_held_out: 'public', epsilon_total: 'public',
+      unit: 'public', plan: 'public', state: 'public', steps: 'public', n_train: 'public', n_test: 'public', device: 'public', model: 'public',
+    };
+    expect(Object.keys(result).sort()).toEqual(Object.keys(printed).sort());
+    expect(ran.stderr).toContain('Accuracy, macro-F1, the per-class scores, the time and the energy are exact and for your eyes; released_accuracy alone was charged and may leave.');
     expect(readdirSync(at('model')).sort()).toEqual(['README.md', 'head.safetensors', 'head_config.json', 'labels.json', 'predict.py']);
 
     // How long a step took is not to be read from the ledger: entries carry their minute.

@@ -6,6 +6,7 @@ import { createMemoryLedgerStore } from '../privacy/memory-ledger-store.ts';
 import { createUnitHasher, keyIdOf, normaliseText, personNamingOf } from '../privacy/unit-hash.ts';
 import { shareLedger } from './ledger-share.ts';
 import { toTaggedJson } from './tagged-json.ts';
+import { fieldsOf } from './testing/fields.ts';
 
 const key = Uint8Array.from({ length: 32 }, (_, index) => (7 * index + 3) % 256);
 const hasher = createUnitHasher(key);
@@ -29,14 +30,6 @@ async function ledger(): Promise<Ledger> {
   return opened;
 }
 
-/** The paths of all fields, positions left out. */
-function fieldsOf(value: unknown, path = ''): readonly string[] {
-  if (Array.isArray(value)) return value.flatMap((item) => fieldsOf(item, `${path}[]`));
-  if (typeof value !== 'object' || value === null) return [path];
-  return Object.entries(value).flatMap(([name, item]) => fieldsOf(item, path === '' ? name : `${path}.${name}`));
-}
-const distinct = (value: unknown) => [...new Set(fieldsOf(value))].sort();
-
 /** Everything that tells a note, a person, a label, a column or the key. */
 const telling = [...notes.flatMap(({ text, person, label }) => [text, person, label]), header, Array.from(key, (byte) => byte.toString(16).padStart(2, '0')).join(''), key.join()];
 
@@ -46,7 +39,7 @@ describe('the ledger that is saved to a file', () => {
   it('has these fields and no others: mechanisms, limits, keyed hashes, and the minute', async () => {
     const { entries, isChainIntact } = await ledger();
     const expected = [...eventFields.map((field) => `entries[].event.${field}`), 'entries[].hash', 'entries[].previous', 'entries[].recordedAtMs', 'entries[].sequence', 'isChainIntact'];
-    expect(distinct({ entries, isChainIntact })).toEqual(expected.sort());
+    expect(fieldsOf({ entries, isChainIntact })).toEqual(expected.sort());
     // What is read of it again must be all of it.
     expect(JSON.parse(JSON.stringify({ entries, isChainIntact }))).toEqual({ entries, isChainIntact });
   });
@@ -71,7 +64,7 @@ describe('the ledger of a copy, saved to a file', () => {
       { kind: 'allowance', id: 'allowance', allowanceId: 'brought', cohortIds: cohorts.map(({ cohortId }) => cohortId), epsilon: 1, delta: 5e-6, givenBy: [keyIdOf(key)] },
     ]);
     const { entries } = copy;
-    const found = distinct(entries.map(({ event }) => event)).map((field) => field.slice('[].'.length));
+    const found = fieldsOf(entries.map(({ event }) => event)).map((field) => field.slice('[].'.length));
     expect(found.filter((field) => !eventFields.includes(field))).toEqual(['allowanceId', 'epsilon', 'givenBy[]', 'isFromFile']);
     const saved = JSON.stringify(entries);
     for (const text of telling) expect(saved.toLowerCase()).not.toContain(text.toLowerCase());
@@ -84,7 +77,7 @@ describe('the ledger inside a project file', () => {
   it('has these fields and no others', async () => {
     const cohort = ['cohortId', 'declaredBefore', 'hasUnnamedRows', 'id', 'isDeclaredDisjoint', 'keyId', 'kind', 'maximumRowsPerPerson', 'part', 'personNaming', 'splitId', 'unit'].map((field) => `cohorts[].event.${field}`);
     const others = ['cohortId', 'cohortIds[]', 'delta', 'epsilonLimit', 'id', 'kind', 'mechanism.kind', 'mechanism.law.kind', 'mechanism.law.mean', 'mechanism.law.shape', 'mechanism.noiseMultiplier', 'mechanism.samplingRate', 'purpose', 'runId', 'state', 'step'].map((field) => `events[].${field}`);
-    expect(distinct(await shared())).toEqual([...cohort, ...others, 'cohorts[].isNamedAlike', 'cohorts[].isWhole', 'cohorts[].persons[]', 'cohorts[].rows[]'].sort());
+    expect(fieldsOf(await shared())).toEqual([...cohort, ...others, 'cohorts[].isNamedAlike', 'cohorts[].isWhole', 'cohorts[].persons[]', 'cohorts[].rows[]'].sort());
   });
 
   it('carries no hash of a note or a person, no naming, and nothing that the origin gave away', async () => {
