@@ -5,12 +5,16 @@ import { buildDataset } from '../data/dataset.ts';
 import { sampleTable } from '../data/sample.ts';
 import type { RawTable } from '../data/table.ts';
 import { gaussianMu } from '../privacy/gaussian.ts';
+import { buildStatement } from '../privacy/statement.ts';
+import { evaluateHeldOut } from '../training/evaluate.ts';
 import { fullBatchHeadPlan } from '../training/propose.ts';
 import { openBedsideDatabase, type BedsideDatabase } from './database.ts';
 import { LedgerKeeper, type RunLedger } from './ledger-keeper.ts';
 import { openLedgerStore, type DurableLedgerStore } from './ledger-store.ts';
 import { exportProject, importProject } from './project-file.ts';
+import { summaryOfRun } from './project-summary.ts';
 import { createProject, duplicateProject, readProject, saveDataset } from './projects.ts';
+import type { RunRecord } from './records.ts';
 
 const table: RawTable = {
   fileName: 'notes.csv', format: 'csv', encoding: 'utf-8', header: ['note', 'kind', 'who'], unreadable: [],
@@ -167,6 +171,29 @@ describe('a project file and its share of the budget', () => {
     expect((await budget(there, other.id)).epsilonSpent).toBeGreaterThan(40);
     // What is past its limit already stops nothing.
     await opened(there, saved);
+  });
+
+  it('is refused, and nothing of it taken in, where a run of it is said to promise less than its releases come to', async () => {
+    const [{ here, id }, there] = [await withNotes(), await installation()];
+    const run = await spend(here, id, 1);
+    const { delta } = await budget(here, id);
+    const plan = planOf(1, delta);
+    const statement = buildStatement({ charges: run.charged().training, delta, unit: 'person', samplingRate: 1, noiseMultiplier: 4, steps: 1, clipNorm: 0.3, validationEpsilon: null, isSecureNoise: true });
+    const runId = 'told';
+    const nothing = { low: 0, central: 0, high: 0 };
+    const record: RunRecord = { id: runId, projectId: id, number: 1, state: 'finished', plan, startedAtMs: 0, seconds: 0, stepsDone: 1, steps: 1, epsilonRun: 1, energyWh: nothing, carbonGrams: nothing, accuracy: null, macroF1: null, points: [], device: '', savedAtMs: null };
+    await here.database.put('runs', record);
+    const evaluation = evaluateHeldOut(new Float32Array(0), [], ['a', 'b'], [], 1).value;
+    const keep = (said: object) => here.database.put('results', { runId, projectId: id, results: { run: summaryOfRun(record), labels: ['a', 'b'], ...evaluation, releasedAccuracy: null, statement: { ...statement, ...said }, energyWh: nothing, carbonGrams: nothing } });
+    await keep({ epsilon: 0.1, mu: 0.01 });
+    const before = (await there.keeper.entries()).entries.length;
+    await expect(opened(there, await file(here, id))).rejects.toMatchObject({ code: 'project/promise-too-small', values: { run: 1, found: 0.1, expected: 1 } });
+    expect([(await there.database.getAll('projects')).length, (await there.keeper.entries()).entries.length]).toEqual([0, before]);
+    // As it was made it is taken in, and what follows from its releases is worked out there.
+    await keep({ mu: 0.01, accountantSettings: 'certified' });
+    await opened(there, await file(here, id));
+    const [taken] = await there.database.getAll('results');
+    expect(taken!.results.statement).toEqual(statement);
   });
 
   it('brings nothing where it comes from, and nothing when it is opened twice', async () => {

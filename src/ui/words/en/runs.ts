@@ -41,7 +41,7 @@ export const runs = {
     save: 'Save to a file',
   },
   csvSaved: 'Table of runs saved',
-  fromFile: { title: 'Scores from elsewhere', body: (runs: string) => `${runs} came with the project file and kept its scores. On this device the notes are dealt anew, so a run made here is measured on other held-out notes. What their promises say is what the file said; this device’s ledger has no charge of theirs but those that the file brought along.` },
+  fromFile: { title: 'Scores from elsewhere', body: (runs: string) => `${runs} came with the project file and kept its scores. On this device the notes are dealt anew, so a run made here is measured on other held-out notes. What their promises say was worked out anew from the releases that the file names; that these are all is what the file said. This device’s ledger has no charge of theirs but those that the file brought along.` },
   compare: { title: 'More runs cost more', body: 'Trying settings on the same notes uses the same budget. Rehearse on the built-in sample: it is about nobody.' },
   ledger: {
     title: 'Budget ledger',
