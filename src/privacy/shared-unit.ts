@@ -1,7 +1,14 @@
 import { BedsideError } from '../ground/errors.ts';
 import type { PrivacyUnit } from './events.ts';
 
-/** What a federation protects: a unit of the ledger, or all notes of a participant together. */
+/**
+ * What a federation protects: a unit of the ledger, or all notes of a participant together.
+ *
+ * The ledger counts for rows and persons, never for a participant. A round whose unit is the participant is charged to the notes that take part as any full-batch round is, so for a
+ * row or person among them it is neither more nor less than what was released. For persons of other data sets that count it is more: they pay as often as they may have rows there, and the
+ * one round covers all of these at once. For the participant as a whole nothing is added up: data sets that were declared to be about different people each pay for their own
+ * federation, as their people should, while what all of them come to for the device is the sum of every mu squared, whatever was declared. A federation's promise is of its own rounds, and says so.
+ */
 export type SharedUnit = PrivacyUnit | 'participant';
 
 /**

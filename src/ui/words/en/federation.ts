@@ -83,7 +83,7 @@ export const federation = {
     same: {
       row: 'Whether or not any one note is among yours, what you send comes out nearly the same: for the coordinator, for the others, for whoever gets the model.',
       person: 'Whether or not any one person is among yours, what you send comes out nearly the same: for the coordinator, for the others, for whoever gets the model. All notes of a person count as one.',
-      participant: 'Whatever notes you have, what you send comes out nearly the same as with any others in their place: for the coordinator, for the others, for whoever gets the model. That covers each note and each person among them. The numbers do not tell how many there are; how long your device takes for them may.',
+      participant: 'Whatever notes you have, what you send comes out nearly the same as with any others in their place: for the coordinator, for the others, for whoever gets the model. That covers each note and each person among them. It is said of this federation alone: what several come to for you as a whole adds up, and the ledger adds it up for notes and people only. The numbers do not tell how many there are; how long your device takes for them may.',
     },
     guess: (times: number) => `Someone who knows that your notes are either these or those is right about which at most ${times} times in 100, in the worst case. Lower is more private.`,
     found: (share: number) => `At 1% false alarms an attacker recognises your notes at most ${f.percent(share, 1)} of the time.`,
