@@ -22,6 +22,7 @@ export type EventsToAppend = readonly LedgerEvent[] | ((state: LedgerState) => r
  * everything spent: epsilon is Infinity and every charge is refused.
  * The limit is on what the releases charged compose to. It holds as a filter, whoever picks the next release in the light of earlier ones, for full batches, for runs
  * settled beforehand wherever they stop, and for more steps of one kind; where kinds of losses are mixed after a look it is not proven (NOISE.md, 'A limit is a filter').
+ * It is of ideal noise: what samplers are off their laws adds (1 + e^limit) times as much to delta, which statements say beside epsilon (NOISE.md, 'What it does to delta').
  * Calls are carried out one after the other; two instances over one store are told apart by the store's head.
  */
 export class Ledger {

@@ -26,4 +26,19 @@ describe('samplerErrorOf', () => {
     expect(samplerDelta(3, error)).toBeGreaterThan(1e-13);
     expect(samplerDelta(3, error)).toBeLessThan(1e-11);
   });
+
+  it('grows with the limit that runs share and with the number of them, as NOISE.md says of a budget that does not count it', () => {
+    const delta = 1e-5;
+    const plan = { ...nanoPlans.fullBatch(48), clipNorm: 0.3, steps: 50 };
+    // So many equal runs spend the limit together.
+    const addedWithin = (limit: number, runs: number) => {
+      const count = 50 * runs;
+      return samplerDelta(limit, samplerErrorOf(plan, head(77 * 769), [{ mechanism: { kind: 'gaussian', noiseMultiplier: Math.sqrt(count) / gaussianMu(limit, delta) }, count }])) / delta;
+    };
+    expect(addedWithin(4, 100)).toBeLessThan(1 / 1000);
+    expect(addedWithin(8, 100)).toBeLessThan(1 / 50);
+    expect(addedWithin(8, 100) / addedWithin(8, 1)).toBeCloseTo(1000, 2);
+    expect(addedWithin(20, 1)).toBeGreaterThan(1 / 2);
+    expect(addedWithin(20, 10)).toBeGreaterThan(1);
+  });
 });
