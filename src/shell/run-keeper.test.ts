@@ -9,6 +9,7 @@ import { EnergyMeter, RunEnergy } from './energy-meter.ts';
 import { summaryOfRun } from './project-summary.ts';
 import type { RunRecord } from './records.ts';
 import { isPointDue, isStepTold, RunKeeper } from './run-keeper.ts';
+import { toldFields } from './testing/told-fields.ts';
 
 const common = { maximumLength: 128, unit: 'row', heldOutShare: 0.2, seed: 1 } as const;
 const dpSgd: DpSgdPlan = { kind: 'dp-sgd', ...common, epsilon: 3, delta: 1e-5, steps: 40, expectedBatchSize: 64, clipNorm: 0.5, learningRate: 0.005, lora: { rank: 8, alpha: 16, targets: ['query'], layers: [0] }, validationEpsilon: null };
@@ -69,6 +70,19 @@ describe('what the page hears of a run', () => {
     const open = await heard(sentences, uneven);
     expect(open).not.toEqual(await heard(sentences, even));
     expect(open.every(({ atMs }, index) => index === 0 || atMs - open[index - 1]!.atMs >= 250)).toBe(true);
+  });
+
+  it('is what the list of messages names, whatever a careless session leaves beside it', async () => {
+    const messages: RunMessage[] = [];
+    const keeper = new RunKeeper(record(sentences), energy(), null, (message) => messages.push(message));
+    const heldOut = forOwnersEyes(Object.assign({ accuracy: { count: 1, total: 2, value: 0.5, low: 0.1, high: 0.9 }, lossNats: 1 }, { logits: [1, 2], trainingLossNats: 0.3 }));
+    keeper.reportSession(Object.assign(step(1, 1, { heldOut }), { trainingLossNats: 0.3, gradientNorm: 2, drawnUnits: 61, gradientSum: new Float32Array(3) }));
+    await vi.advanceTimersByTimeAsync(5000);
+    const [progress] = progressOf(messages);
+    const listed = (name: string) => Object.values(toldFields[name]!).flatMap((names: string) => names.split(' ')).sort();
+    expect(Object.keys(progress!).sort()).toEqual(listed('RunProgress'));
+    expect(Object.keys(progress!.points[0]!).sort()).toEqual(listed('PanelPoint'));
+    expect(JSON.stringify(messages)).not.toMatch(/trainingLoss|gradient|drawn|logits/);
   });
 
   it('is nothing of single secret steps in the record and the points either, wherever the run ends', () => {
