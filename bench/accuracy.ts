@@ -141,9 +141,9 @@ function printTable(results: readonly CellResult[]): void {
     groups.set(name, [...(groups.get(name) ?? []), result]);
   }
   for (const group of groups.values()) {
-    const { set, method, epsilon, plan } = group[0]!;
+    const { set, method, epsilon } = group[0]!;
     const accuracy = mean(group.map((result) => result.accuracy));
-    const reference = referenceAccuracy(set, method, epsilon, plan);
+    const reference = referenceAccuracy(group[0]!);
     const columns = [set, method, epsilon ?? 'not private', group.length, accuracy.toFixed(4), mean(group.map((result) => result.macroF1)).toFixed(4), reference?.accuracy.toFixed(4) ?? 'none', reference?.macroF1.toFixed(4) ?? 'none', reference ? (100 * (accuracy - reference.accuracy)).toFixed(1) : ''];
     console.log(`| ${columns.join(' | ')} |`);
   }

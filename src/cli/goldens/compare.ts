@@ -22,6 +22,10 @@ export interface Compare {
   (field: string, found: Recorded, expected: Recorded): void;
   /** Says that a field of this entry is compared with nothing, for a reason of the check's; with it all that lie in it. */
   leaveOut(field: string): void;
+  /** A line for the reader, kept once a family. */
+  say(line: string): void;
+  /** Says that the entry has nothing to be held against, and why: it neither passes nor fails. For runs that are kept, not made here. */
+  noKeptRun(reason: string): void;
 }
 
 const isCompared = (rule: Rule | undefined) => rule?.kind === 'equal' || rule?.kind === 'upper bound' || rule?.kind === 'lower bound';
@@ -55,12 +59,16 @@ export interface FamilyReport {
   readonly entries: number;
   readonly passed: number;
   readonly failed: number;
+  /** Entries that no kept run is there for: neither passed nor failed; `notes` has the reasons. */
+  readonly noKeptRun: number;
   /** Over fields that must be equal. */
   readonly worstAbsolute: number;
   readonly worstRelative: number;
   /** Where that was; null where all was equal. */
   readonly worstRelativeAt: WorstRelative | null;
-  readonly status: 'passed' | 'failed' | 'not implemented' | 'unknown family';
+  readonly status: 'passed' | 'failed' | 'no kept run' | 'unknown family';
+  /** Lines for the reader. */
+  readonly notes: readonly string[];
   readonly firstFailures: readonly string[];
   /** Fields of entries that the table has no rule for; such entries fail. */
   readonly unknownFields: readonly string[];
@@ -81,10 +89,12 @@ export class Tally {
   readonly #table: FieldTable;
   #entries = 0;
   #failed = 0;
+  #noKeptRun = 0;
   #worstAbsolute = 0;
   #worstRelative = 0;
   #worstRelativeAt: WorstRelative | null = null;
   readonly #failures: string[] = [];
+  readonly #notes = new Set<string>();
   readonly #unknownFields = new Set<string>();
 
   constructor(family: string, table: FieldTable) {
@@ -92,7 +102,7 @@ export class Tally {
     this.#table = table;
   }
 
-  /** Runs one entry; it passes if every comparison does, at least one was made, and each field of the entry that has a rule to be held to was compared or left out. */
+  /** Runs one entry. It is counted apart if the check says so; else it passes if every comparison does, at least one was made, and each field of the entry that has a rule to be held to was compared or left out. */
   async entry(name: string, entry: object, run: (compare: Compare) => void | Promise<void>): Promise<void> {
     this.#entries++;
     const problems: string[] = [];
@@ -104,6 +114,7 @@ export class Tally {
     }
     const compared = new Set<string>();
     const leftOut = new Set<string>();
+    let isWithoutRun = false;
     const compare = Object.assign(
       (field: string, found: Recorded, expected: Recorded) => {
         const rule = this.#table[field];
@@ -114,10 +125,21 @@ export class Tally {
           if (!this.#holds(field, rule, found, expected)) problems.push(`${field}: found ${String(found)}, ${rule.kind === 'equal' ? 'expected' : rule.kind} ${String(expected)}`);
         }
       },
-      { leaveOut: (field: string) => void leftOut.add(field) },
+      {
+        leaveOut: (field: string) => void leftOut.add(field),
+        say: (line: string) => void this.#notes.add(line),
+        noKeptRun: (reason: string) => {
+          isWithoutRun = true;
+          this.#notes.add(reason);
+        },
+      },
     );
     try {
       await run(compare);
+      if (isWithoutRun && problems.length === 0) {
+        this.#noKeptRun++;
+        return;
+      }
       for (const { path, isKnown } of paths) {
         const isPassedOver = [...leftOut].some((field) => path === field || path.startsWith(`${field}.`));
         const isHeld = this.#table[path] === undefined || isCompared(this.#table[path]);
@@ -154,12 +176,14 @@ export class Tally {
     return {
       family: this.#family,
       entries: this.#entries,
-      passed: this.#entries - this.#failed,
+      passed: this.#entries - this.#failed - this.#noKeptRun,
       failed: this.#failed,
+      noKeptRun: this.#noKeptRun,
       worstAbsolute: this.#worstAbsolute,
       worstRelative: this.#worstRelative,
       worstRelativeAt: this.#worstRelativeAt,
-      status: this.#failed > 0 ? 'failed' : 'passed',
+      status: this.#failed > 0 ? 'failed' : this.#entries > 0 && this.#noKeptRun === this.#entries ? 'no kept run' : 'passed',
+      notes: [...this.#notes],
       firstFailures: this.#failures,
       unknownFields: [...this.#unknownFields],
     };

@@ -18,11 +18,11 @@ export function isDue({ index, isQuick }: Source): boolean {
   return !isQuick || index % 8 === 0;
 }
 
-/** Entries of one kind. `check` is null where the part is built later. */
+/** Entries of one kind. */
 export interface Family {
   readonly name: string;
   readonly fields: FieldTable;
-  readonly check: ((entry: JsonObject, compare: Compare, source: Source) => void | Promise<void>) | null;
+  readonly check: (entry: JsonObject, compare: Compare, source: Source) => void | Promise<void>;
 }
 
 /** One kind of reference file. */
@@ -30,13 +30,10 @@ export interface Format {
   readonly name: string;
   /** By content, so that a file may have any name. */
   readonly isFormat: (json: JsonObject) => boolean;
-  readonly families: readonly Family[];
-  /** The file's entries by family; a family that `families` does not name is unknown. */
+  /** The families, or the one of a name where the file's content names them. */
+  readonly families: readonly Family[] | ((name: string) => Family | undefined);
+  /** The file's entries by family; a family that `families` does not have is unknown. */
   readonly entriesOf: (json: JsonObject) => ReadonlyMap<string, readonly JsonObject[]>;
-}
-
-export function notImplemented(name: string): Family {
-  return { name, fields: {}, check: null };
 }
 
 /** A list of entries, or one entry. Values that are no objects become one: { value }. */

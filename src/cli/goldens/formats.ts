@@ -1,13 +1,12 @@
+import { accuracyFormat } from './accuracy-format.ts';
 import { clippingFormat } from './clipping-format.ts';
 import { carbonFormat, energyFormat } from './energy-format.ts';
 import { fairnessFormat } from './fairness-format.ts';
 import { flowerFormat } from './flower-format.ts';
-import { entriesByKey, notImplemented, type Format } from './format.ts';
+import type { Format } from './format.ts';
 import { minilmFormat } from './minilm-format.ts';
 import { nerFormat } from './ner-format.ts';
 import { privacyFormat } from './privacy-format.ts';
-
-const accuracyFormat: Format = { name: 'accuracy', isFormat: (json) => 'sets' in json, families: [notImplemented('sets')], entriesOf: entriesByKey() };
 
 /** Every kind of reference file that is known. */
 export const formats: readonly Format[] = [privacyFormat, clippingFormat, fairnessFormat, energyFormat, carbonFormat, minilmFormat, nerFormat, accuracyFormat, flowerFormat];

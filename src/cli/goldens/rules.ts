@@ -1,12 +1,14 @@
 /** The table of fields: for each family of reference values, what each recorded field is held to, and why. */
 import type { FieldTable, Rule } from './compare.ts';
 
+type BoundRule = Extract<Rule, { readonly absolute: number }>;
+
 export const input: Rule = { kind: 'input' };
 const later: Rule = { kind: 'later' };
 export const information = (why: string): Rule => ({ kind: 'information', why });
 export const equal = (absolute: number, relative: number, why: string): Rule => ({ kind: 'equal', absolute, relative, why });
 export const upper = (absolute: number, relative: number, why: string): Rule => ({ kind: 'upper bound', absolute, relative, why });
-const lower = (absolute: number, relative: number, why: string): Rule => ({ kind: 'lower bound', absolute, relative, why });
+const lower = (absolute: number, relative: number, why: string): BoundRule => ({ kind: 'lower bound', absolute, relative, why });
 
 const opacusRdp = equal(1e-6, 1e-6, 'same orders, same conversion without clamp; Opacus sums a signed series to about 1e-9');
 const looseRdp = upper(1e-6, 1e-6, 'dp_accounting drops the signs of binomials at broken orders: an upper bound of the exact value');
@@ -172,6 +174,18 @@ export const flowerRules = {
   auth: whole('private_key_pkcs8_pem', 'public_key_pem', 'timestamp', 'headers', 'der_hex', 'raw_hex', 'der_pairs'),
   exchange: whole('path', 'headers', 'request_hex', 'status', 'response_hex', 'response_json'),
 } as const satisfies Readonly<Record<string, FieldTable>>;
+
+const otherSplits = information('parts of the test set, or rows beside it');
+export const accuracyRules = {
+  method: input, variant: input, base: input, matmul: input, layer: input, seed: input, classes: input, n_train: input, n_test: input, eps: input, delta: input, private: input, recipe: input,
+  eps_spent: note, accountant: note, sigma: note, q: note, note,
+  mu: equal(1e-9, 1e-9, 'the exact Gaussian of (epsilon, delta) in float64'),
+  'result.test.acc': lower(0.01, 0, 'a point below the reference, which trains in float32, with what the spread of few runs explains taken off before'),
+  'result.test.acc_seeds': input,
+  'result.test.f1': information('macro-F1 of rare classes moves by several points from seed to seed; the tolerance is of accuracy'),
+  'result.test.acc1': otherSplits, 'result.test.acc2': otherSplits, 'result.test1': otherSplits, 'result.test2': otherSplits, 'result.val': otherSplits, 'result.dev': otherSplits,
+  'result.test.p': note, 'result.test.r': note, 'result.test.micro_f1': note, 'result.test.macro_f1': note, 'result.test.default_micro_f1': note, 'result.test.per_type': note,
+} as const satisfies FieldTable;
 
 const withinTolerance = equal(1, 0, 'error over the tolerance that the file states: at most 1');
 export const minilmRules = {

@@ -9,27 +9,25 @@ export interface FileReport {
   readonly file: string;
   readonly format: string;
   readonly families: readonly FamilyReport[];
-  /** All entries; those of families that are built later are neither passed nor failed. */
+  /** All entries; those without a kept run are neither passed nor failed. */
   readonly entries: number;
   readonly passed: number;
   readonly failed: number;
-  readonly notImplemented: number;
+  readonly noKeptRun: number;
   /** Over fields that must be equal. */
   readonly worstAbsolute: number;
   readonly worstRelative: number;
   readonly firstFailures: readonly string[];
 }
 
-function uncompared(family: string, entries: number, status: 'not implemented' | 'unknown family'): FamilyReport {
-  const failed = status === 'unknown family' ? Math.max(1, entries) : 0;
-  return { family, entries, passed: 0, failed, worstAbsolute: 0, worstRelative: 0, worstRelativeAt: null, status, firstFailures: failed > 0 ? [`${family}: no such family is known`] : [], unknownFields: [] };
+function unknown(family: string, entries: number, why = `${family}: no such family is known`): FamilyReport {
+  return { family, entries, passed: 0, failed: Math.max(1, entries), noKeptRun: 0, worstAbsolute: 0, worstRelative: 0, worstRelativeAt: null, status: 'unknown family', notes: [], firstFailures: [why], unknownFields: [] };
 }
 
-async function runFamily(format: Format, name: string, entries: readonly JsonObject[], source: Omit<Source, 'index'>): Promise<FamilyReport> {
-  const family = format.families.find((one) => one.name === name);
-  if (!family) return uncompared(name, entries.length, 'unknown family');
+async function runFamily({ families }: Format, name: string, entries: readonly JsonObject[], source: Omit<Source, 'index'>): Promise<FamilyReport> {
+  const family = typeof families === 'function' ? families(name) : families.find((one) => one.name === name);
+  if (!family) return unknown(name, entries.length);
   const { check, fields } = family;
-  if (!check) return uncompared(name, entries.length, 'not implemented');
   const tally = new Tally(name, fields);
   for (const [index, entry] of entries.entries()) await tally.entry(`${name} ${index}`, entry, (compare) => check(entry, compare, { ...source, index }));
   return tally.report();
@@ -44,7 +42,7 @@ function reportOf(file: string, format: string, families: readonly FamilyReport[
     entries: total(({ entries }) => entries),
     passed: total(({ passed }) => passed),
     failed: total(({ failed }) => failed),
-    notImplemented: total(({ status, entries }) => (status === 'not implemented' ? entries : 0)),
+    noKeptRun: total(({ noKeptRun }) => noKeptRun),
     worstAbsolute: Math.max(0, ...families.map(({ worstAbsolute }) => worstAbsolute)),
     worstRelative: Math.max(0, ...families.map(({ worstRelative }) => worstRelative)),
     firstFailures: families.flatMap(({ firstFailures }) => firstFailures).slice(0, 5),
@@ -67,12 +65,12 @@ export async function runFile(path: string, folder: string, isQuick = false): Pr
     json = null;
   }
   const format = isJsonObject(json) ? formats.find(({ isFormat }) => isFormat(json)) : undefined;
-  if (!isJsonObject(json) || !format) return reportOf(file, 'unknown', [uncompared('unknown format', 1, 'unknown family')]);
+  if (!isJsonObject(json) || !format) return reportOf(file, 'unknown', [unknown('unknown format', 1)]);
   const families: FamilyReport[] = [];
   try {
     for (const [name, entries] of format.entriesOf(json)) families.push(await runFamily(format, name, entries, { folder, json, isQuick }));
   } catch (error) {
-    families.push({ ...uncompared('malformed', 1, 'unknown family'), firstFailures: [error instanceof Error ? error.message : String(error)] });
+    families.push(unknown('malformed', 1, error instanceof Error ? error.message : String(error)));
   }
   return reportOf(file, format.name, families);
 }
