@@ -9,6 +9,8 @@
  *
  * A copy's copy is the same with the allowance in place of the limit. Every data set of the ledger that may hold the same people loses the share
  * too, and so does every allowance: the least of what they have left is what can be given. Delta is halved by each share.
+ * A data set that the ledger comes to know later has a limit of its own, from which nothing that left before is taken: what copies still spend comes beside it, and statements list
+ * copies as not covered. Whoever is in the data set that gave the share keeps (L, delta) all the same, for what is charged to the later one counts against its limit.
  * A share is meant to be opened on one other device. A file that is opened on two spends it twice, and nobody sees it.
  */
 import { BedsideError } from '../ground/errors.ts';

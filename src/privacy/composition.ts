@@ -27,8 +27,13 @@ export interface ComposedEpsilon {
   readonly isOrderAtEdge: boolean;
 }
 
+function unknownMechanism(): BedsideError {
+  return new BedsideError('privacy/mechanism', 'settings', 'A mechanism of an unknown kind has no known cost.', 'Use a newer version of Bedside for a file that was made with one.');
+}
+
 /** Refuses a mechanism that means nothing, and one whose noise is no number: it may come from a file. Noise 0 is allowed: its epsilon is Infinity. */
 export function checkMechanism(mechanism: Mechanism): void {
+  if (typeof mechanism !== 'object' || mechanism === null) throw unknownMechanism();
   if (typeof mechanism.noiseMultiplier !== 'number' || !(mechanism.noiseMultiplier >= 0)) {
     throw new BedsideError('privacy/noise-multiplier', 'settings', `The noise multiplier must be 0 or more, found ${mechanism.noiseMultiplier}.`, 'It is the noise\'s standard deviation over the clip norm.', { found: String(mechanism.noiseMultiplier) });
   }
@@ -43,7 +48,7 @@ export function checkMechanism(mechanism: Mechanism): void {
       checkLaw(mechanism.law);
       return;
     default:
-      throw new BedsideError('privacy/mechanism', 'settings', 'A mechanism of an unknown kind has no known cost.', 'Use a newer version of Bedside for a file that was made with one.');
+      throw unknownMechanism();
   }
 }
 

@@ -180,6 +180,15 @@ describe.each(rows)('$name', ({ arguments: given, call }) => {
   });
 });
 
+describe('a mechanism', () => {
+  it('that a file has as something else is refused by name, and not by the first thing that is asked of it', async () => {
+    for (const given of [null, 'gaussian', 7, {}, { kind: 'gaussian' }, { kind: 'gaussian', noiseMultiplier: '3' }, { kind: 'gaussian', noiseMultiplier: null }, { kind: 'laplace', noiseMultiplier: 3 }, { kind: 'poisson-gaussian', noiseMultiplier: 3, samplingRate: '0.1' }, { kind: 'repeat-and-select', noiseMultiplier: 3, law: null }]) {
+      const { mechanism } = JSON.parse(JSON.stringify({ mechanism: given })) as { mechanism: Mechanism };
+      expect(await refusal(() => checkMechanism(mechanism)), JSON.stringify(given)).toBeInstanceOf(BedsideError);
+    }
+  });
+});
+
 describe('the unit of a federation', () => {
   it('is one of three: another name is refused, and not taken for the one that asks for less noise', async () => {
     expect((['row', 'person', 'participant'] as const).map(clipNormsMoved)).toEqual([1, 1, 2]);

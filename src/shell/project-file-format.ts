@@ -36,6 +36,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 type Check = (value: unknown) => boolean;
 const text: Check = (value) => typeof value === 'string';
 const number: Check = (value) => typeof value === 'number';
+/** A limit of the budget: with another no budget could be entered for the notes. */
+const amount: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0;
 const flag: Check = (value) => typeof value === 'boolean';
 const absent: Check = (value) => value === undefined;
 const object: Check = isRecord;
@@ -51,7 +53,7 @@ const backendName = oneOf('reference', 'wasm', 'webgpu');
 const texts: Check = (value) => isRecord(value) && Object.values(value).every(text);
 const rawRow = has({ row: number, cells: listOf(text) });
 const checks: Readonly<Record<(typeof projectFileParts)[number], Check>> = {
-  project: has({ format: (value) => value === projectFormat, version: (value) => value === projectFormatVersion, name: text, fileName: text, isSynthetic: flag, columnRoles: texts, sentences: texts, epsilonLimit: number, runsStarted: number }),
+  project: has({ format: (value) => value === projectFormat, version: (value) => value === projectFormatVersion, name: text, fileName: text, isSynthetic: flag, columnRoles: texts, sentences: texts, epsilonLimit: amount, runsStarted: number }),
   table: has({ fileName: text, format: text, encoding: text, header: listOf(text), rows: listOf(rawRow), unreadable: listOf(has({ row: number, code: text, values: object, cells: listOf(text) })) }),
   runs: listOf(has({ id: text, number, state: oneOf('running', 'paused', 'finished', 'stopped', 'failed', 'interrupted'), plan: has({ kind: text, unit: text, maximumLength: number, heldOutShare: number, seed: number }), startedAtMs: number, seconds: number, stepsDone: number, steps: number, energyWh: object, carbonGrams: object, points: listOf(object), checkedDevice: either(absent, has({ backend: backendName, checksPassed: number, hasGolden: flag, refused: listOf(has({ backend: backendName, operation: word, layer: either(absent, number) })) })), facts: either(absent, has({ trainingRows: number, trainingUnits: number, heldOutUnits: number, labels: listOf(text), isSynthetic: flag, codeVersion: text })) })),
   models: listOf(has({ runId: text, encoderSha256: text, model: either(has({ kind: (value) => value === 'head', labels: listOf(text), weights: floats, maximumLength: number }), has({ kind: (value) => value === 'lora', labels: listOf(text), theta: floats, maximumLength: number })) })),

@@ -196,6 +196,18 @@ describe('a project file and its share of the budget', () => {
     expect(taken!.results.statement).toEqual(statement);
   });
 
+  it('is refused with a limit that is none', async () => {
+    const [{ here, id }, there] = [await withNotes(), await installation()];
+    const entries = unzipSync(new Uint8Array(await (await file(here, id)).arrayBuffer()));
+    const text = strFromU8(entries['project.json']!);
+    expect(text).toContain('"epsilonLimit":4');
+    for (const limit of ['{"$number":"Infinity"}', '{"$number":"NaN"}', '-1', '"4"']) {
+      const changed = { ...entries, 'project.json': strToU8(text.replace('"epsilonLimit":4', `"epsilonLimit":${limit}`)) };
+      await expect(opened(there, new Blob([new Uint8Array(zipSync(changed))])), limit).rejects.toMatchObject({ code: 'input/project-file' });
+    }
+    expect(await there.database.getAll('projects')).toEqual([]);
+  });
+
   it('brings nothing where it comes from, and nothing when it is opened twice', async () => {
     const { here, id } = await withNotes();
     await spend(here, id, 1);

@@ -57,6 +57,12 @@ describe('the runs of a project file', () => {
     expect(() => withPromisesOfOwn(file({ runs: [{ ...failed, plan: { ...plan, noiseLaw: 'laplace' } } as unknown as RunRecord], results: [] }))).toThrow(code('privacy/noise-law'));
   });
 
+  it('are refused where the ledger of the file charges them for something that is no mechanism', () => {
+    const broken = [{ ...steps('r', 1)[0]!, mechanism: null } as unknown as ChargeEvent];
+    expect(() => withPromisesOfOwn(file({}, broken))).toThrow(code('project/promise-unsound'));
+    expect(() => withPromisesOfOwn(file({ results: [] }, broken))).toThrow(code('privacy/mechanism'));
+  });
+
   it('that came back from a federation are held to their own list: the federation went on', () => {
     const pooled = { federation: 'f', coordinator: 'c', taskHash: 'r', version: 1, rounds: 4, ownRounds: 4 };
     const events = [...steps('federation-r', 8), ...steps('r', 8)];

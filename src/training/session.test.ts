@@ -28,6 +28,16 @@ describe('a private full-batch session', () => {
     expect(outcome.releasedAccuracy!.value.epsilon).toBe(1);
   });
 
+  it('is refused, having read and charged nothing, at a delta from which giving one unit away whole would keep the promise', async () => {
+    for (const delta of [1 / 48, 0.5, Number.NaN]) {
+      const { input, ledger } = nanoSession(nanoPlans.fullBatch(48, { delta }));
+      await expect(runSession(input)).rejects.toMatchObject({ code: 'training/loose-delta', values: { units: 48 } });
+      expect(ledger.charges).toEqual([]);
+    }
+    await expect(runSession(nanoSession(nanoPlans.dpSgd(48, { delta: 1 / 48 })).input)).rejects.toMatchObject({ code: 'training/loose-delta' });
+    expect((await runSession(nanoSession(nanoPlans.fullBatch(48, { delta: 1 / 49 })).input)).state).toBe('finished');
+  });
+
   it('scores the label sentences before the first step', async () => {
     const { input, progress } = nanoSession(nanoPlans.fullBatch(48));
     await runSession(input);
