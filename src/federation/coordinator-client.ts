@@ -1,4 +1,5 @@
 import { utf8ToBytes } from '../ground/bytes.ts';
+import { releasableBecause, type Releasable } from '../privacy/doors.ts';
 import { npySize } from './arrays.ts';
 import { malformed, noFederation, noRelease, turnedAway, wrongContentType } from './errors.ts';
 import { failureOfStatus, listed, ServerClock, type ListParts, type TransportAnswer } from './exchange.ts';
@@ -14,7 +15,7 @@ export interface HttpRequest {
   /** From the origin's root. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly body?: Releasable<Uint8Array<ArrayBuffer>>;
   /** Reading stops here, with `federation/too-large`. */
   readonly maximumAnswerBytes: number;
 }
@@ -127,7 +128,7 @@ export class CoordinatorClient {
     const body = json === undefined ? new Uint8Array(0) : utf8ToBytes(JSON.stringify(json));
     const signed = signer ? await signedCallHeaders(signer.key, sha256, { method, path, taskHash: signer.taskHash, body }, isoTimestamp(this.#serverClock.nowMs())) : {};
     const headers = { ...(json ? { 'content-type': JSON_TYPE } : {}), ...signed };
-    return listed(name, body, this.#parts, () => courier.exchange({ method, path, headers, ...(json ? { body } : {}), maximumAnswerBytes }));
+    return listed(name, body, this.#parts, () => courier.exchange({ method, path, headers, ...(json ? { body: releasableBecause('public', body) } : {}), maximumAnswerBytes }));
   }
 }
 

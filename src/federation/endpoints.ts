@@ -1,4 +1,5 @@
 /** The ten calls of Flower's Fleet API that a node makes. */
+import type { ReleaseReason } from '../privacy/doors.ts';
 import {
   activateRequest, confirmRequest, empty, heartbeatAnswer, heartbeatRequest, node, pullMessagesAnswer, pullMessagesRequest, pullObjectAnswer, pullObjectRequest,
   pushMessagesAnswer, pushMessagesRequest, pushObjectAnswer, pushObjectRequest, registerRequest,
@@ -12,6 +13,8 @@ export interface Endpoint<Request, Answer> {
   readonly answer: Table<Answer>;
   readonly maximumRequestBytes: number;
   readonly maximumAnswerBytes: number;
+  /** Why what it sends may leave. */
+  readonly reason: ReleaseReason;
 }
 
 const SMALL = 4096;
@@ -19,8 +22,8 @@ const MESSAGES = 65_536;
 /** One chunk, the head of its object and the fields around it. */
 const OBJECT = CHUNK_BYTES + 65_536;
 
-function endpoint<Request, Answer>(name: string, request: Table<Request>, answer: Table<Answer>, maximumRequestBytes = SMALL, maximumAnswerBytes = SMALL): Endpoint<Request, Answer> {
-  return { name, request, answer, maximumRequestBytes, maximumAnswerBytes };
+function endpoint<Request, Answer>(name: string, request: Table<Request>, answer: Table<Answer>, maximumRequestBytes = SMALL, maximumAnswerBytes = SMALL, reason: ReleaseReason = 'public'): Endpoint<Request, Answer> {
+  return { name, request, answer, maximumRequestBytes, maximumAnswerBytes, reason };
 }
 
 export const endpoints = {
@@ -33,7 +36,8 @@ export const endpoints = {
   pullObject: endpoint('pull-object', pullObjectRequest, pullObjectAnswer, SMALL, OBJECT),
   confirm: endpoint('confirm-message-received', confirmRequest, empty),
   pushMessages: endpoint('push-messages', pushMessagesRequest, pushMessagesAnswer, MESSAGES, MESSAGES),
-  pushObject: endpoint('push-object', pushObjectRequest, pushObjectAnswer, OBJECT, SMALL),
+  // Made of the released update; the others hold what the server gave, the key's public half and the time.
+  pushObject: endpoint('push-object', pushObjectRequest, pushObjectAnswer, OBJECT, SMALL, 'post-processing'),
 } as const;
 
 /** Flower's numbers for a refusal. */

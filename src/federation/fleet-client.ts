@@ -1,4 +1,5 @@
 import { BedsideError } from '../ground/errors.ts';
+import { releasableBecause, type Releasable } from '../privacy/doors.ts';
 import { decode } from './codec/decode.ts';
 import { encode } from './codec/encode.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -14,7 +15,7 @@ export interface TransportRequest {
   /** From the origin's root, e.g. `/v1/fleet/pull-messages`. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array<ArrayBuffer>;
+  readonly body: Releasable<Uint8Array<ArrayBuffer>>;
   /** Reading stops here, with `federation/too-large`. */
   readonly maximumAnswerBytes: number;
 }
@@ -58,10 +59,10 @@ export class FleetClient {
     return decode(endpoint.answer, answer.body, endpoint.maximumAnswerBytes);
   }
 
-  async #send(endpoint: { readonly name: string; readonly maximumAnswerBytes: number }, body: Uint8Array<ArrayBuffer>): Promise<TransportAnswer> {
+  async #send(endpoint: Pick<Endpoint<never, never>, 'name' | 'maximumAnswerBytes' | 'reason'>, body: Uint8Array<ArrayBuffer>): Promise<TransportAnswer> {
     const { transport, key } = this.#parts;
     const headers = { 'content-type': PROTOBUF, accept: PROTOBUF, ...(await signedHeaders(key, isoTimestamp(this.nowMs()))) };
-    return listed(endpoint.name, body, this.#parts, () => transport.post({ path: `/v1/fleet/${endpoint.name}`, headers, body, maximumAnswerBytes: endpoint.maximumAnswerBytes }));
+    return listed(endpoint.name, body, this.#parts, () => transport.post({ path: `/v1/fleet/${endpoint.name}`, headers, body: releasableBecause(endpoint.reason, body), maximumAnswerBytes: endpoint.maximumAnswerBytes }));
   }
 }
 

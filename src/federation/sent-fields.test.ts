@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BedsideError } from '../ground/errors.ts';
+import { endpoints } from './endpoints.ts';
 import { takeObject, typeOf } from './object-store.ts';
 import type { SentReply } from './testing/fake-superlink.ts';
 import { Scene } from './testing/node-scene.ts';
@@ -21,6 +22,12 @@ async function replied(change: (scene: Scene) => void): Promise<SentReply> {
 }
 
 const bytesOf = (reply: SentReply): string => [...reply.contents.values()].map((bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')).join('\n');
+
+describe('what a call sends', () => {
+  it('is known to the server or public, but for the objects of a reply, which follow from the released update', () => {
+    expect(Object.values(endpoints).filter(({ reason }) => reason !== 'public').map(({ name, reason }) => [name, reason])).toEqual([['push-object', 'post-processing']]);
+  });
+});
 
 describe('every field that leaves with a reply', () => {
   it('is the released update, or known to the server', async () => {

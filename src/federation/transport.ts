@@ -16,7 +16,7 @@ export function fetchTransport(origin: string, send: Fetch = (url, init) => fetc
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, AbortSignal.timeout(TIMEOUT_MS)]);
     try {
-      const response = await send(origin + path, { method, headers, ...(body ? { body } : {}), signal, credentials: 'omit', redirect: 'error', cache: 'no-store', referrerPolicy: 'no-referrer' });
+      const response = await send(origin + path, { method, headers, ...(body ? { body: body.value } : {}), signal, credentials: 'omit', redirect: 'error', cache: 'no-store', referrerPolicy: 'no-referrer' });
       const answer = await readAtMost(response, maximumAnswerBytes);
       if (answer === null) throw tooLarge(`bytes from ${path}`, maximumAnswerBytes, maximumAnswerBytes + 1);
       return { status: response.status, contentType: response.headers.get('content-type') ?? '', date: response.headers.get('date') ?? '', body: answer };

@@ -39,7 +39,8 @@ export async function checkCall({ auth }: RecordedWire, call: RecordedCall, { ke
     (error: unknown) => (error instanceof BedsideError ? refusalText(error) : 'another error'),
   );
   const understood: WireCheck = { field: call.response_hex === undefined ? 'response_json' : 'response_hex', found: await outcome, recorded: outcomeOf(call) };
-  const { path = '', headers = {}, body = new Uint8Array(0) } = sent[0] ?? {};
+  const { path = '', headers = {} } = sent[0] ?? {};
+  const body = sent[0]?.body.value ?? new Uint8Array(0);
   const signatureHolds = async (text: string | undefined) => {
     const der = base64ToBytes(text ?? '');
     return der !== null && der.length > 8 && verify(derToRaw(der), utf8ToBytes(call.headers['flwr-timestamp']));
