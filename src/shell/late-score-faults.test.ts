@@ -20,7 +20,10 @@ async function expectLedgerCovers(world: LateScoreWorld): Promise<void> {
   if (!releasedAccuracy || !statement.isPrivate) return;
   expect(world.draws.length).toBeGreaterThan(0);
   const { epsilon } = composedEpsilon(world.charges().map(({ mechanism }) => ({ mechanism, count: 1 })), statement.delta);
-  expect([releasedAccuracy.epsilon, statement.validation?.epsilon]).toEqual([epsilon, epsilon]);
+  expect(statement.validation?.epsilon).toBe(releasedAccuracy.epsilon);
+  // Never less; the sampler's error of single numbers, which is in its delta, weighs some last digits.
+  expect(releasedAccuracy.epsilon).toBeGreaterThanOrEqual(epsilon);
+  expect(releasedAccuracy.epsilon).toBeCloseTo(epsilon, 12);
 }
 
 function expectNothingOfNotes(end: ClickEnd): void {
