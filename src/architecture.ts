@@ -20,7 +20,7 @@ const calculation = ['ground', 'privacy', 'fairness', 'metrics', 'energy', 'data
 export const layers: readonly Layer[] = [
   { name: 'ground', knows: 'numbers: special functions, statistics, random streams with the key passed in, errors, checks', mayImport: [], globals: [] },
   { name: 'privacy', knows: 'sampling, clipping rule, noise, accountants, ledger of events', mayImport: ['ground'], packages: ['@noble/hashes'], globals: [] },
-  { name: 'fairness', knows: 'group metrics', mayImport: ['ground'], globals: [] },
+  { name: 'fairness', knows: 'group metrics, weights and thresholds that even them out', mayImport: ['ground'], globals: [] },
   { name: 'metrics', knows: 'classification and calibration scores', mayImport: ['ground'], globals: [] },
   { name: 'energy', knows: 'the energy estimator', mayImport: ['ground'], globals: [] },
   { name: 'data', knows: 'parsing, quality, splits, the built-in sample', mayImport: ['ground'], packages: ['papaparse'], globals: [] },

@@ -6,8 +6,6 @@ export type Rule =
   | { readonly kind: 'input' }
   /** Recorded for the reader: a note, or another library's fault. */
   | { readonly kind: 'information'; readonly why: string }
-  /** Belongs to a part that is not built yet. */
-  | { readonly kind: 'later' }
   /** Ours must equal it, or be at most (upper bound) or at least it (lower bound), within absolute + relative * |it|. */
   | { readonly kind: 'equal' | 'upper bound' | 'lower bound'; readonly absolute: number; readonly relative: number; readonly why: string };
 

@@ -2,6 +2,9 @@ import { isJsonObject } from '../../engine/model/json.ts';
 import { bootstrapGroups } from '../../fairness/bootstrap.ts';
 import { demographicParityDifference, demographicParityRatio, equalizedOddsDifference, equalizedOddsRatio, equalOpportunityDifference, rateDifference, rateRatio } from '../../fairness/gaps.ts';
 import { countGroups, falsePositiveRate, selectionRate, truePositiveRate, type GroupCounts } from '../../fairness/group-counts.ts';
+import { reweighing } from '../../fairness/reweighing.ts';
+import { fairThresholds, positiveProbability } from '../../fairness/threshold-optimizer.ts';
+import { BedsideError } from '../../ground/errors.ts';
 import { clopperPearsonInterval, newcombeInterval, wilsonInterval } from '../../ground/statistics.ts';
 import { classificationReport } from '../../metrics/classification-report.ts';
 import type { Compare } from './compare.ts';
@@ -125,8 +128,76 @@ function compareBootstrap(entry: JsonObject, compare: Compare, { json }: Source)
   }
 }
 
+/** Weights are held for every data set; those of AIF360 know nothing of sample weights. */
+function compareReweighing(entry: JsonObject, compare: Compare): void {
+  const recorded = objectOf(entry, 'reweighing');
+  const { groups, classes, factors, sumOfWeights } = reweighing(listOf(entry, 'y_true').map(String), groupsOf(entry));
+  compare('reweighing', groups.join(' '), listOf(recorded, 'groups').join(' '));
+  compare('reweighing', classes.join(' '), listOf(recorded, 'classes').join(' '));
+  for (const [group, row] of (listOf(recorded, 'factors') as readonly (readonly (number | string)[])[]).entries()) for (const [label, factor] of row.entries()) compare('reweighing', factors[group]?.[label] ?? NaN, factor);
+  compare('reweighing', sumOfWeights, numberOf(recorded, 'sum_of_weights'));
+}
+
+const constraints = { demographic_parity: 'selection', true_positive_rate_parity: 'found', false_positive_rate_parity: 'called by mistake', equalized_odds: 'equalized odds' } as const;
+const objectives = { accuracy_score: 'accuracy', balanced_accuracy_score: 'balanced accuracy' } as const;
+
+function namedIn<Value>(table: Readonly<Record<string, Value>>, name: string): Value {
+  const value = table[name];
+  if (value === undefined) throw new Error(`${name} is none of ${Object.keys(table).join(', ')}`);
+  return value;
+}
+
+/** Where several rates are as good, which of them is taken is no matter: with a tolerance, the rates of single groups are not compared. */
+function compareThresholds(entry: JsonObject, compare: Compare): void {
+  const [truth, scores, groups] = [numbersOf(entry, 'y_true'), numbersOf(entry, 'score'), groupsOf(entry)];
+  const rows = truth.map((label, row) => ({ isTrue: label === 1, score: scores[row]!, group: groups[row]! }));
+  for (const setting of listOf(entry, 'threshold_optimizer')) {
+    if (!isJsonObject(setting)) throw new Error('field threshold_optimizer is not a list of objects');
+    const tolerance = setting['tol'] === null ? 0 : numberOf(setting, 'tol');
+    const optimize = () => fairThresholds(rows, { constraint: namedIn(constraints, textOf(setting, 'constraint')), objective: namedIn(objectives, textOf(setting, 'objective')), gridSize: numberOf(setting, 'grid_size'), tolerance });
+    if ('error' in setting) {
+      compare('threshold_optimizer', codeOf(optimize), 'fairness/one-class-group');
+      continue;
+    }
+    const { best, rules } = optimize();
+    compare('threshold_optimizer', best, numberOf(setting, 'y_best'));
+    const given = rows.map(({ group, score }) => positiveProbability(rules.get(group)!, score));
+    const mean = (of: (row: number) => number, isCounted: (row: number) => boolean) => {
+      const counted = rows.flatMap((_, row) => (isCounted(row) ? [of(row)] : []));
+      return counted.reduce((sum, value) => sum + value, 0) / counted.length;
+    };
+    const expected = objectOf(setting, 'expected');
+    compare('threshold_optimizer', mean((row) => (rows[row]!.isTrue ? given[row]! : 1 - given[row]!), () => true), numberOf(expected, 'accuracy'));
+    if (tolerance > 0) continue;
+    for (const [group, rates] of Object.entries(objectOf(expected, 'by_group'))) {
+      if (!isJsonObject(rates)) throw new Error('field by_group has no rates');
+      const isOwn = (row: number) => rows[row]!.group === group;
+      const chance = (row: number) => given[row]!;
+      compare('threshold_optimizer', mean(chance, isOwn), numberOf(rates, 'selection_rate'));
+      compare('threshold_optimizer', mean(chance, (row) => isOwn(row) && rows[row]!.isTrue), numberOf(rates, 'tpr'));
+      compare('threshold_optimizer', mean(chance, (row) => isOwn(row) && !rows[row]!.isTrue), numberOf(rates, 'fpr'));
+    }
+  }
+}
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+    return 'none';
+  } catch (error) {
+    return error instanceof BedsideError ? error.code : String(error);
+  }
+}
+
+function compareDataset(entry: JsonObject, compare: Compare): void {
+  if ('classes' in entry) compareClasses(entry, compare);
+  else compareBinary(entry, compare);
+  compareReweighing(entry, compare);
+  if ('threshold_optimizer' in entry) compareThresholds(entry, compare);
+}
+
 const families: readonly Family[] = [
-  { name: 'datasets', fields: fairnessRules.datasets, check: (entry, compare) => ('classes' in entry ? compareClasses(entry, compare) : compareBinary(entry, compare)) },
+  { name: 'datasets', fields: fairnessRules.datasets, check: compareDataset },
   { name: 'bootstrap', fields: fairnessRules.bootstrap, check: compareBootstrap },
   {
     name: 'proportion_intervals',

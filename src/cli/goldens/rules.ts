@@ -4,7 +4,6 @@ import type { FieldTable, Rule } from './compare.ts';
 type BoundRule = Extract<Rule, { readonly absolute: number }>;
 
 export const input: Rule = { kind: 'input' };
-const later: Rule = { kind: 'later' };
 export const information = (why: string): Rule => ({ kind: 'information', why });
 export const equal = (absolute: number, relative: number, why: string): Rule => ({ kind: 'equal', absolute, relative, why });
 export const upper = (absolute: number, relative: number, why: string): Rule => ({ kind: 'upper bound', absolute, relative, why });
@@ -132,7 +131,8 @@ export const fairnessRules = {
     'accuracy.overall': printed12, 'accuracy.by_group': printed12, 'accuracy.difference': printed12, 'accuracy.ratio': printed12,
     selection_rate_by_class: printed12,
     f1_macro: printed12, f1_micro: printed12, f1_weighted: information('the page shows macro-F1'),
-    reweighing: later, threshold_optimizer: later,
+    reweighing: equal(1e-9, 0, 'float64 in the reference, printed with 12 digits'),
+    threshold_optimizer: equal(1e-9, 0, 'the tolerance of the file'),
   },
   bootstrap: {
     dataset: input, prng: input, seed: input, B: input, index_rule: input, quantiles: input, note,

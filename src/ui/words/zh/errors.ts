@@ -179,6 +179,8 @@ export const errors: Words['codes']['errors'] = {
   'audit/score': (v) => ({ message: `第 ${text(v, 'index')} 个分数不是数值。`, hint: '请去掉模型无法评分的样本。' }),
   'audit/lengths': (v) => ({ message: `两份列表的长度应相同，实际为 ${text(v, 'first')} 和 ${text(v, 'second')}。`, hint: '请为每个样本各给一个值。' }),
 
+  'fairness/score': (v) => ({ message: `第 ${text(v, 'row')} 行没有分数。`, hint: '请去掉模型无法评分的行。' }),
+  'fairness/one-class-group': (v) => ({ message: `${text(v, 'groups')} 组中的第 ${text(v, 'group')} 组有 ${text(v, 'rows')} 行，全部属于同一类，其比率没有定义。`, hint: '请与其他组合并，或不计入。' }),
   'metrics/tag': (v) => ({ message: `第 ${text(v, 'word')} 个词没有标签。`, hint: '请给每个词一个标签，实体之外用“O”。' }),
   'metrics/tag-scheme': (v) => ({ message: `第 ${text(v, 'word')} 个词的标签不属于 ${text(v, 'scheme')}。`, hint: '请检查标注方式，或改用宽松读法。' }),
   'metrics/sentences': (v) => ({ message: `应有 ${text(v, 'expected')} 个句子的预测，实际为 ${text(v, 'found')} 个。`, hint: '请对每个句子预测一次。' }),
