@@ -12,7 +12,7 @@ const ways: Readonly<Record<string, { readonly pattern: RegExp; readonly files: 
   'a file gets an address': { pattern: /\bcreateObjectURL\b/, files: ['shell/start-worker.ts', 'ui/save-file.ts'] },
   'a link saves a file': { pattern: /\.download = |<a [^>]*\bdownload\b|showSaveFilePicker/, files: ['ui/save-file.ts'] },
   'the clipboard': { pattern: /\bclipboard\b|execCommand/, files: ['ui/copy-text.ts'] },
-  'another program': { pattern: /navigator\.share\b|mailto:|window\.open\(|window\.print\(|document\.cookie/, files: [] },
+  'another program': { pattern: /navigator\.share\b|mailto:|window\.open\(|window\.print\(|document\.cookie|\.setData\(|new Notification\(/, files: [] },
   // Files of our own origin, asked for by name; a made-up word, to show that it is refused; a federation's calls, whose bodies are listed.
   'the network': { pattern: /(?<![.#\w])fetch\(|\b(?:globalThis|self|window)\.fetch\b/, files: ['federation/transport.ts', 'shell/kernel-files.ts', 'shell/model-files.ts', 'shell/silence.ts'] },
   'the network, otherwise': { pattern: /\b(?:XMLHttpRequest|WebSocket|EventSource|RTCPeerConnection|WebTransport|sendBeacon|importScripts)\b/, files: [] },
@@ -40,6 +40,12 @@ const code = new Map(files.map((name) => [name, codeOf(name, readFileSync(join(r
 describe('the ways out', () => {
   it.each(Object.entries(ways))('%s: in known files alone', (_, { pattern, files: known }) => {
     expect(files.filter((name) => pattern.test(code.get(name)!)).sort()).toEqual(known);
+  });
+
+  it('are, in the service worker, requests of the page itself and of its own files, without a body', () => {
+    const worker = codeOf('service-worker.js', readFileSync(join(root, '..', 'public', 'service-worker.js'), 'utf8'));
+    expect([...worker.matchAll(/(?<![.#\w])fetch\([^)]*\)/g)].map(([call]) => call)).toEqual(["fetch(file, { cache: 'no-cache' })", 'fetch(request)']);
+    for (const [way, { pattern }] of Object.entries(ways)) if (way !== 'the network') expect(pattern.test(worker), way).toBe(false);
   });
 
   it('are found where they are taken', () => {
