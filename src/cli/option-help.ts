@@ -14,6 +14,7 @@ export const optionHelp: Readonly<Record<string, Options>> = {
     ['--method NAME', 'head: the last layer (default); lora: adapters too; layers: whole layers, never private; sentences: no training, the label sentences alone'],
     ['--layers NUMBER|all', 'layers from the top that --method layers trains, 2 unless given; all: the whole model, for small ones'],
     ['--balanced', 'help rare labels of a private head: labels are counted, with noise and inside epsilon'],
+    ['--two-layers', 'read two layers of the model for a private head: helped with long conversations in public trials, not with short questions'],
     ['--epsilon NUMBER', 'privacy of this run, 3 unless given; smaller protects more; none trains without privacy: the model is then to be treated like the notes'],
     ['--delta NUMBER', 'small allowance beyond epsilon, 0.00001 unless given, less above 10,000 units'],
     ['--limit NUMBER', 'epsilon at which these notes are closed, all runs together; else what the first run set'],

@@ -11,12 +11,12 @@ describe('checkDelta', () => {
   });
 });
 
-describe('--balanced', () => {
+describe.each([['--balanced', 'isBalanced'], ['--two-layers', 'hasTwoLayers']] as const)('%s', (option, field) => {
   const parse = (...more: string[]) => parseTrainOptions(['--data', 'notes.csv', '--text', 'note', '--label', 'label', '--out', 'model', ...more]);
 
   it('is off unless given, and for the private head alone', () => {
-    expect(parse().isBalanced).toBe(false);
-    expect(parse('--balanced', '--epsilon', '1').isBalanced).toBe(true);
-    for (const other of [['--method', 'lora'], ['--method', 'sentences'], ['--epsilon', 'none']]) expect(() => parse('--balanced', ...other)).toThrow(/--balanced is for private runs/);
+    expect(parse()[field]).toBe(false);
+    expect(parse(option, '--epsilon', '1')[field]).toBe(true);
+    for (const other of [['--method', 'lora'], ['--method', 'sentences'], ['--epsilon', 'none']]) expect(() => parse(option, ...other)).toThrow(`${option} is for private runs`);
   });
 });

@@ -8,7 +8,7 @@ import { defaultLedgerPath } from './node-ledger-store.ts';
 import { usageError } from './run-command.ts';
 
 export const trainUsage =
-  'npm run -s train -- --data notes.csv --text COLUMN --label COLUMN [--person COLUMN] [--group COLUMN]... [--test held-out.csv] [--method head|lora|layers|sentences] [--layers 2|all] [--balanced] [--epsilon 3|none] [--delta D] [--limit EPSILON] ' +
+  'npm run -s train -- --data notes.csv --text COLUMN --label COLUMN [--person COLUMN] [--group COLUMN]... [--test held-out.csv] [--method head|lora|layers|sentences] [--layers 2|all] [--balanced] [--two-layers] [--epsilon 3|none] [--delta D] [--limit EPSILON] ' +
   '[--unit row|person] [--labels descriptions.json] [--max-length 128] [--seed 1] [--ledger FILE] [--model FOLDER] --out FOLDER [--json]';
 
 export interface TrainOptions {
@@ -23,6 +23,8 @@ export interface TrainOptions {
   readonly topLayers: number | 'all' | null;
   /** Rare labels are helped; of the private head alone. */
   readonly isBalanced: boolean;
+  /** Two layers of the encoder are read; of the private head alone. */
+  readonly hasTwoLayers: boolean;
   /** Null: not private. */
   readonly epsilon: number | null;
   readonly delta: number | null;
@@ -57,7 +59,7 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
     options: {
       data: { type: 'string' }, test: { type: 'string' }, text: { type: 'string' }, label: { type: 'string' }, person: { type: 'string' }, group: { type: 'string', multiple: true },
       method: { type: 'string' }, layers: { type: 'string' }, epsilon: { type: 'string' }, delta: { type: 'string' }, limit: { type: 'string' }, unit: { type: 'string' }, labels: { type: 'string' }, 'max-length': { type: 'string' },
-      seed: { type: 'string' }, ledger: { type: 'string' }, model: { type: 'string' }, out: { type: 'string' }, balanced: { type: 'boolean' }, json: { type: 'boolean' },
+      seed: { type: 'string' }, ledger: { type: 'string' }, model: { type: 'string' }, out: { type: 'string' }, balanced: { type: 'boolean' }, 'two-layers': { type: 'boolean' }, json: { type: 'boolean' },
     },
   });
   const required = (name: 'data' | 'text' | 'label' | 'out'): string => {
@@ -67,8 +69,10 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
   };
   const method = values.method ?? 'head';
   if (method !== 'head' && method !== 'lora' && method !== 'layers' && method !== 'sentences') throw usageError(`--method must be head, lora, layers or sentences, found ${JSON.stringify(method)}.`, trainUsage);
-  const isBalanced = values.balanced ?? false;
-  if (isBalanced && (method !== 'head' || values.epsilon === 'none')) throw usageError('--balanced is for private runs of --method head alone.', trainUsage);
+  const [isBalanced, hasTwoLayers] = [values.balanced ?? false, values['two-layers'] ?? false];
+  for (const [name, isGiven] of [['balanced', isBalanced], ['two-layers', hasTwoLayers]] as const) {
+    if (isGiven && (method !== 'head' || values.epsilon === 'none')) throw usageError(`--${name} is for private runs of --method head alone.`, trainUsage);
+  }
   if (method === 'layers' && values.epsilon !== 'none') throw usageError('--method layers trains whole layers, whose gradients are not made by example, so that none can be clipped: it cannot be private. Add --epsilon none, or take --method lora.', trainUsage);
   if (values.layers !== undefined && method !== 'layers') throw usageError('--layers is for --method layers alone.', trainUsage);
   const unit = values.unit ?? (values.person === undefined ? 'row' : 'person');
@@ -78,7 +82,7 @@ export function parseTrainOptions(args: readonly string[]): TrainOptions {
   if (delta !== null && delta >= 1) throw usageError('--delta must be below 1.', trainUsage);
   return {
     data: required('data'), text: required('text'), label: required('label'), out: required('out'),
-    test: values.test ?? null, person: values.person ?? null, groups: values.group ?? [], method, isBalanced, unit, delta,
+    test: values.test ?? null, person: values.person ?? null, groups: values.group ?? [], method, isBalanced, hasTwoLayers, unit, delta,
     topLayers: values.layers === undefined ? null : values.layers === 'all' ? 'all' : whole('layers', values.layers, 1),
     epsilon: values.epsilon === 'none' ? null : positive('epsilon', values.epsilon ?? String(defaultEpsilon)),
     limit: values.limit === undefined ? null : positive('limit', values.limit),

@@ -11,7 +11,7 @@ import { exportedFiles, releasableModel } from '../training/export-model.ts';
 import { tellsEnergy } from '../training/model-card.ts';
 import { sentencesOf } from '../training/label-words.ts';
 import { isPrivate, type Plan } from '../training/plan.ts';
-import { defaultBalance, defaultDelta, planOfKind, proposePlan, type PlanFacts } from '../training/propose.ts';
+import { defaultBalance, defaultDelta, planOfKind, proposePlan, twoFeatureLayers, type PlanFacts } from '../training/propose.ts';
 import { SessionControl } from '../training/session-control.ts';
 import { runSession } from '../training/session.ts';
 import { statementAtEnd } from '../training/statement.ts';
@@ -62,7 +62,7 @@ async function train(options: TrainOptions): Promise<void> {
   };
   const kind = planOfKind(kindOf(options), facts);
   const trained = kind.kind === 'plain-layers' ? { ...kind, whole: wholeOf(options, engine.shape.layers, kind.whole) } : kind;
-  const proposed = options.isBalanced && trained.kind === 'full-batch-head' ? { ...trained, balance: defaultBalance } : trained;
+  const proposed = trained.kind === 'full-batch-head' ? { ...trained, ...(options.isBalanced ? { balance: defaultBalance } : {}), ...(options.hasTwoLayers ? twoFeatureLayers(engine.shape.layers) : {}) } : trained;
   // Beside training, a score of units that train would cost them more than the ledger's parallel parts say.
   const plan = isPrivate(proposed) && !isDisjoint ? { ...proposed, validationEpsilon: null } : proposed;
   say(`${split.training.length} notes train, ${split.heldOut.length} are held out; ${labels.length} labels; ${lengths.cutNotes} notes are cut at ${maximumLength} tokens; ${engine.device}.`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fullBatchHeadPlan, planOfKind, type PlanFacts } from '../training/propose.ts';
+import { fullBatchHeadPlan, planOfKind, twoFeatureLayers, type PlanFacts } from '../training/propose.ts';
 import { engineBytes } from './engine-bytes.ts';
 import { availableBytes, deviceGigabytes } from './device-memory.ts';
 import { memoryForecast, planTooLarge, type MemoryLoad } from './memory.ts';
@@ -8,16 +8,19 @@ const shape = { layers: 6, width: 384, heads: 12, feedForwardWidth: 1536, vocabu
 const facts: PlanFacts = { trainingUnits: 80_000, trainingRows: 80_000, heldOutUnits: 20_000, heldOutRows: 20_000, classes: 8, unit: 'row', encoderLayers: 6, maximumLength: 128, heldOutShare: 0.2, seed: 1, epsilon: 3, delta: 1e-6 };
 const load: MemoryLoad = { trainingRows: 80_000, heldOutRows: 20_000, meanTokens: 30, classes: 8, largestUnitRows: 1, shape, encoderBytes: 23e6, engineBytes: 35e6, trainers: 2 };
 const gigabyte = 2 ** 30;
+const twoLayers = { ...fullBatchHeadPlan(facts), ...twoFeatureLayers(facts.encoderLayers) };
 
 describe('the memory of a plan', () => {
-  it('holds the features of 80,000 notes twice and those of 20,000 once', () => {
-    const { neededBytes, largest, fits } = memoryForecast(fullBatchHeadPlan(facts), load, 4 * gigabyte);
+  it('holds the features of 80,000 notes twice and those of 20,000 once, each as many numbers as the layers have', () => {
+    const { neededBytes, largest, fits } = memoryForecast(twoLayers, load, 4 * gigabyte);
     const features = 180_000 * 769 * 4;
     // Beside them the notes themselves, some 1.5 KB each, and the encoders.
     expect(neededBytes).toBeGreaterThan(features);
     expect(neededBytes).toBeLessThan(features + 100_000 * 2000 + 2 * (23e6 + 35e6));
     expect(largest).toBe('features');
     expect(fits).toBe(true);
+    // One layer, half the numbers; the trainers' sums and engines stay.
+    expect(neededBytes - memoryForecast(fullBatchHeadPlan(facts), load, 4 * gigabyte).neededBytes).toBeCloseTo(180_000 * 384 * 4, -6);
   });
 
   it('does not fit a million notes into what a phone lends', () => {
@@ -53,7 +56,7 @@ describe('the memory of a plan', () => {
 
   it('reads no training row for label sentences', () => {
     const plan = planOfKind('label-sentences', facts);
-    expect(memoryForecast(plan, load, gigabyte).neededBytes).toBeLessThan(memoryForecast(fullBatchHeadPlan(facts), load, gigabyte).neededBytes / 2);
+    expect(memoryForecast(plan, load, gigabyte).neededBytes).toBeLessThan(memoryForecast(twoLayers, load, gigabyte).neededBytes / 2);
   });
 
   it('counts on half of what the device says, and on 2 GB where it says nothing', () => {

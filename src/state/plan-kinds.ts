@@ -1,6 +1,6 @@
 import type { LoraTarget } from '../engine/parameters.ts';
 import type { PlanAlternatives } from '../training/propose.ts';
-import type { DescentSettings, DpSgdPlan, FullBatchHeadPlan, LabelBalance, Plan, PlainLoraPlan, PlainPlan, PrivatePlan } from '../training/plan.ts';
+import type { DescentSettings, DpSgdPlan, FeatureLayers, FullBatchHeadPlan, LabelBalance, Plan, PlainLoraPlan, PlainPlan, PrivatePlan } from '../training/plan.ts';
 
 export type PlanKind = Plan['kind'];
 
@@ -26,6 +26,12 @@ export function trainedParts(plan: Plan): 'head' | 'adapters' | 'layers' {
 /** Layers of the encoder, as any proposal tells them. */
 export function encoderLayersOf(alternatives: PlanAlternatives): number {
   return alternatives['plain-lora'].lora.layers.length;
+}
+
+/** Features of a private head as it is proposed: those of the last layer. */
+export function lastLayerOf(alternatives: PlanAlternatives): FeatureLayers {
+  const { featureLayers, featureWeights } = alternatives['full-batch-head'];
+  return { featureLayers, featureWeights };
 }
 
 /** Steps or epochs of a plan; null where nothing is trained. */

@@ -1,9 +1,9 @@
 import { invariant } from '../ground/check.ts';
-import type { FullBatchHeadPlan } from './plan.ts';
+import type { FeatureLayers } from './plan.ts';
 import type { FeatureSettings } from './trainer.ts';
 
 /** The features of a private head. */
-export function featureSettings({ featureLayers, featureWeights }: Pick<FullBatchHeadPlan, 'featureLayers' | 'featureWeights'>): FeatureSettings {
+export function featureSettings({ featureLayers, featureWeights }: FeatureLayers): FeatureSettings {
   return { layers: featureLayers, weights: featureWeights, isUnitLength: true };
 }
 

@@ -37,8 +37,14 @@ export interface LabelBalance {
   readonly strength: number;
 }
 
+/** Encoder layers whose pooled outputs are the features, and their squared weights (sum 1). */
+export interface FeatureLayers {
+  readonly featureLayers: readonly number[];
+  readonly featureWeights: readonly number[];
+}
+
 /** Noisy full-batch gradient descent on the head over frozen features (recipe R). Sampling rate 1, exact Gaussian accounting. */
-export interface FullBatchHeadPlan extends PlanCommon {
+export interface FullBatchHeadPlan extends PlanCommon, FeatureLayers {
   readonly kind: 'full-batch-head';
   readonly epsilon: number;
   readonly delta: number;
@@ -53,9 +59,6 @@ export interface FullBatchHeadPlan extends PlanCommon {
   readonly averageLast: number;
   /** Upper end of nu = min(maximumNu, 0.35 sqrt(N mu / K)). */
   readonly maximumNu: number;
-  /** Encoder layers whose pooled outputs are the features, and their squared weights (sum 1). */
-  readonly featureLayers: readonly number[];
-  readonly featureWeights: readonly number[];
   /** Helps rare labels; absent where predictions stay as they are. Needs a bias input above 0. */
   readonly balance?: LabelBalance;
   /** Epsilon of the charged validation on the held-out part; null switches it off. */

@@ -1,7 +1,7 @@
 import { gaussianMu } from '../privacy/gaussian.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 import { usualLabelScale } from './full-batch-head.ts';
-import type { DpSgdPlan, FullBatchHeadPlan, LabelBalance, LabelSentencesPlan, LoraSettings, Plan, PlainHeadPlan, PlainLayersPlan, PlainLoraPlan, PlanCommon, SearchSettings } from './plan.ts';
+import type { DpSgdPlan, FeatureLayers, FullBatchHeadPlan, LabelBalance, LabelSentencesPlan, LoraSettings, Plan, PlainHeadPlan, PlainLayersPlan, PlainLoraPlan, PlanCommon, SearchSettings } from './plan.ts';
 import { defaultSearch } from './search-candidates.ts';
 import type { LengthReport } from './units.ts';
 
@@ -37,6 +37,8 @@ export interface PlanProposal {
   readonly alternatives: PlanAlternatives;
   /** Of a private head whose owner asks for rare labels to be helped. */
   readonly balance: LabelBalance;
+  /** Of a private head whose owner asks for two layers to be read; null where the encoder has one. */
+  readonly twoLayers: FeatureLayers | null;
   /** How a person who wants several settings tried begins. */
   readonly search: SearchSettings;
   readonly reasons: readonly PlanReason[];
@@ -81,7 +83,6 @@ export function fullBatchHeadPlan(facts: PlanFacts): FullBatchHeadPlan {
   return {
     kind: 'full-batch-head', ...common(facts), epsilon: facts.epsilon, delta: facts.delta,
     steps: 50, clipNorm: 0.3, meanShare: 0.03, labelScale: usualLabelScale, biasInput: 0.3, averageLast: 0.25, maximumNu: 1.5,
-    // A second layer beside the last costs half of a step and wins on neither public set: `npm run bench -- recipes`.
     featureLayers: [facts.encoderLayers], featureWeights: [1],
     validationEpsilon: defaultValidationEpsilon,
   };
@@ -127,6 +128,15 @@ const defaultPlans: { readonly [Kind in keyof PlanAlternatives]: (facts: PlanFac
   'plain-layers': plainLayersPlan,
   'label-sentences': labelSentencesPlan,
 };
+
+/**
+ * Two layers of the encoder in equal parts, the last and that at two thirds of its depth; off by default, for which notes gain by it is no public fact:
+ * `npm run bench -- recipes` finds a gain on mts-dialog and a loss on banking77.
+ */
+export function twoFeatureLayers(encoderLayers: number): FeatureLayers | null {
+  const middle = Math.round((encoderLayers * 2) / 3);
+  return middle < 1 || middle === encoderLayers ? null : { featureLayers: [encoderLayers, middle], featureWeights: [0.5, 0.5] };
+}
 
 /** The default plan of one way of training. */
 export function planOfKind<Kind extends Plan['kind']>(kind: Kind, facts: PlanFacts): PlanAlternatives[Kind] {
@@ -175,5 +185,5 @@ export function proposePlan(facts: PlanFacts, lengths: LengthReport): PlanPropos
   reasons.push({ code: facts.unit === 'person' ? 'unit-person' : 'unit-row', values: { units: facts.trainingUnits, rows: facts.trainingRows } });
   reasons.push({ code: 'maximum-length', values: { tokens: facts.maximumLength } });
   const { trainingUnits, trainingRows, heldOutUnits, heldOutRows } = facts;
-  return { plan, alternatives, balance: defaultBalance, search: defaultSearch, reasons, signal, isTooFewRows, isBudgetShort, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
+  return { plan, alternatives, balance: defaultBalance, twoLayers: twoFeatureLayers(facts.encoderLayers), search: defaultSearch, reasons, signal, isTooFewRows, isBudgetShort, trainingUnits, trainingRows, heldOutUnits, heldOutRows, lengths };
 }

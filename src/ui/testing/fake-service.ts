@@ -203,7 +203,7 @@ export class FakeService implements BedsideService {
     const unit = dataset?.personColumn ? 'person' : 'row';
     const people = dataset?.personCount ?? count;
     return {
-      plan: { ...plan, unit }, alternatives: fakeAlternatives(unit), balance: fakeBalance, search: { meanRuns: 5, scoreEpsilon: 2 }, signal: few ? 1.1 : 61, isTooFewRows: few, reasons: few ? [{ code: 'too-few-rows', values: {} }] : [{ code: 'private-by-default', values: { epsilon: 1.38, delta: 1e-5 } }, { code: 'full-batch-head', values: {} }, { code: 'rows-enough', values: {} }, { code: 'charged-validation', values: { epsilon: 1 } }, { code: 'unit-person', values: {} }, { code: 'maximum-length', values: { tokens: 256 } }],
+      plan: { ...plan, unit }, alternatives: fakeAlternatives(unit), balance: fakeBalance, twoLayers: { featureLayers: [6, 4], featureWeights: [0.5, 0.5] }, search: { meanRuns: 5, scoreEpsilon: 2 }, signal: few ? 1.1 : 61, isTooFewRows: few, reasons: few ? [{ code: 'too-few-rows', values: {} }] : [{ code: 'private-by-default', values: { epsilon: 1.38, delta: 1e-5 } }, { code: 'full-batch-head', values: {} }, { code: 'rows-enough', values: {} }, { code: 'charged-validation', values: { epsilon: 1 } }, { code: 'unit-person', values: {} }, { code: 'maximum-length', values: { tokens: 256 } }],
       trainingUnits: Math.round(people * 0.8), trainingRows: Math.round(count * 0.8), heldOutUnits: people - Math.round(people * 0.8), heldOutRows: count - Math.round(count * 0.8),
       lengths: { maximumLength: 256, cutNotes: 318, cutTokens: 11_402, longestTokens: 611 },
       heldOutByLabel: Object.fromEntries((dataset?.classes ?? []).map((item, index) => [item.label, Math.round(item.count * (0.19 + 0.01 * (index % 3)))])),

@@ -150,6 +150,7 @@ export const train = {
     whatAll: (steps: number, units: number, isPerson: boolean) => `Trains small adapters and the last layer over ${plural(steps, 'step', 'steps')}, with all ${isPerson ? people(units) : notes(units)} in every step, adding noise each time.`,
     layersWarning: 'This cannot be made private: what single notes teach is never told apart, so nothing can be clipped. The trained layers can hold words of single notes; treat the model like the notes. It needs several times the memory of adapters, most of all with the whole model.',
     balanced: 'Rare labels are helped.',
+    twoLayers: 'Two layers of the model are read.',
     whatSearch: (runs: number, mean: number, settings: number) => `Makes ${f.count(runs)} such runs, each with settings drawn from a public list of ${f.count(settings)}. A secret number of them counts, ${f.count(mean)} on average, and the best of these is kept.`,
     unit: { row: 'Each note is protected on its own.', person: 'Each person is protected: all their notes count as one.' },
     facts: { epsilon: 'Privacy', epsilonValue: (epsilon: number, delta: number) => `ε ${f.epsilon(epsilon)}, δ ${f.delta(delta)}`, none: 'none', free: 'costs none', length: 'Reads of a note', lengthValue: (tokens: number) => `the first ${f.count(tokens)} word pieces`, heldOut: 'Held out', score: 'Score that may leave', scoreOn: (epsilon: number) => `charged, ε ${f.epsilon(epsilon)} of the held-out part`, scoreNone: 'none: the held-out part has no budget left, or notes of it also train', scoreOff: 'none', unit: 'Protects', unitValue: { row: 'each note', person: 'each person' } },
@@ -157,13 +158,14 @@ export const train = {
     fields: {
       epsilon: 'Target ε of this run', delta: 'δ', unit: 'Unit of privacy', validation: 'Charge a score that may leave with the model', validationEpsilon: 'ε of that score',
       steps: 'Steps', epochs: 'Epochs', expectedBatchSize: 'Expected batch', batchSize: 'Batch', learningRate: 'Learning rate', optimizer: 'Optimizer', momentum: 'Momentum', decay: 'The rate', warmUpShare: 'Warm-up share', clipNorm: 'Clip norm', weightDecay: 'Weight decay',
-      rank: 'Rank', alpha: 'Alpha', targets: 'Adapted maps', stopEarly: 'End when the held-out notes no longer gain', topLayers: 'Layers from the top', embeddings: 'The whole model, its table of words too', layers: 'Adapted layers, from', balance: 'Help rare labels', noise: 'Noise without any rounding error (discrete Gaussian)', search: 'Try several settings, keep the best', searchRuns: 'Runs that count, on average', searchScore: 'ε of the held-out part to choose by', maximumLength: 'Maximum length, word pieces', seed: 'Seed of all that is not privacy',
+      rank: 'Rank', alpha: 'Alpha', targets: 'Adapted maps', stopEarly: 'End when the held-out notes no longer gain', topLayers: 'Layers from the top', embeddings: 'The whole model, its table of words too', layers: 'Adapted layers, from', balance: 'Help rare labels', twoLayers: 'Read two layers of the model', noise: 'Noise without any rounding error (discrete Gaussian)', search: 'Try several settings, keep the best', searchRuns: 'Runs that count, on average', searchScore: 'ε of the held-out part to choose by', maximumLength: 'Maximum length, word pieces', seed: 'Seed of all that is not privacy',
     },
     hints: {
       epsilon: 'Smaller protects more. 1 is strong, 3 is usual, above 8 is little.',
       delta: 'A small allowance beyond ε. Fixed when the budget was set; it can only fall.',
       unit: 'A person needs a person column.',
       balance: 'Counts each label, with noise and inside this run’s ε, and leans towards rare ones. They are found more often; accuracy over all may fall a little.',
+      twoLayers: 'Beside the last layer, one further down. In public trials this helped with long conversations and not with short questions; a step takes up to twice as long.',
       noise: 'Exact to the last bit, and slower; the same noise is proven to cost somewhat more ε, so each run gets a little more of it. Its time follows its values, which somebody who can time this device may see.',
       search: 'Which settings are best says something about the notes, so trying them costs ε too: each run gets more noise than it would alone. The proposed settings were found on public notes; where yours are like them, trying others hardly pays.',
       searchSecret: (none: number) => `How many runs count is drawn at random and never shown or kept; as many are made in any case, so that the time tells nothing. Stopped or cut off, the whole search is charged and nothing of it is kept. With a chance of ${f.percent(none, 1)} no run counts: then you get the label sentences.`,

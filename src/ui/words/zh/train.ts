@@ -150,6 +150,7 @@ export const train: Words['train'] = {
     whatAll: (steps, units, isPerson) => `训练小适配器和最后一层，共 ${f.count(steps)} 步，每一步都用全部 ${isPerson ? people(units) : notes(units)}，并加入噪声。`,
     layersWarning: '这种训练无法做到私密：单份病历的影响从不单独计算，因此无从裁剪。训练过的层可能记住个别病历中的词句；请像对待病历一样对待该模型。所需内存是适配器的数倍，训练整个模型时最多。',
     balanced: '照顾少见的标签。',
+    twoLayers: '读取模型的两层。',
     whatSearch: (runs, mean, settings) => `共进行 ${f.count(runs)} 次这样的训练，每次从 ${f.count(settings)} 组公开的设置中随机抽取一组。其中计入的次数保密，平均 ${f.count(mean)} 次，保留其中最好的一个。`,
     unit: { row: '每份病历单独受到保护。', person: '每个人受到保护：其所有病历算作一份。' },
     facts: { epsilon: '隐私', epsilonValue: (epsilon, delta) => `ε ${f.epsilon(epsilon)}，δ ${f.delta(delta)}`, none: '无', free: '不消耗', length: '每份读取', lengthValue: (tokens) => `前 ${f.count(tokens)} 个词片`, heldOut: '留出', score: '可带出的分数', scoreOn: (epsilon) => `已记账，留出部分 ε ${f.epsilon(epsilon)}`, scoreNone: '无：留出部分已无预算，或其中有病历也用于训练', scoreOff: '无', unit: '保护对象', unitValue: { row: '每份病历', person: '每个人' } },
@@ -157,13 +158,14 @@ export const train: Words['train'] = {
     fields: {
       epsilon: '本次运行的目标 ε', delta: 'δ', unit: '隐私单位', validation: '为可随模型带出的分数记账', validationEpsilon: '该分数的 ε',
       steps: '步数', epochs: '轮数', expectedBatchSize: '期望批量', batchSize: '批量', learningRate: '学习率', optimizer: '优化器', momentum: '动量', decay: '学习率的变化', warmUpShare: '预热（占步数的比例）', clipNorm: '裁剪范数', weightDecay: '权重衰减',
-      rank: '秩', alpha: 'Alpha', targets: '适配的映射', stopEarly: '留出病历不再改善时结束', topLayers: '从上往下的层数', embeddings: '整个模型，词表也训练', layers: '适配的层，起始', balance: '照顾少见的标签', noise: '没有任何舍入误差的噪声（离散高斯）', search: '尝试多组设置，保留最好的', searchRuns: '平均计入的次数', searchScore: '用于选择的留出部分 ε', maximumLength: '最大长度（词片）', seed: '隐私以外的随机种子',
+      rank: '秩', alpha: 'Alpha', targets: '适配的映射', stopEarly: '留出病历不再改善时结束', topLayers: '从上往下的层数', embeddings: '整个模型，词表也训练', layers: '适配的层，起始', balance: '照顾少见的标签', twoLayers: '读取模型的两层', noise: '没有任何舍入误差的噪声（离散高斯）', search: '尝试多组设置，保留最好的', searchRuns: '平均计入的次数', searchScore: '用于选择的留出部分 ε', maximumLength: '最大长度（词片）', seed: '隐私以外的随机种子',
     },
     hints: {
       epsilon: '越小保护越强。1 为强，3 为常用，超过 8 几乎没有保护。',
       delta: 'ε 之外的少许余量。设定预算时固定，只能降低。',
       unit: '按患者保护需要患者列。',
       balance: '统计各标签的次数（加噪声，计入本次运行的 ε），预测时向少见的标签倾斜：它们更容易被找到，总体准确率可能略降。',
+      twoLayers: '除最后一层外，再读取靠下的一层。在公开数据上，这对较长的对话有帮助，对简短的问题没有；每一步最多需要两倍的时间。',
       noise: '精确到最后一位，但更慢；同样的噪声可证明的 ε 略高，因此每次运行所加的噪声略多。其耗时随数值变化，能为本设备计时的人可能看出。',
       search: '哪组设置最好也会透露病历的信息，因此尝试也要花费 ε：每次训练的噪声比单独训练时多。建议的设置是在公开病历上找到的；若您的病历与之相似，再尝试别的多半不划算。',
       searchSecret: (none) => `计入的次数随机抽取，从不显示或保存；实际总是进行同样多次，因此时间不透露任何信息。若停止或中断，整个搜索照样记账，且什么也不保留。有 ${f.percent(none, 1)} 的可能没有任何训练计入，此时得到的是标签描述。`,
