@@ -7,7 +7,7 @@
  * in both parts. Else a person here may be several persons there (a patient, and her encounters, or rows that name nobody) and lie in both parts.
  */
 import type { CohortEvent, DataPart, PrivacyUnit } from './events.ts';
-import { commonUnits, isSubset, meets, noUnits, sharesUnit, withUnitsOf, type UnitSets } from './unit-sets.ts';
+import { commonUnits, isSubset, meets, noUnits, sharesRow, sharesUnit, withUnitsOf, type UnitSets } from './unit-sets.ts';
 
 export interface Cohort {
   readonly cohortId: string;
@@ -212,13 +212,25 @@ function unitsIn(cohort: Cohort, other: Split, split: Split, own: Cohort): numbe
   if (own.unit === 'row') return cohort.unit === 'row' ? 1 : ofOneText * apiece;
   // Where nobody knows, those of a person are taken to be as many as the person's rows in the unit's own data set.
   const rowsHere = Math.max(own.maximumRowsPerPerson ?? 1, own.hasUnnamedRows ? ofOneText : 1);
+  // But a row of here that names nobody there, in a file of other notes, says that she may have such rows beside those that name her.
+  const namesSome = cohort.maximumRowsPerPerson !== null || cohort.units.persons.size + cohort.units.either.size > 0;
+  const mayHaveMore = cohort.hasUnnamedRows && namesSome && sharesRow(own.units, cohort.units) && !areSameNotes(split, other);
   if (hasOneNaming(split, other)) {
     // Its rows of a person were counted with what texts of several persons weigh.
     if (cohort.unit === 'row' && !cohort.hasUnnamedRows) return cohort.maximumRowsPerPerson ?? rowsHere * apiece;
     // The person goes with all rows that name her there; and with every row that names nobody and may be hers.
-    if (cohort.unit === 'person' && !own.hasUnnamedRows) return cohort.hasUnnamedRows ? Math.max(rowsHere * ofText, cohort.maximumRowsPerPerson ?? 1) : 1;
+    if (cohort.unit === 'person' && !own.hasUnnamedRows) return !cohort.hasUnnamedRows ? 1 : Math.max(rowsHere * ofText + (mayHaveMore ? 1 : 0), cohort.maximumRowsPerPerson ?? 1);
   }
-  return Math.max(rowsHere * apiece, cohort.unit === 'row' || cohort.hasUnnamedRows ? (cohort.maximumRowsPerPerson ?? 1) : 1);
+  const byName = cohort.unit === 'row' || cohort.hasUnnamedRows ? (cohort.maximumRowsPerPerson ?? 1) : 1;
+  return mayHaveMore ? rowsHere * apiece + byName : Math.max(rowsHere * apiece, byName);
+}
+
+/** Whether two data sets are the same rows of the same persons, dealt or blanked otherwise: then a person has as many rows in one as in the other. */
+function areSameNotes(a: Split, b: Split): boolean {
+  return ofBoth(sameNotes, a, b, () => {
+    const [first, second] = [a, b].map(({ cohorts }) => unitsOf(cohorts));
+    return first !== undefined && second !== undefined && first.either.size + second.either.size === 0 && isSameSize(first, second) && isSubset(first.rows, second.rows) && isSubset(first.persons, second.persons);
+  });
 }
 
 /** Whether two data sets mean the same by a person: they name persons by one column, and no row that is in both speaks against it. */
@@ -244,6 +256,7 @@ function areNamedOtherwise(a: Split, b: Split): boolean {
 type OfTwo = WeakMap<Split, WeakMap<Split, boolean>>;
 const namings: OfTwo = new WeakMap();
 const independence: OfTwo = new WeakMap();
+const sameNotes: OfTwo = new WeakMap();
 const inBothParts = new WeakMap<Split, UnitSets>();
 
 function unitsInBothParts(split: Split): UnitSets {

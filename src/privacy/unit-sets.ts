@@ -49,12 +49,14 @@ export function isSubset(few: ReadonlySet<string>, many: ReadonlySet<string>): b
   return true;
 }
 
+/** Whether some row may be in both. */
+export function sharesRow(a: UnitSets, b: UnitSets): boolean {
+  return meets(a.rows, b.rows) || meets(a.either, b.either) || meets(a.either, b.rows) || meets(b.either, a.rows);
+}
+
 /** Whether some unit may be in both. */
 export function sharesUnit(a: UnitSets, b: UnitSets): boolean {
-  return (
-    meets(a.rows, b.rows) || meets(a.persons, b.persons) || meets(a.either, b.either) ||
-    meets(a.either, b.rows) || meets(a.either, b.persons) || meets(b.either, a.rows) || meets(b.either, a.persons)
-  );
+  return sharesRow(a, b) || meets(a.persons, b.persons) || meets(a.either, b.persons) || meets(b.either, a.persons);
 }
 
 /** Whether some hash is in both. */
