@@ -6,6 +6,9 @@ import type { PrivatePlan } from './plan.ts';
 import { runSession } from './session.ts';
 import { statementAtEnd } from './statement.ts';
 import { nanoClasses, nanoPlans, nanoSession } from './testing/nano-session.ts';
+import { federatedPlan } from './federated-task.ts';
+import { pooledHead, pooledStatement } from './received-model.ts';
+import { head, model, task } from './testing/federated-scene.ts';
 import { toldStatement, type ToldRun } from './told-statement.ts';
 
 type Private = Extract<PrivacyStatement, { isPrivate: true }>;
@@ -117,6 +120,24 @@ describe('a statement that came with a file', () => {
     expect(() => toldStatement({ ...made, plan })).toThrow(code('privacy/noise-law'));
     expect(() => toldStatement({ ...made, plan, statement: { isPrivate: false } })).toThrow(code('privacy/noise-law'));
     expect(toldStatement({ ...made, statement: { isPrivate: false } })).toEqual({ isPrivate: false });
+  });
+
+  it('of a model that came back from a federation is the one that was made, also of one that answered no round, and where the participant is the unit', () => {
+    const charges: readonly Charge[] = [{ mechanism: { kind: 'gaussian', noiseMultiplier: 4 }, count: 2 }, { mechanism: { kind: 'gaussian', noiseMultiplier: 6 }, count: 1 }];
+    const pooled = pooledHead(task, head, model);
+    for (const unit of ['row', 'participant'] as const) {
+      for (const own of [charges, []]) {
+        const told = pooledStatement({ ...task, unit }, pooled, own, 'row');
+        if (!told.isPrivate) throw new Error('private');
+        const { samplerDelta, ...rest } = told;
+        const run: ToldRun = { ...made, plan: federatedPlan(task, head, 'row'), stepsDone: told.steps, statement: told, scoreEpsilon: null, charged: { training: [], heldOut: [] }, model: pooled };
+        const found = toldStatement(run);
+        expect(found).toMatchObject({ ...rest, guessingBound: expect.closeTo(told.guessingBound, 12) as number, foundAtOnePercent: expect.closeTo(told.foundAtOnePercent, 12) as number });
+        // Of the told error and that of a plan of one clip norm the larger: up to the last digits.
+        if (found.isPrivate) expect(found.samplerDelta! / Math.max(Number.MIN_VALUE, samplerDelta!)).toBeCloseTo(own.length === 0 ? 0 : 1, 9);
+        expect(() => toldStatement({ ...run, statement: { ...told, epsilon: told.epsilon / 2, releases: charges } })).toThrow(code('project/promise-too-small'));
+      }
+    }
   });
 
   it('of a run that went on from another composes what both were charged', () => {
