@@ -7,6 +7,7 @@ import { recipeBudget } from './full-batch-head.ts';
 import { modelCard } from './model-card.ts';
 import type { Plan } from './plan.ts';
 import { plannedCharges } from './planned-charges.ts';
+import { twoFeatureLayers } from './propose.ts';
 import type { SessionInput } from './session-input.ts';
 import { runSession } from './session.ts';
 import { statementAtEnd, statementOf } from './statement.ts';
@@ -145,7 +146,7 @@ describe('a run that goes on', () => {
   });
 
   it('learns on: more steps of a head whose noise is small fit the notes better', async () => {
-    const { first, second } = await twice(nanoPlans.fullBatch(48, { epsilon: 1e4, steps: 5 }));
+    const { first, second } = await twice(nanoPlans.fullBatch(48, { epsilon: 1e4, steps: 5, ...twoFeatureLayers(2) }));
     const loss = ({ progress }: typeof first) => progress.flatMap(({ heldOut }) => (heldOut ? [heldOut.value.lossNats!] : [])).at(-1)!;
     expect(loss(second)).toBeLessThan(loss(first));
   });

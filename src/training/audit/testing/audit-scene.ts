@@ -14,7 +14,7 @@ import { joinTables, tableRow, type PooledTable } from '../pooled-table.ts';
 
 export const sceneClasses = 4;
 const width = 48;
-const layers = [2, 1];
+const layers = [2];
 
 /** Bits that a test can repeat, quickly; sound enough for noise that nothing depends on. */
 export function quickStream(seed: number): KeyStream {
