@@ -23,7 +23,7 @@ function hasScore(): BedsideError {
 }
 
 export interface LateScoreParts {
-  readonly run: Pick<RunRecord, 'state' | 'stepsDone' | 'inherited'>;
+  readonly run: Pick<RunRecord, 'state' | 'stepsDone' | 'inherited' | 'isFromFile'>;
   readonly plan: PrivatePlan;
   readonly project: Pick<ProjectRecord, 'sentences'>;
   readonly dataset: Pick<Dataset, 'labels'>;
@@ -44,7 +44,7 @@ export interface LateScoreParts {
  * Guarantee: sensitivity and law are those of a score charged at a run's end; it composes in parallel with training. A score that is lost before it is kept stays charged.
  */
 export async function chargeScore({ run, plan, project, dataset, split, trainingUnits, model: { model }, results, encoder, crew, openLedger, createKeys }: LateScoreParts): Promise<RunResults> {
-  if (!mayBeScored(results)) throw hasScore();
+  if (!mayBeScored(results, run)) throw hasScore();
   const { heldOut } = await prepareRunData(dataset, { training: [], heldOut: split.heldOut }, plan, project.sentences, encoder.tokenizer, () => undefined);
   const logits = await crew.modelLogits(model, heldOut.flatMap(({ rows }) => rows.map(({ ids }) => ids)));
   const ledger = await openLedger();

@@ -129,7 +129,7 @@ export class Planner {
     const again = await this.#ledger.afterRun(project, plan);
     const { epsilonLimit } = before;
     const prices: RunPrices = { again: { epsilonBefore: before.epsilonSpent, epsilonAfter: again.epsilonAfter, epsilonLimit, fits: again.fitsBudget }, score: null };
-    if (!mayBeScored(results)) return prices;
+    if (!mayBeScored(results, run)) return prices;
     const subject = await this.#ledger.subject(project, plan);
     if (!subject.isDisjoint || !isDealtAs(run, subject.splitId)) return prices;
     const mechanism = validationMechanism({ epsilon: lateScoreEpsilon, delta: plan.delta, noiseLaw: noiseLawOf(plan) });

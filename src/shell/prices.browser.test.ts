@@ -72,6 +72,20 @@ describe('what a click costs, and the clicks', () => {
     await service.deleteProject(id);
   });
 
+  it('charges no score to a run that came with a project file: what it was charged stands in the file, and the statement would be made of the ledger', async () => {
+    const { id, runId } = await finished({ validationEpsilon: null });
+    const copy = await service.importProject(new File([(await service.exportProject(id)).value], 'copy.zip'), true);
+    const [imported] = (await service.openProject(copy.id)).runs;
+    const told = await service.results(copy.id, imported!.id);
+    const entries = (await service.ledger()).entries.length;
+    expect((await service.prices(copy.id, imported!.id))!.score).toBeNull();
+    await expect(service.chargeScore(copy.id, imported!.id)).rejects.toMatchObject({ code: 'training/has-score' });
+    expect((await service.ledger()).entries).toHaveLength(entries);
+    expect(await service.results(copy.id, imported!.id)).toEqual(told);
+    expect((await service.prices(id, runId))!.score).not.toBeNull();
+    for (const one of [copy.id, id]) await service.deleteProject(one);
+  });
+
   it('searches among settings through workers: charged before, nothing kept of it but its best', async () => {
     // Steps enough that it is told of several times: what is told comes four times a second.
     const { id, forecast, runId, end, messages } = await finished({ search: { meanRuns: 2, scoreEpsilon: 2 }, validationEpsilon: null, steps: 30 });
