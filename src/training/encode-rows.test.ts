@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.ts';
 import { encodeRows } from './encode-rows.ts';
 import { createTrainer } from './in-process-trainer.ts';
 import type { PooledCache } from './pooled-cache.ts';
+import { twoFeatureLayers } from './propose.ts';
 import { runSession } from './session.ts';
 import { nanoEngine, nanoPlans, nanoSession, nanoUnits } from './testing/nano-session.ts';
 
@@ -110,23 +111,23 @@ describe('features of rows', () => {
     expect(heard.at(-1)).toBe(rows.length);
   });
 
-  it('are kept for every row in preparation, before the first step: what is on disk tells nothing of draws', async () => {
+  const plans = { 'the last layer': nanoPlans.fullBatch(48), 'two layers': nanoPlans.fullBatch(48, { ...twoFeatureLayers(2) }) };
+
+  it.each(Object.entries(plans))('of %s are kept for every row in preparation, before the first step: what is on disk tells nothing of draws', async (_, plan) => {
     const cache = new MemoryCache();
     const trainer = createTrainer(nanoEngine(), { pooledCache: cache });
-    const { input } = nanoSession(nanoPlans.fullBatch(48), { trainers: [trainer] });
+    const { input } = nanoSession(plan, { trainers: [trainer] });
     let keptAtFirstStep = -1;
     await runSession({ ...input, onProgress: (progress) => {
       if (progress.phase === 'training' && keptAtFirstStep < 0) keptAtFirstStep = cache.kept.size;
     } });
     const ids = new Set([...input.training, ...input.heldOut].flatMap((unit) => unit.rows.map((row) => `${row.ids}`)));
-    const layers = nanoPlans.fullBatch(48).featureLayers.length;
-    expect(keptAtFirstStep).toBe(ids.size * layers);
+    expect(keptAtFirstStep).toBe(ids.size * plan.featureLayers.length);
     // Nothing else: not the made-up row of the clip check, nor the label sentences.
     expect(cache.kept.size).toBe(keptAtFirstStep);
   });
 
-  it('are read from the cache when a run is resumed, and the run ends with the same weights', async () => {
-    const plan = nanoPlans.fullBatch(48);
+  it.each(Object.entries(plans))('of %s are read from the cache when a run is resumed, and the run ends with the same weights', async (_, plan) => {
     const whole = nanoSession(plan);
     const { model } = await runSession(whole.input);
     const cache = new MemoryCache();
@@ -139,5 +140,14 @@ describe('features of rows', () => {
     expect(encoded()).toBe(2 + again.input.labelSentences.length);
     if (model.kind !== 'head' || resumed.model.kind !== 'head') throw new Error('expected heads');
     expect(bits(resumed.model.weights)).toEqual(bits(model.weights));
+  });
+
+  it('of two layers stand beside those of the last one, which an earlier run has kept, and the run ends with the same weights', async () => {
+    const { model } = await runSession(nanoSession(plans['two layers']).input);
+    const trainer = createTrainer(nanoEngine(), { pooledCache: new MemoryCache() });
+    await runSession(nanoSession(plans['the last layer'], { trainers: [trainer] }).input);
+    const { model: after } = await runSession(nanoSession(plans['two layers'], { trainers: [trainer] }).input);
+    if (model.kind !== 'head' || after.kind !== 'head') throw new Error('expected heads');
+    expect(bits(after.weights)).toEqual(bits(model.weights));
   });
 });
