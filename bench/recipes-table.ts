@@ -2,7 +2,7 @@ import type { SetName } from './public-sets.ts';
 import { readCrossover, readRecipes, type CrossoverRun, type HeadRun, type SearchRun } from './recipes-store.ts';
 
 /** Quantile .975 of Student's t by the number of seeds. */
-const studentQuantiles: Readonly<Record<number, number>> = { 5: 2.776, 20: 2.093 };
+const studentQuantiles: Readonly<Record<number, number>> = { 5: 2.776, 10: 2.262, 20: 2.093 };
 const setNames: readonly SetName[] = ['mts', 'banking'];
 
 type Measure = 'accuracy' | 'macroF1' | 'worstTenth';

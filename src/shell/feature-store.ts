@@ -15,7 +15,7 @@ import { textColumnsOf } from './projects.ts';
 import type { FeaturesRecord, ProjectRecord } from './records.ts';
 import { inTransaction } from './transaction.ts';
 
-/** Most that is kept of all projects: some 150,000 notes at two layers of 384. */
+/** Most that is kept of all projects: some 300,000 notes at one layer of 384. */
 export const mostFeatureBytes = 512_000_000;
 
 /** The limit on this device: never more than half of what the browser has room for, so that notes, models and ledger find theirs. */

@@ -19,8 +19,9 @@ import { exportedFiles, exportedZip, releasableModel } from './export-model.ts';
 import { readModelFiles } from './exported-tensors.ts';
 import { loraStart } from './lora-start.ts';
 import { modelCard, type ModelCardFacts } from './model-card.ts';
-import type { Plan } from './plan.ts';
+import type { FullBatchHeadPlan, Plan } from './plan.ts';
 import { predictTexts } from './predict.ts';
+import { twoFeatureLayers } from './propose.ts';
 import { statementOf } from './statement.ts';
 import { nanoPlans } from './testing/nano-session.ts';
 import type { TrainedModel } from './trained-model.ts';
@@ -100,6 +101,12 @@ describe('an exported folder', () => {
     expect(text).toContain('0.1 to 1 Wh, central 0.6');
     const priv = modelCard({ ...card(nanoPlans.fullBatch(48)), energyWh: null });
     expect(priv).not.toMatch(/energy|\bWh\b/i);
+  });
+
+  it('names the layers that the features of a head are of', () => {
+    const of = (more: Partial<FullBatchHeadPlan>) => modelCard({ ...card(nanoPlans.fullBatch(48, more)), energyWh: null });
+    expect(of({})).toContain('frozen features of layer 2;');
+    expect(of({ ...twoFeatureLayers(2) })).toContain('frozen features of layers 2 and 1;');
   });
 
   it('tells the duration of a run to one digit: the ends of the range add nothing', () => {

@@ -5,7 +5,7 @@ import type { ReleasedAccuracy } from './charged-validation.ts';
 import type { CheckedDevice } from './checked-device.ts';
 import { descentInWords } from './descent.ts';
 import { startsFromSentences } from './lora-start.ts';
-import { isPrivate, type FullBatchHeadPlan, type Plan } from './plan.ts';
+import { isPrivate, type FeatureLayers, type FullBatchHeadPlan, type Plan } from './plan.ts';
 import type { PooledOrigin } from './received-model.ts';
 import type { RunFacts } from './run-facts.ts';
 import { searchCandidates } from './search-candidates.ts';
@@ -54,18 +54,20 @@ function searchLines({ search }: FullBatchHeadPlan): string[] {
   return [`These settings are the middle of a public list of ${searchCandidates.length}, in which the clip norm, the step size or the weight of the label sentences is halved or doubled. The model is the best of a secret number of runs, Poisson with mean ${search.meanRuns}, each with a setting drawn from the list; noisy scores on the held-out part decided, and were charged to it.`];
 }
 
+const layersInWords = ({ featureLayers }: FeatureLayers) => `layer${featureLayers.length > 1 ? 's' : ''} ${featureLayers.join(' and ')}`;
+
 /** A text of somebody else's in one line. */
 const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ');
 
 function pooledLines({ rounds, version, ownRounds }: PooledOrigin, plan: Plan): string[] {
-  const how = plan.kind === 'full-batch-head' ? `a noisy full-batch gradient of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}, clip norm ${plan.clipNorm}` : 'a noisy update';
+  const how = plan.kind === 'full-batch-head' ? `a noisy full-batch gradient of a linear head over frozen features of ${layersInWords(plan)}, clip norm ${plan.clipNorm}` : 'a noisy update';
   return [`Pooled over ${rounds} rounds: in each, every device that answered sent ${how}, and the federation's server added the mean. Release ${version}. This device answered ${ownRounds} of the rounds it was asked for.`, "A release that does worse on the owner's held-out notes than the one before is not taken: that choice reads them exactly, and epsilon does not cover it."];
 }
 
 function planLines(plan: Plan, trainingRows: number | null): string[] {
   switch (plan.kind) {
     case 'full-batch-head':
-      return [`Noisy full-batch gradient descent of a linear head over frozen features of layers ${plan.featureLayers.join(' and ')}; ${plan.steps} steps, clip norm ${plan.clipNorm}, started from one public sentence a label.${plan.balance ? ` Rare labels are helped: logits lack ${plan.balance.strength} of the log of each label's share, which was counted with noise, sensitivity 1, for ${plan.balance.countShare} of mu squared.` : ''}`, ...searchLines(plan)];
+      return [`Noisy full-batch gradient descent of a linear head over frozen features of ${layersInWords(plan)}; ${plan.steps} steps, clip norm ${plan.clipNorm}, started from one public sentence a label.${plan.balance ? ` Rare labels are helped: logits lack ${plan.balance.strength} of the log of each label's share, which was counted with noise, sensitivity 1, for ${plan.balance.countShare} of mu squared.` : ''}`, ...searchLines(plan)];
     case 'dp-sgd':
       return [`DP-SGD of LoRA (rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, ${plan.lora.targets.join(' and ')}) and a linear head; ${plan.steps} steps, expected batch ${plan.expectedBatchSize}, clip norm ${plan.clipNorm}, ${descentInWords(plan, 'Adam')}.`];
     case 'plain-head':

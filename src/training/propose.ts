@@ -70,8 +70,8 @@ export function defaultDelta(units: number): number {
 
 /**
  * Of a head whose owner asks for rare labels to be helped; off by default, for it costs accuracy where labels are uneven.
- * Measured by `npm run bench -- recipes`, differences in points to the same head without it: on mts-dialog (20 uneven labels, 20 seeds) macro-F1 +1.1 ± 1.1 and accuracy -1.0 ± 0.5 at epsilon 1,
- * +2.1 ± 1.2 and -1.3 ± 0.5 at epsilon 3; on banking77 (even labels, 5 seeds) within 0.2 at every epsilon, the worst tenth of the labels +1.0 ± 0.7 at epsilon 0.5.
+ * Measured by `npm run bench -- recipes`, differences in points to the same head without it: on mts-dialog (20 uneven labels, 20 seeds) macro-F1 +0.8 ± 1.0 and accuracy -1.5 ± 0.6 at epsilon 1,
+ * +1.5 ± 1.4 and -1.7 ± 0.6 at epsilon 3; on banking77 (even labels, 5 seeds) within 0.1 at every epsilon.
  */
 export const defaultBalance: LabelBalance = { countShare: 0.05, strength: 0.5 };
 
