@@ -12,6 +12,8 @@ const ways: Readonly<Record<string, { readonly pattern: RegExp; readonly files: 
   'a file gets an address': { pattern: /\bcreateObjectURL\b/, files: ['shell/start-worker.ts', 'ui/save-file.ts'] },
   'a link saves a file': { pattern: /\.download = |<a [^>]*\bdownload\b|showSaveFilePicker/, files: ['ui/save-file.ts'] },
   'the clipboard': { pattern: /\bclipboard\b|execCommand/, files: ['ui/copy-text.ts'] },
+  // The code of an invitation, drawn into its own data address: the policy lets images come from our own origin, whose server would see what an address says.
+  'an address that the browser fetches': { pattern: /<(?:img|picture|iframe|object|embed|video|audio|source|track)\b|\bnew Image\(|\blocation\.(?:assign|replace)\(|\blocation(?:\.(?:href|search))? = /, files: ['ui/pages/federation/JoinHere.svelte'] },
   'another program': { pattern: /navigator\.share\b|mailto:|window\.open\(|window\.print\(|document\.cookie|\.setData\(|new Notification\(/, files: [] },
   // Files of our own origin, asked for by name; a made-up word, to show that it is refused; a federation's calls, whose bodies are listed.
   'the network': { pattern: /(?<![.#\w])fetch\(|\b(?:globalThis|self|window)\.fetch\b/, files: ['federation/transport.ts', 'shell/kernel-files.ts', 'shell/model-files.ts', 'shell/silence.ts'] },
@@ -49,7 +51,7 @@ describe('the ways out', () => {
   });
 
   it('are found where they are taken', () => {
-    const planted = "new Blob([notes]); URL.createObjectURL(file); link.download = 'a'; navigator.clipboard.writeText(notes); window.open(notes); fetch(address, { body: notes }); new WebSocket(address); console.log(notes); self.postMessage(notes); process.stdout.write(notes); writeFile(path, notes);";
+    const planted = "new Blob([notes]); URL.createObjectURL(file); link.download = 'a'; navigator.clipboard.writeText(notes); window.open(notes); location.href = notes; fetch(address, { body: notes }); new WebSocket(address); console.log(notes); self.postMessage(notes); process.stdout.write(notes); writeFile(path, notes);";
     expect(Object.entries(ways).filter(([, { pattern }]) => !pattern.test(planted)).map(([way]) => way)).toEqual([]);
   });
 });
