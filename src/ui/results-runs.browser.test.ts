@@ -69,6 +69,22 @@ describe('the table of runs', () => {
   });
 });
 
+describe('the model of a run', () => {
+  it('is saved under a name that tells nothing of the project', async () => {
+    close = mountApp({ scene: 'done', page: 'results' }).close;
+    await expect.element(lead(4)).toBeVisible();
+    const names: string[] = [];
+    const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) { names.push(this.download); });
+    try {
+      await page.getByRole('button', { name: 'Save the model' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Save to a file' }).click();
+      await expect.poll(() => names).toEqual(['bedside-model-run-4.zip']);
+    } finally {
+      click.mockRestore();
+    }
+  });
+});
+
 describe('the results of one run after another', () => {
   it('are asked for once each, also on a page that one comes back to and in another language', async () => {
     const { asked, settings } = await open(() => wait(20));
