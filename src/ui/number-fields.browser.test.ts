@@ -41,6 +41,15 @@ describe('a limit that does not fit', () => {
     await expect.poll(async () => (await service.budget()).epsilonLimit).toBe(4.5);
   });
 
+  it('as proposed is what is set and said', async () => {
+    const service = await open({ scene: 'spent' });
+    await button('Raise the limit').click();
+    const proposed = Number((field('New limit, ε').element() as HTMLInputElement).value);
+    await page.getByRole('dialog', { name: 'Raise the limit of these notes?' }).getByRole('button', { name: 'Raise the limit' }).click();
+    await expect.element(page.getByText(`Limit raised to ${proposed.toFixed(2)}`, { exact: true })).toBeVisible();
+    expect((await service.budget()).epsilonLimit).toBe(proposed);
+  });
+
   it('is asked for anew the next time', async () => {
     const service = await open({ scene: 'done' });
     const dialog = page.getByRole('dialog', { name: 'Raise the limit of these notes?' });
