@@ -20,7 +20,7 @@ const charge = (cohortId: string, index: number, runId: string, { mechanism }: C
 const steps = (runId: string, count: number) => Array.from({ length: count }, (_, index) => charge('training', index, runId, releases[0]!));
 
 const run = { id: 'r', number: 2, state: 'finished', plan, stepsDone: 4, steps: 4, epsilonRun: epsilon, points: [] } as unknown as RunRecord;
-const record = { runId: 'r', projectId: 'p', results: { run: { id: 'r', epsilonRun: epsilon }, releasedAccuracy: { value: 0.8, low: 0.7, high: 0.9, epsilon: 1 }, statement } } as unknown as ResultsRecord;
+const record = { runId: 'r', projectId: 'p', results: { run: { id: 'r', epsilonRun: epsilon, plan }, releasedAccuracy: { value: 0.8, low: 0.7, high: 0.9, epsilon: 1 }, statement } } as unknown as ResultsRecord;
 const file = (change: Partial<ProjectFile> = {}, events = steps('r', 4)): ProjectFile =>
   ({ project: {}, table: {}, models: [], runs: [run], results: [record], ledger: { cohorts: [cohort('training'), cohort('held-out')].map((event) => ({ event, rows: [], persons: [] })), events, allowance: null }, ...change }) as unknown as ProjectFile;
 const code = (name: string) => expect.objectContaining({ code: name }) as Error;
@@ -55,6 +55,26 @@ describe('the runs of a project file', () => {
     const failed = { ...run, state: 'failed', epsilonRun: null } as const;
     expect(withPromisesOfOwn(file({ runs: [failed], results: [] })).runs[0]!.epsilonRun).toBe(epsilon);
     expect(() => withPromisesOfOwn(file({ runs: [{ ...failed, plan: { ...plan, noiseLaw: 'laplace' } } as unknown as RunRecord], results: [] }))).toThrow(code('privacy/noise-law'));
+  });
+
+  it('say no epsilon where they promise nothing, and no less than they were charged, whatever their lines say', () => {
+    const plain = nanoPlans.plainHead(48);
+    const lines = (own: RunRecord['plan'], told: RunRecord['plan'], change: object = {}) => {
+      const wrong = { epsilonRun: 0.01, epsilonModel: 0.01, ...change };
+      const results = { ...record.results, run: { ...record.results.run, ...wrong, plan: told }, statement: { isPrivate: false } };
+      const taken = withPromisesOfOwn(file({ runs: [{ ...run, ...wrong, plan: own }], results: [{ ...record, results } as ResultsRecord] }));
+      expect(taken.results[0]!.results.releasedAccuracy).toBeNull();
+      return [taken.runs[0]!, taken.results[0]!.results.run];
+    };
+    for (const line of lines(plain, { ...nanoPlans.plainHead(48), kind: 'label-sentences' } as unknown as RunRecord['plan'])) {
+      expect(line.epsilonRun).toBeNull();
+      expect(line).not.toHaveProperty('epsilonModel');
+      expect(line.plan).toEqual(plain);
+    }
+    for (const line of lines(plan, plan, { inherited: releases })) {
+      expect(line.epsilonRun).toBe(epsilon);
+      expect(line.epsilonModel).toBeCloseTo(gaussianEpsilon(Math.sqrt(8) / 8, plan.delta), 10);
+    }
   });
 
   it('are refused where the ledger of the file charges them for something that is no mechanism', () => {

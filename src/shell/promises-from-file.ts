@@ -11,11 +11,12 @@ type Spent = Pick<RunRecord, 'epsilonRun' | 'epsilonModel'>;
 
 const nothing: ChargedParts = { training: [], heldOut: [] };
 
-/** Of a run that has no results: what its line says, and at least what the file's ledger says that it was charged. */
-function spentWithoutResults({ plan, epsilonRun }: RunRecord, { training }: ChargedParts): Spent {
-  if (!isPrivate(plan)) return { epsilonRun };
+/** Of a run that has no statement of a promise: what its line says, and at least what the file's ledger says that it, and what led to it, was charged. */
+function spentWithoutStatement({ plan, epsilonRun, epsilonModel, inherited = [] }: RunRecord, { training }: ChargedParts): Spent {
+  if (!isPrivate(plan)) return { epsilonRun: null };
   noiseLawOf(plan);
-  return { epsilonRun: Math.max(epsilonRun ?? 0, epsilonOf(training, plan.delta, new KnownBounds()) ?? 0) };
+  const atLeast = (told: number | null, charges: ChargedParts['training']) => Math.max(told ?? 0, epsilonOf(charges, plan.delta, new KnownBounds()) ?? 0);
+  return { epsilonRun: atLeast(epsilonRun, training), ...(epsilonModel === undefined ? {} : { epsilonModel: atLeast(epsilonModel, [...inherited, ...training]) }) };
 }
 
 function promised(file: ProjectFile, run: RunRecord, record: ResultsRecord, charged: ChargedParts): { readonly spent: Spent; readonly record: ResultsRecord } {
@@ -27,9 +28,13 @@ function promised(file: ProjectFile, run: RunRecord, record: ResultsRecord, char
   });
   const spent: Spent = statement.isPrivate
     ? { epsilonRun: statement.continues?.epsilonAlone ?? statement.epsilon, ...(statement.continues ? { epsilonModel: statement.epsilon } : {}) }
-    : { epsilonRun: run.epsilonRun };
-  const released = releasedAccuracy && statement.isPrivate && statement.validation ? { ...releasedAccuracy, epsilon: statement.validation.epsilon } : releasedAccuracy;
-  return { spent, record: { ...record, results: { ...results, run: { ...results.run, ...spent }, releasedAccuracy: released, statement } } };
+    : spentWithoutStatement(run, charged);
+  // A score that nothing was charged for may not leave.
+  const released = releasedAccuracy && statement.isPrivate && statement.validation ? { ...releasedAccuracy, epsilon: statement.validation.epsilon } : null;
+  // The line says a second time what the run's own record says: what it is called and was trained by is the record's.
+  const { epsilonModel: _, pooled: __, ...line } = results.run;
+  const own = { ...line, ...spent, plan: run.plan, ...(run.pooled ? { pooled: run.pooled } : {}) };
+  return { spent, record: { ...record, results: { ...results, run: own, releasedAccuracy: released, statement } } };
 }
 
 /**
@@ -42,9 +47,10 @@ export function withPromisesOfOwn(file: ProjectFile): ProjectFile {
   const ended = file.runs.map((run) => {
     const charged = run.pooled ? nothing : chargesOfRun(events, run.id);
     const found = file.results.find(({ runId }) => runId === run.id);
-    if (!found) return { run: { ...run, ...spentWithoutResults(run, charged) }, records: [] };
+    const { epsilonModel: _, ...line } = run;
+    if (!found) return { run: { ...line, ...spentWithoutStatement(run, charged) }, records: [] };
     const { spent, record } = promised(file, run, found, charged);
-    return { run: { ...run, ...spent }, records: [record] };
+    return { run: { ...line, ...spent }, records: [record] };
   });
   return { ...file, runs: ended.map(({ run }) => run), results: ended.flatMap(({ records }) => records) };
 }
