@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultDelta } from '../training/propose.ts';
-import { checkDelta, parseTrainOptions } from './train-options.ts';
+import { checkDelta, fewUnitsWarning, parseTrainOptions } from './train-options.ts';
 
 describe('checkDelta', () => {
   it('refuses from 1/N on, warns above 1/(10 N), and is content with the default', () => {
@@ -9,6 +9,12 @@ describe('checkDelta', () => {
     for (const delta of [0.001, 1e-5]) expect(checkDelta(delta, 100, 'row')).toBeNull();
     for (const units of [1, 7, 49, 12_345, 999_999]) expect(checkDelta(defaultDelta(units), units, 'row')).toBeNull();
   });
+});
+
+it('says which rule finds too few units, and claims nothing of the other', () => {
+  expect(fewUnitsWarning('row', 1.2)).toBe('These are too few notes for a private model to learn from (x = 1.2, below 2): --method sentences does as well and costs no privacy.');
+  expect(fewUnitsWarning('person', 12)).toMatch(/^At epsilon 1 or less, fewer than 300 persons teach/);
+  expect(fewUnitsWarning('person', 12)).not.toMatch(/x =|does as well/);
 });
 
 describe.each([['--balanced', 'isBalanced'], ['--two-layers', 'hasTwoLayers']] as const)('%s', (option, field) => {

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { bytesToUtf8 } from '../ground/bytes.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
-import { defaultEpsilon, defaultMaximumLength } from '../training/propose.ts';
+import { defaultEpsilon, defaultMaximumLength, fewestUnitsAtOne, leastSignal } from '../training/propose.ts';
 import { fileError, readNamedFile } from './node-files.ts';
 import { defaultModelFolder } from './node-engine.ts';
 import { defaultLedgerPath } from './node-ledger-store.ts';
@@ -105,6 +105,13 @@ export function checkDelta(delta: number, units: number, unit: PrivacyUnit): str
   if (delta >= 1 / units) throw usageError(`--delta ${delta} is too large for ${many}: from 1/${units} on, publishing one of them whole would keep the promise. Nothing was charged.`, trainUsage);
   if (delta > 1 / (10 * units)) return `--delta ${delta} is large for ${many}: below ${(1 / (10 * units)).toPrecision(2)} is advised, for delta is what the promise leaves open beyond epsilon.`;
   return null;
+}
+
+/** Which of the two rules says that notes are too few for a private model, and what to do: x is `signalOf` these units. */
+export function fewUnitsWarning(unit: PrivacyUnit, signal: number): string {
+  const units = unit === 'person' ? 'persons' : 'notes';
+  if (signal < leastSignal) return `These are too few ${units} for a private model to learn from (x = ${signal.toPrecision(2)}, below ${leastSignal}): --method sentences does as well and costs no privacy.`;
+  return `At epsilon 1 or less, fewer than ${fewestUnitsAtOne} ${units} teach a private model little for sure: compare it with --method sentences, which costs no privacy.`;
 }
 
 /** Label descriptions: `{"LABEL": "sentence", ...}`. */

@@ -25,7 +25,7 @@ import { runCommand, usageError } from './run-command.ts';
 import { print, say } from './terminal.ts';
 import { readTrainData } from './train-data.ts';
 import { openTrainLedger, type TrainLedger } from './train-ledger.ts';
-import { checkDelta, parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
+import { checkDelta, fewUnitsWarning, parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
 import { progressLines } from './train-progress.ts';
 
 function kindOf({ method, epsilon }: TrainOptions): Plan['kind'] {
@@ -73,7 +73,7 @@ async function train(options: TrainOptions): Promise<void> {
     if (warning !== null) say(warning);
     const proposal = proposePlan(facts, lengths);
     if (!isDisjoint) say(`Some ${options.unit === 'person' ? 'persons' : 'notes'} are in both parts: no score is charged, so none may leave, and the exact ones flatter.`);
-    if (proposal.isTooFewRows) say(`These are too few ${options.unit === 'person' ? 'persons' : 'notes'} for a private model to learn from (x = ${proposal.signal.toPrecision(2)}, below 2): --method sentences does as well and costs no privacy.`);
+    if (proposal.isTooFewRows) say(fewUnitsWarning(options.unit, proposal.signal));
   } else if (plan.kind !== 'label-sentences') say('This run is NOT private: treat the model like the notes.');
 
   // Once more and with the model's size: it may have filled up, and from here on budget is spent.

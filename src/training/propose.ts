@@ -154,13 +154,19 @@ function planAlternatives(facts: PlanFacts): PlanAlternatives {
   };
 }
 
+/** Of x = N mu / K: below, the label sentences alone do as well. */
+export const leastSignal = 2;
+
 /** x = N mu / K of recipe R: how far labels outweigh the noise. */
 export function signalOf(units: number, classes: number, epsilon: number, delta: number): number {
   return (units * gaussianMu(epsilon, delta)) / classes;
 }
 
+/** Fewer units than this are too few at epsilon 1 or less, whatever the labels. */
+export const fewestUnitsAtOne = 300;
+
 function isTooFewAt({ trainingUnits, classes, delta }: PlanFacts, epsilon: number): boolean {
-  return signalOf(trainingUnits, classes, epsilon, delta) < 2 || (trainingUnits < 300 && epsilon <= 1);
+  return signalOf(trainingUnits, classes, epsilon, delta) < leastSignal || (trainingUnits < fewestUnitsAtOne && epsilon <= 1);
 }
 
 /**

@@ -264,6 +264,12 @@ describe('train', () => {
     await open({ scene: 'few', page: 'train' });
     await button('Use the label sentences alone').click();
     await expect.element(button('Make the model')).toBeVisible();
+    // Of a private model alone.
+    const few = page.getByText('too few notes for a private model', { exact: false });
+    await expect.element(few.first()).toBeVisible();
+    await button('Change').click();
+    await page.getByRole('radio', { name: 'Not private', exact: true }).click();
+    await expect.element(few.first()).not.toBeInTheDocument();
   });
 
   it('is locked while the chain of the ledger is broken', async () => {
