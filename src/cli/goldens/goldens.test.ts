@@ -136,7 +136,7 @@ describe('parseReference', () => {
 describe('the command', () => {
   const run = (...args: string[]) =>
     promisify(execFile)(process.execPath, ['--import', 'tsx', join(root, 'src', 'cli', 'goldens.ts'), ...args], { cwd: root }).then(
-      ({ stdout }) => ({ code: 0, stdout, stderr: '' }),
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
       (error: { code: number; stdout: string; stderr: string }) => error,
     );
 
@@ -146,10 +146,13 @@ describe('the command', () => {
     const good = await run(own);
     expect(good.code).toBe(0);
     expect(good.stdout.trim().split('\n').map((line) => (JSON.parse(line) as FileReport).passed)).toEqual([54]);
+    expect(good.stderr).toBe('energy.json: 54 of 54 agree\nEverything that was compared agrees.\n');
     await writeFile(join(own, 'strange.json'), '{}');
     const bad = await run(own);
     expect(bad.code).toBe(1);
     expect(bad.stdout.trim().split('\n')).toHaveLength(2);
+    expect(bad.stderr).toMatch(/^strange\.json: 0 of \d+ agree, \d+ DIFFER$/m);
+    expect(bad.stderr).toContain('Values of strange.json differ');
     await rm(own, { recursive: true });
   }, 60_000);
 
