@@ -49,7 +49,7 @@ describe.each(Object.keys(plans) as (keyof typeof plans)[])('the statement of %s
   });
 
   it('is refused where less is promised than its releases come to, with what was found and what was expected', () => {
-    const small = expect.objectContaining({ code: 'project/promise-too-small', family: 'input', values: { run: 3, found: 0.5, expected: expect.closeTo(made.statement.epsilon, 2) as number } }) as Error;
+    const small = expect.objectContaining({ code: 'project/promise-too-small', family: 'input', values: { run: 3, found: 0.5, expected: expect.closeTo(made.statement.epsilon, 2) as number, delta: made.statement.delta } }) as Error;
     expect(() => toldStatement(changed({ epsilon: 0.5 }))).toThrow(small);
     // Also where the list was changed along, for the ledger tells, and where both were, for the plan does.
     expect(() => toldStatement(changed({ epsilon: 0.5, releases: [] }))).toThrow(small);
@@ -102,6 +102,13 @@ describe('a statement that came with a file', () => {
   it('keeps a score to the largest epsilon that anything says of it', () => {
     expect(toldStatement(changed({ validation: null }, { scoreEpsilon: 1.5 }))).toMatchObject({ validation: { part: 'held-out', epsilon: 1.5 } });
     expect(toldStatement(changed({ validation: null }, { scoreEpsilon: null, charged: { training: [], heldOut: [] } }))).toMatchObject({ validation: null });
+  });
+
+  it('is at the delta of the plan: at a larger one a smaller epsilon would hold', () => {
+    const { epsilon } = pldEpsilon(made.statement.releases!, 0.01);
+    expect(epsilon).toBeLessThan(made.statement.epsilon / 2);
+    expect(() => toldStatement(changed({ delta: 0.01, epsilon }))).toThrow(code('project/promise-too-small'));
+    expect(toldStatement(changed({ delta: 0.01 }))).toEqual(made.statement);
   });
 
   it('is refused of another unit, of a plan that is not private, and where nothing can be worked out', () => {

@@ -38,9 +38,9 @@ const LARGEST_SHORTFALL = 0.01;
 /** More kinds of releases than any chain of runs has: each kind of sample takes a grid of its own. */
 const LARGEST_KINDS = 12;
 
-function promiseTooSmall(run: number, told: number, named: number): BedsideError {
-  const values = { run, found: roundUp(told, 4), expected: roundUp(named, 4) };
-  return new BedsideError('project/promise-too-small', 'input', `The file says that run ${run} promises epsilon ${values.found}; by the releases that the file itself names it promises epsilon ${values.expected} at that delta. Nothing was opened.`, 'The file was changed or damaged after it was saved: save it again where it comes from, and compare the statement of this run there.', values);
+function promiseTooSmall(run: number, told: number, named: number, delta: number): BedsideError {
+  const values = { run, found: roundUp(told, 4), expected: roundUp(named, 4), delta };
+  return new BedsideError('project/promise-too-small', 'input', `The file says that run ${run} promises epsilon ${values.found}; by the releases that the file itself names it promises epsilon ${values.expected} at delta ${delta}. Nothing was opened.`, 'The file was changed or damaged after it was saved: save it again where it comes from, and compare the statement of this run there.', values);
 }
 
 function otherUnit(run: number, found: string, expected: string): BedsideError {
@@ -91,7 +91,7 @@ const positive = (value: unknown): number => (typeof value === 'number' && value
 
 function rebuilt(run: ToldRun, told: Private): PrivacyStatement {
   const { number, plan, facts, charged, inherited, scoreEpsilon } = run;
-  if (!isPrivate(plan)) throw promiseTooSmall(number, told.epsilon, Infinity);
+  if (!isPrivate(plan)) throw promiseTooSmall(number, told.epsilon, Infinity, told.delta);
   if (typeof told.epsilon !== 'number' || Number.isNaN(told.epsilon)) throw unsound(number, 'Its epsilon is no number.');
   if (!(told.delta < 1)) throw unsound(number, 'Its delta is no number below 1.');
   if (told.unit !== plan.unit) throw otherUnit(number, String(told.unit), plan.unit);
@@ -101,8 +101,10 @@ function rebuilt(run: ToldRun, told: Private): PrivacyStatement {
   const score = Math.max(positive(told.validation?.epsilon), positive(scoreEpsilon), positive(epsilonOfScores(plan, checkCharges(number, charged.heldOut))));
   const { continues } = plan;
   const before = continues ? inherited : [];
+  // Runs state their promise at their plan's delta: at a larger one, that a file may name, each would look smaller.
+  const delta = Math.min(told.delta, plan.delta);
   const worked = buildStatement({
-    charges: without(named, before), steps: told.steps - (continues?.stepsBefore ?? 0), delta: told.delta, unit: plan.unit,
+    charges: without(named, before), steps: told.steps - (continues?.stepsBefore ?? 0), delta, unit: plan.unit,
     samplingRate: told.samplingRate, noiseMultiplier: told.noiseMultiplier, clipNorm: told.clipNorm, isSecureNoise: told.isSecureNoise === true, noiseLaw: noiseLawOf(plan),
     validationEpsilon: score > 0 ? score : null,
     ...(samplerError === undefined ? {} : { samplerError }),
@@ -110,7 +112,7 @@ function rebuilt(run: ToldRun, told: Private): PrivacyStatement {
     ...(continues ? { continues: { runNumber: continues.runNumber, stepsBefore: continues.stepsBefore, charges: before } } : {}),
   });
   if (!worked.isPrivate) return worked;
-  if (told.epsilon < worked.epsilon * (1 - LARGEST_SHORTFALL)) throw promiseTooSmall(number, told.epsilon, worked.epsilon);
+  if (told.epsilon < worked.epsilon * (1 - LARGEST_SHORTFALL)) throw promiseTooSmall(number, told.epsilon, worked.epsilon, delta);
   if (told.epsilon <= worked.epsilon) return worked;
   // Where more is told than the releases come to, some of them may be missing from the list.
   return completedStatement({ ...worked, epsilon: told.epsilon, epsilonReplaceOne: Math.max(worked.epsilonReplaceOne, told.epsilon, positive(told.epsilonReplaceOne)), mu: null });
