@@ -35,7 +35,8 @@ describe('npm run train', () => {
       unit: 'public', plan: 'public', state: 'public', steps: 'public', n_train: 'public', n_test: 'public', device: 'public', model: 'public',
     };
     expect(Object.keys(result).sort()).toEqual(Object.keys(printed).sort());
-    expect(ran.stderr).toContain('Accuracy, macro-F1, the per-class scores, the time and the energy are exact and for your eyes; released_accuracy alone was charged and may leave.');
+    const { value } = result['released_accuracy'] as { value: number };
+    expect(ran.stderr).toContain(`Accuracy, macro-F1, the per-class scores, the time and the energy are exact and for your eyes; the noisy accuracy of ${value.toFixed(3)} (released_accuracy) alone was charged and may leave.`);
     expect(readdirSync(at('model')).sort()).toEqual(['README.md', 'head.safetensors', 'head_config.json', 'labels.json', 'predict.py']);
 
     // How long a step took is not to be read from the ledger: entries carry their minute.

@@ -126,7 +126,7 @@ async function train(options: TrainOptions): Promise<void> {
     };
     const answer = options.json ? JSON.stringify(result) : `accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${roundUp(statement.epsilon, 3)} (delta ${roundUp(statement.deltaInAll ?? statement.delta, 2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}`;
     print(releasedByOwner('print-scores', forOwnersEyes(`${answer}\n`)));
-    say(`Accuracy, macro-F1, the per-class scores, the time and the energy are exact and for your eyes${outcome.releasedAccuracy ? '; released_accuracy alone was charged and may leave' : ', and none of them is in the model folder'}.`);
+    say(`Accuracy, macro-F1, the per-class scores, the time and the energy are exact and for your eyes${outcome.releasedAccuracy ? `; the noisy accuracy of ${outcome.releasedAccuracy.value.value.toFixed(3)} (released_accuracy) alone was charged and may leave` : ', and none of them is in the model folder'}.`);
     if (ledger) say(`These rows have spent epsilon ${roundUp(ledger.spent(), 3)} in all runs of this ledger.`);
   } finally {
     await close();
