@@ -57,6 +57,14 @@ describe('the runs of a project file', () => {
     expect(() => withPromisesOfOwn(file({ runs: [{ ...failed, plan: { ...plan, noiseLaw: 'laplace' } } as unknown as RunRecord], results: [] }))).toThrow(code('privacy/noise-law'));
   });
 
+  it('are refused where they say that they protect persons and were charged for rows', () => {
+    const ofPersons = { ...run, plan: { ...plan, unit: 'person' } } as const;
+    expect(() => withPromisesOfOwn(file({ runs: [ofPersons], ...said({ unit: 'person' }) }))).toThrow(code('project/promise-of-another-unit'));
+    expect(() => withPromisesOfOwn(file({ runs: [ofPersons], results: [] }))).toThrow(code('project/promise-of-another-unit'));
+    // Charges of others say nothing of it.
+    expect(withPromisesOfOwn(file({ runs: [ofPersons], ...said({ unit: 'person' }) }, steps('another run', 4)))).toMatchObject({ results: [{ results: { statement: { unit: 'person' } } }] });
+  });
+
   it('say no epsilon where they promise nothing, and no less than they were charged, whatever their lines say', () => {
     const plain = nanoPlans.plainHead(48);
     const lines = (own: RunRecord['plan'], told: RunRecord['plan'], change: object = {}) => {

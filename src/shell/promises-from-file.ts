@@ -1,8 +1,9 @@
 /** The promises of a project file's runs: worked out anew before anything of the file is taken in. */
+import type { LedgerEvent } from '../privacy/events.ts';
 import { KnownBounds } from '../privacy/known-bounds.ts';
 import { chargesOfRun, epsilonOf, type ChargedParts } from '../training/charged-parts.ts';
 import { isPrivate, noiseLawOf } from '../training/plan.ts';
-import { toldStatement } from '../training/told-statement.ts';
+import { otherUnit, toldStatement } from '../training/told-statement.ts';
 import type { ProjectFile } from './project-file-format.ts';
 import type { ResultsRecord, RunRecord } from './records.ts';
 
@@ -10,6 +11,15 @@ import type { ResultsRecord, RunRecord } from './records.ts';
 type Spent = Pick<RunRecord, 'epsilonRun' | 'epsilonModel'>;
 
 const nothing: ChargedParts = { training: [], heldOut: [] };
+
+/** A plan that says persons where the charges were for rows would promise each person what was paid for a row. @throws `project/promise-of-another-unit` */
+function checkUnit({ id, number, plan }: RunRecord, events: readonly LedgerEvent[]): void {
+  const unitOf = new Map(events.flatMap((event) => (event.kind === 'cohort' ? [[event.cohortId, event.unit] as const] : [])));
+  for (const event of events) {
+    const charged = event.kind === 'charge' && event.runId === id ? unitOf.get(event.cohortId) : undefined;
+    if (charged !== undefined && charged !== plan.unit) throw otherUnit(number, plan.unit, charged);
+  }
+}
 
 /** Of a run that has no statement of a promise: what its line says, and at least what the file's ledger says that it, and what led to it, was charged. */
 function spentWithoutStatement({ plan, epsilonRun, epsilonModel, inherited = [] }: RunRecord, { training }: ChargedParts): Spent {
@@ -45,6 +55,7 @@ function promised(file: ProjectFile, run: RunRecord, record: ResultsRecord, char
 export function withPromisesOfOwn(file: ProjectFile): ProjectFile {
   const events = [...file.ledger.cohorts.map(({ event }) => event), ...file.ledger.events];
   const ended = file.runs.map((run) => {
+    if (!run.pooled) checkUnit(run, events);
     const charged = run.pooled ? nothing : chargesOfRun(events, run.id);
     const found = file.results.find(({ runId }) => runId === run.id);
     const { epsilonModel: _, ...line } = run;

@@ -43,8 +43,9 @@ function promiseTooSmall(run: number, told: number, named: number, delta: number
   return new BedsideError('project/promise-too-small', 'input', `The file says that run ${run} promises epsilon ${values.found}; by the releases that the file itself names it promises epsilon ${values.expected} at delta ${delta}. Nothing was opened.`, 'The file was changed or damaged after it was saved: save it again where it comes from, and compare the statement of this run there.', values);
 }
 
-function otherUnit(run: number, found: string, expected: string): BedsideError {
-  return new BedsideError('project/promise-of-another-unit', 'input', `The file says that the promise of run ${run} protects a ${found === 'person' ? 'person' : 'row'}; its plan protects a ${expected}. Nothing was opened.`, 'The file was changed or damaged after it was saved: save it again where it comes from.', { run, found, expected });
+/** `expected`: what the run's plan and charges protect. */
+export function otherUnit(run: number, found: string, expected: string): BedsideError {
+  return new BedsideError('project/promise-of-another-unit', 'input', `The file says that the promise of run ${run} protects a ${found === 'person' ? 'person' : 'row'}; by the rest of the file it protects a ${expected}. Nothing was opened.`, 'The file was changed or damaged after it was saved: save it again where it comes from.', { run, found, expected });
 }
 
 function unsound(run: number, what: string): BedsideError {

@@ -128,7 +128,7 @@ export const errors: Words['codes']['errors'] = {
 
   'settings/out-of-range': (v) => ({ message: `设置 ${text(v, 'name')} 超出范围，实际为 ${text(v, 'found')}。`, hint: '请更改该设置。' }),
   'project/promise-too-small': (v) => ({ message: `此文件称运行 ${text(v, 'run')} 承诺 ε ${text(v, 'found')}；而按文件自己列出的发布，在 δ ${text(v, 'delta')} 下应为 ε ${text(v, 'expected')}。没有打开任何内容。`, hint: '文件在保存之后被改动或损坏。请在它的来源处重新保存，并在那里对照此运行的隐私声明。' }),
-  'project/promise-of-another-unit': (v) => ({ message: `此文件称运行 ${text(v, 'run')} 的承诺保护的是${v['found'] === 'person' ? '一个人' : '一条记录'}，而其计划保护的是${v['expected'] === 'person' ? '一个人' : '一条记录'}。没有打开任何内容。`, hint: '文件在保存之后被改动或损坏。请在它的来源处重新保存。' }),
+  'project/promise-of-another-unit': (v) => ({ message: `此文件称运行 ${text(v, 'run')} 的承诺保护的是${v['found'] === 'person' ? '一个人' : '一条记录'}，而按文件的其余内容，保护的是${v['expected'] === 'person' ? '一个人' : '一条记录'}。没有打开任何内容。`, hint: '文件在保存之后被改动或损坏。请在它的来源处重新保存。' }),
   'project/promise-unsound': (v) => ({ message: `无法推算此文件中运行 ${text(v, 'run')} 所作的承诺。没有打开任何内容。`, hint: '文件在保存之后被改动或损坏，或由较新版本的 Bedside 制作。' }),
   'project/exhausts-others': (v) => ({ message: `按此文件所记的花费与份额，本设备上有 ${text(v, 'count')} 个数据集将几乎没有可用的隐私预算：现有 ε ${text(v, 'before')}，之后 ε ${text(v, 'left')}。没有打开任何内容。`, hint: '只有在信任文件来源时才打开：记入的花费不可撤销，只有清除整个账本才能去掉。若其中的病历属于另一些人，请之后在其训练页上说明。' }),
   'settings/share-too-large': (v) => ({ message: `这批病历最多还能带走 ε ${text(v, 'largest')}，输入为 ${text(v, 'found')}。没有带走任何预算，也没有写文件。`, hint: '请减少数值，或不带：不带预算的副本可以使用，但不能私密训练。' }),
