@@ -1,6 +1,7 @@
 import axe from 'axe-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import type { Plan } from '../training/plan.ts';
 import { fakeAudit } from './testing/fake-audit.ts';
 import { mountApp } from './testing/mount-app.ts';
 
@@ -80,13 +81,15 @@ describe('the lab', () => {
     // 1.38 and 0.58 as the scene composes them, rounded up as every promise is.
     await expect.element(page.getByLabelText('ε of the private model')).toHaveDisplayValue('1.50, as run 4 promises');
     await expect.element(page.getByText('Run 4 was trained on from an earlier run: its model promises 1.50, all of them together. Its own steps cost 0.58.')).toBeVisible();
-    let asked: number | null = null;
-    app.service.audit = (_, { epsilon }) => {
-      asked = epsilon;
+    let [asked, like] = [null as number | null, null as Plan | null];
+    app.service.audit = (_, { epsilon, like: of = null }) => {
+      [asked, like] = [epsilon, of];
       return Promise.resolve(fakeAudit(epsilon));
     };
     await page.getByRole('button', { name: 'Attack' }).click();
     await expect.poll(() => asked).toBe(1.5);
+    // What is read and clipped is that run's, too.
+    expect(like).toMatchObject({ kind: 'full-batch-head', continues: { runNumber: 3 } });
     location.hash = '#/runs';
     const table = page.getByRole('table', { name: 'Runs' });
     await expect.element(table).toHaveTextContent(/on from run 3.*1\.50this run alone 0\.58.*Run 3/);

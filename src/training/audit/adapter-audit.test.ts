@@ -111,6 +111,16 @@ describe('the plans that are attacked', () => {
     expect(plain).toMatchObject({ plan: { kind: 'dp-sgd', lora }, twin: { epochs: 3, lora } });
     expect(auditedPlans('head', 2, alternatives, run)).toMatchObject({ plan: { kind: 'full-batch-head', epsilon: 2 }, twin: { kind: 'plain-head' } });
   });
+
+  it('read and clip as the run did where it trained a head, once and at the epsilon asked for', () => {
+    const two = { featureLayers: [2, 1], featureWeights: [0.5, 0.5] };
+    const run = nanoPlans.fullBatch(24, { ...two, clipNorm: 0.7, maximumLength: 12, epsilon: 1, meanShare: 0, search: { meanRuns: 5, scoreEpsilon: 2 }, continues: { runId: 'r', runNumber: 1, stepsBefore: 4, noiseMultiplier: 2, stepSize: 1 } });
+    const { plan, twin } = auditedPlans('head', 2, alternatives, run);
+    expect(plan).toEqual({ ...alternatives['full-batch-head'], ...two, clipNorm: 0.7, maximumLength: 12, epsilon: 2 });
+    expect(twin).toEqual({ ...alternatives['plain-head'], maximumLength: 12 });
+    // Of another encoder, whose project came with a file.
+    expect(auditedPlans('head', 2, alternatives, { ...run, featureLayers: [12], featureWeights: [1] }).plan).toEqual({ ...alternatives['full-batch-head'], epsilon: 2 });
+  });
 });
 
 describe('an audit of adapters, over the nano model', () => {

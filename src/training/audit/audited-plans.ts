@@ -12,12 +12,24 @@ function alone<P extends Plan>(plan: P): P {
   return rest as P;
 }
 
+type Reading = Pick<FullBatchHeadPlan, 'maximumLength' | 'clipNorm' | 'featureLayers' | 'featureWeights'>;
+
+/** How a private head reads notes and clips their gradients; nothing where the run had none, or one over layers that the encoder of now lacks: it may have come with a file. */
+function readingOf(like: Plan | null, { featureLayers: [last = 0] }: FullBatchHeadPlan): Reading | null {
+  if (like?.kind !== 'full-batch-head' || like.featureLayers.some((layer) => layer > last)) return null;
+  const { maximumLength, clipNorm, featureLayers, featureWeights } = like;
+  return { maximumLength, clipNorm, featureLayers, featureWeights };
+}
+
 /**
  * `like`: a run whose settings are taken where it trained the same parts, so that what is attacked is what the person trains; the proposed settings stand in
- * for the other of the two. Of a head only the proposed one is attacked, at the epsilon asked for.
+ * for the other of the two. Of a head the proposed one is attacked, once and at the epsilon asked for, reading and clipping what the run does.
  */
 export function auditedPlans(kind: AuditedPlans['kind'], epsilon: number, alternatives: PlanAlternatives, like: Plan | null): AuditedPlans {
-  if (kind === 'head') return { kind, plan: { ...alternatives['full-batch-head'], epsilon }, twin: alternatives['plain-head'] };
+  if (kind === 'head') {
+    const plan = { ...alternatives['full-batch-head'], ...readingOf(like, alternatives['full-batch-head']), epsilon };
+    return { kind, plan, twin: { ...alternatives['plain-head'], maximumLength: plan.maximumLength } };
+  }
   const settings = like && (like.kind === 'dp-sgd' || (like.kind === 'plain-lora' && like.lora.layers.length > 0)) ? like : alternatives['dp-sgd'];
   const { maximumLength, lora } = settings;
   const plan = settings.kind === 'dp-sgd' ? alone(settings) : { ...alternatives['dp-sgd'], maximumLength, lora };
