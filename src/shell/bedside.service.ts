@@ -417,7 +417,7 @@ export interface AuditOptions {
   readonly epsilon: number;
   /** What the attacked models train: heads where absent. */
   readonly kind?: AuditReport['kind'];
-  /** Of adapters: a run's plan, whose settings are attacked in place of the proposed ones. */
+  /** A run's plan, whose settings are attacked in place of the proposed ones: of adapters all, of a head what it reads and clips. */
   readonly like?: Plan;
 }
 
