@@ -40,6 +40,8 @@ describe.each(fixture.cases)('as scikit-learn: $name', (golden) => {
 
   test('temperature', () => {
     const temperature = fitTemperature(golden.logits, golden.trueIndex, golden.classes);
+    // Where every row is right the reference ends at its bound, certain; ours is as sure as so many rows make it.
+    if (golden.accuracy === 1) return expect(temperature).toBeGreaterThan(10 * golden.temperature);
     // The golden search stops where the loss is flat to rounding: the square root of it in the argument.
     expect(Math.abs(temperature / golden.temperature - 1)).toBeLessThan(1e-6);
     expect(logLossNats(golden.logits, golden.trueIndex, temperature)).toBeLessThanOrEqual(golden.lossAtTemperature + 1e-14);
@@ -114,14 +116,26 @@ describe('calibration', () => {
     expect(calibrationReport([1, 0, 0, 1], [0, 0]).expectedCalibrationError).toBe(0.5);
   });
 
+  test('a model that is right every time is as sure as so many notes make it, and no surer', () => {
+    // Three classes, every row right by the same margin: the best confidence is the target's share of its class.
+    for (const rows of [4, 60, 3000]) {
+      const trueIndex = Array.from({ length: rows }, (_, row) => row % 3);
+      const logits = trueIndex.flatMap((label) => [0, 1, 2].map((c) => (c === label ? 2 : 0)));
+      const temperature = fitTemperature(logits, trueIndex, 3);
+      expect(softmaxRows(logits.slice(0, 3).map((logit) => logit / temperature), 3)[0]).toBeCloseTo((rows + 1) / (rows + 3), 9);
+    }
+    // Of one class there is nothing to be unsure of.
+    expect(fitTemperature([1, 2], [0, 0], 1)).toBeGreaterThan(0);
+  });
+
   test('a model whose logits are k times too large gets temperature k', () => {
     const { logits, trueIndex, classes } = fixture.cases[0]!;
     const base = fitTemperature(logits, trueIndex, classes);
     expect(fitTemperature(logits.map((logit) => 3 * logit), trueIndex, classes)).toBeCloseTo(3 * base, 9);
   });
 
-  test('logits that say the opposite, and logits that are always right, end at the bounds', () => {
+  test('logits that say the opposite end at the bound, and those that are always right do not', () => {
     expect(fitTemperature([5, -5, -5, 5], [1, 0], 2)).toBe(20);
-    expect(fitTemperature([5, -5, -5, 5], [0, 1], 2)).toBe(0.05);
+    expect(fitTemperature([5, -5, -5, 5], [0, 1], 2)).toBeCloseTo(10 / Math.log(3), 9);
   });
 });
