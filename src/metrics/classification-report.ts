@@ -4,11 +4,16 @@ import type { ClassificationReport } from './classification.ts';
 import { classCounts, countConfusion, f1Score } from './confusion.ts';
 import { proportion } from './proportion.ts';
 
+interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** Replicates of the F1 interval: its ends then move by about a tenth of its width between seeds. */
 const replicates = 500;
 
 /** Percentile bootstrap of each class's F1 over rows; replicates in which a class neither occurs nor is predicted do not count. */
-function bootstrapF1(trueIndex: ArrayLike<number>, predictedIndex: ArrayLike<number>, classes: number, seed: number): { readonly low: number; readonly high: number }[] {
+function bootstrapF1(trueIndex: ArrayLike<number>, predictedIndex: ArrayLike<number>, classes: number, seed: number): Range[] {
   const random = mulberry32(seed);
   const rows = trueIndex.length;
   const scores: number[][] = Array.from({ length: classes }, () => []);
@@ -33,8 +38,17 @@ function bootstrapF1(trueIndex: ArrayLike<number>, predictedIndex: ArrayLike<num
 }
 
 /**
+ * Where every row of a class is right, or every one wrong, drawing them again changes nothing, and the bootstrap knows no doubt: there the bound is F1 at Wilson's bounds of
+ * precision and recall.
+ */
+function widened({ low, high }: Range, f1: number | null, precision: Range, recall: Range): Range {
+  const harmonic = (p: number, r: number) => (p + r === 0 ? 0 : (2 * p * r) / (p + r));
+  return { low: f1 === 1 ? Math.min(low, harmonic(precision.low, recall.low)) : low, high: f1 === 0 ? Math.max(high, harmonic(precision.high, recall.high)) : high };
+}
+
+/**
  * Accuracy, macro-F1, scores of each class and the confusion matrix, as scikit-learn defines them with `zero_division=0`
- * for the mean; undefined single scores are null. Intervals: Wilson 95 % for shares, percentile bootstrap for F1.
+ * for the mean; undefined single scores are null. Intervals: Wilson 95 % for shares, percentile bootstrap for F1, wider where it knows no doubt.
  * @param trueIndex label of each row, as index into `labels`
  * @param predictedIndex predicted label of each row, likewise
  * @param seed of the bootstrap
@@ -47,17 +61,19 @@ export function classificationReport(trueIndex: ArrayLike<number>, predictedInde
   const classes = counts.map((own, index) => {
     const precisionInterval = proportion(own.truePositives, own.predicted);
     const recallInterval = proportion(own.truePositives, own.support);
+    const f1 = f1Score(own);
+    const { low: f1Low, high: f1High } = widened(intervals[index]!, f1, precisionInterval, recallInterval);
     return {
       label: labels[index]!,
       support: own.support,
       predicted: own.predicted,
       precision: precisionInterval.value,
       recall: recallInterval.value,
-      f1: f1Score(own),
+      f1,
       precisionInterval,
       recallInterval,
-      f1Low: intervals[index]!.low,
-      f1High: intervals[index]!.high,
+      f1Low,
+      f1High,
     };
   });
   const defined = counts.map(f1Score).filter((f1) => f1 !== null);

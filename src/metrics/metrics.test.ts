@@ -84,6 +84,18 @@ describe('intervals', () => {
     expect(report.classes[0]!.precisionInterval).toMatchObject({ count: 3, total: 5 });
   });
 
+  test('F1 of a class that is always right, or always wrong, has an interval that narrows with its rows', () => {
+    const of = (rows: number) => classificationReport(Array.from({ length: 3 * rows }, (_, row) => row % 3), Array.from({ length: 3 * rows }, (_, row) => [0, 2, 1][row % 3]!), ['right', 'b', 'c'], 1).classes;
+    const [few, many] = [of(4), of(400)];
+    // Four of four: Wilson's lower bound is n / (n + z²), of precision and of recall.
+    expect(few[0]).toMatchObject({ f1: 1, f1High: 1 });
+    expect(few[0]!.f1Low).toBeCloseTo(4 / (4 + 3.841459), 5);
+    expect(few[1]).toMatchObject({ f1: 0, f1Low: 0 });
+    expect(few[1]!.f1High).toBeCloseTo(3.841459 / (4 + 3.841459), 5);
+    expect(many[0]!.f1Low).toBeGreaterThan(0.99);
+    expect(many[1]!.f1High).toBeLessThan(0.01);
+  });
+
   test('the bootstrap of F1 repeats under its seed, holds the score, and narrows with the rows', () => {
     const report = (copies: number, seed: number) => classificationReport(
       Array.from({ length: copies }, () => golden.trueIndex).flat(), Array.from({ length: copies }, () => golden.predictedIndex).flat(), labels.slice(0, 4), seed);
