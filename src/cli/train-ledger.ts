@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { isWithin, type ExtraCharges } from '../privacy/balance.ts';
 import { cohortsOf, type HashedRow } from '../privacy/cohort.ts';
+import { commonNotes } from '../privacy/common-notes.ts';
 import type { LedgerEvent, RunEvent } from '../privacy/events.ts';
+import { gaussianMu } from '../privacy/gaussian.ts';
 import { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf, normaliseText, personNamingOf, unitHash } from '../privacy/unit-hash.ts';
 import type { Note } from '../data/table.ts';
-import { BedsideError } from '../ground/errors.ts';
-import { roundUp, roundUpTo } from '../ground/rounding.ts';
 import { ledgerCharges } from '../training/ledger-charges.ts';
 import type { PrivatePlan } from '../training/plan.ts';
 import { plannedCharges } from '../training/planned-charges.ts';
 import { defaultEpsilonLimit } from '../training/default-limit.ts';
 import type { ChargePort } from '../training/session-input.ts';
 import type { Split } from '../training/split.ts';
+import { earlierFilesOverLimit, overLimit } from './ledger-refusals.ts';
 import { openNodeLedgerStore } from './node-ledger-store.ts';
 
 export interface TrainLedger {
@@ -27,18 +28,8 @@ export interface TrainLedger {
 /** Entries carry the minute they were written in: how long a single step took would tell how many notes were drawn. */
 const clockMs = 60_000;
 
-const round = (value: number) => roundUp(value, 3);
-
-/** A limit that the run would fit into, for a hint: two decimals, rounded up. */
-const enough = (epsilon: number) => roundUpTo(epsilon, 2);
-
-function earlierFilesOverLimit(after: number, limit: number): BedsideError {
-  return new BedsideError('budget/earlier-over-limit', 'budget', `Notes of an earlier file may be of the same people, and with this run they would have spent epsilon ${round(after)}, beyond their limit of ${round(limit)}. Nothing was charged.`, `Give a smaller --epsilon, another --ledger where no one is in both files, or --limit ${enough(after)} in the knowledge of what that gives up.`);
-}
-
-function overLimit(after: number, limit: number, spent: number): BedsideError {
-  return new BedsideError('budget/over-limit', 'budget', `These rows, or people of earlier files who may be in them, have spent epsilon ${round(spent)}; this run would bring them to ${round(after)}, beyond the limit of ${round(limit)}. Nothing was charged.`, `Give a smaller --epsilon, another --ledger where what was spent before was on other people (made-up notes, say), or --limit ${enough(after)} in the knowledge of what that gives up.`);
-}
+/** The least that `--epsilon` is advised to be: where not even that fits, a smaller one is no way out. */
+const leastEpsilon = 0.01;
 
 /**
  * Enters a private run in the ledger file: its rows by keyed hash, a limit, and its beginning; refuses where the whole run does not fit.
@@ -56,7 +47,8 @@ export async function openTrainLedger(path: string, split: Split, plan: PrivateP
   const hashed = (notes: readonly Note[]): HashedRow[] =>
     notes.map(({ text, person }) => ({ row: unitHash(key, 'row', normaliseText(text)), person: person === null ? null : unitHash(key, 'person', normaliseText(person)) }));
   const personNaming = personColumn === null ? null : personNamingOf(key, personColumn);
-  const { splitId, events: cohorts } = cohortsOf({ unit: plan.unit, keyId: keyIdOf(key), training: hashed(split.training), heldOut: hashed(split.heldOut), declarationId: null, personNaming });
+  const [training, heldOut] = [hashed(split.training), hashed(split.heldOut)];
+  const { splitId, events: cohorts } = cohortsOf({ unit: plan.unit, keyId: keyIdOf(key), training, heldOut, declarationId: null, personNaming });
   const cohortIds = { training: cohorts[0].cohortId, 'held-out': cohorts[1].cohortId };
 
   await ledger.append(cohorts);
@@ -65,11 +57,20 @@ export async function openTrainLedger(path: string, split: Split, plan: PrivateP
   const extra = { training: plannedCharges(plan, trainingUnits, classes) };
   const entered = ledger.preview([budget]);
   const spentAfter = (charges: ExtraCharges) => ledger.bounds.tightly(() => (ledger.isChainIntact ? entered.balance(splitId, charges)?.epsilonSpent : null) ?? Infinity);
-  if (!isWithin(spentAfter(extra), allowed)) throw overLimit(spentAfter(extra), allowed, spentAfter({}));
+  const least: ExtraCharges = { training: [{ mechanism: { kind: 'gaussian', noiseMultiplier: 1 / gaussianMu(Math.min(leastEpsilon, plan.epsilon), plan.delta) }, count: 1 }] };
+  const common = () => {
+    const notes = [...split.training, ...split.heldOut];
+    const found = commonNotes(entered.commonWith(splitId), [...training, ...heldOut], (index) => notes[index]?.row ?? 0);
+    // A held-out file has rows of its own.
+    return plan.heldOutShare === 0 ? { ...found, rows: [] } : { ...found, rows: [...found.rows].sort((a, b) => a - b) };
+  };
+  if (!isWithin(spentAfter(extra), allowed)) throw overLimit(spentAfter(extra), allowed, spentAfter({}), { fitsSmaller: isWithin(spentAfter(least), allowed), common: common() });
   const raised = entered.affectedBy(splitId).filter((other) => other !== splitId).flatMap((other): LedgerEvent[] => {
-    const after = ledger.bounds.tightly(() => entered.balance(other, extra, splitId));
+    const afterCharges = (charges: ExtraCharges) => ledger.bounds.tightly(() => entered.balance(other, charges, splitId));
+    const after = afterCharges(extra);
     if (!after || isWithin(after.epsilonSpent, after.epsilonLimit)) return [];
-    if (limit === null || !isWithin(after.epsilonSpent, limit)) throw earlierFilesOverLimit(after.epsilonSpent, Math.max(limit ?? 0, after.epsilonLimit));
+    const allowedThere = Math.max(limit ?? 0, after.epsilonLimit);
+    if (limit === null || !isWithin(after.epsilonSpent, limit)) throw earlierFilesOverLimit(after.epsilonSpent, allowedThere, { fitsSmaller: isWithin(afterCharges(least)?.epsilonSpent ?? Infinity, allowedThere), common: common() });
     return [{ kind: 'budget', id: randomUUID(), cohortIds: entered.cohortIdsOf(other), epsilonLimit: after.epsilonSpent, delta: after.delta }];
   });
   const runId = randomUUID();

@@ -76,7 +76,7 @@ describe('npm run train', () => {
     // Without a word of the person's the limit that the first run set stays, and the sentence says how to give it.
     const held = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '3', '--out', at('second'));
     expect(held.code).toBe(2);
-    expect(held.stderr).toMatch(/have spent epsilon 3; this run would bring them to 4\.\d+, beyond the limit of 4\. Nothing was charged\..*--limit 4\.\d+/s);
+    expect(held.stderr).toMatch(/have spent epsilon 3; this run would bring them to 4\.\d+, beyond the limit of 4\. Nothing was charged\..*a smaller --epsilon.*--limit 4\.\d+/s);
     expect(readFileSync(at('ledger.jsonl'), 'utf8').split('\n').filter((line) => line.includes('"charge"'))).toHaveLength(before);
     const again = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '3', '--limit', '5', '--out', at('second'), '--json');
     const total = json(again.stdout)['epsilon_total'];
@@ -101,12 +101,32 @@ describe('npm run train', () => {
     expect(second.stderr).toContain('people of 1 earlier file(s)');
   }, 120_000);
 
+  it('says which notes an earlier file holds too, and advises no smaller epsilon where none fits', async () => {
+    // Other people and other notes, but for two that stand in both.
+    const others = readFileSync(at('notes.csv'), 'utf8').replaceAll(',p', ',q').replaceAll(/, day (?!7"|40")/g, ', week ');
+    writeFileSync(at('sharing.csv'), others);
+    writeFileSync(at('without.csv'), others.split('\n').filter((line) => !line.includes(', day ')).join('\n'));
+    const ledger = at('sharing.jsonl');
+    const trainOn = (name: string, epsilon: string) => train('--data', at(`${name}.csv`), '--person', 'who', '--epsilon', epsilon, '--ledger', ledger, '--out', at(`on-${name}`), '--json');
+    const first = await trainOn('notes', '3');
+    expect(first, first.stderr).toMatchObject({ code: 0 });
+    const refused = await trainOn('sharing', '0.05');
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/beyond the limit of 4\. Nothing was charged\. 2 of its notes \(rows 9, 42\) are in an earlier file of this ledger too, and .* as if its noise were up to 4 times smaller\./);
+    expect(refused.stderr).toMatch(/No --epsilon is small enough\. Give the file without the notes that are in both, .* another --ledger .*, or --limit \d+/);
+    expect(refused.stderr).not.toContain('smaller --epsilon');
+    // What is advised helps.
+    const without = await trainOn('without', '0.05');
+    expect(without, without.stderr).toMatchObject({ code: 0 });
+  }, 120_000);
+
   it('takes the epsilon that the first run asks for as the limit where it is above 4', async () => {
     const first = await train('--data', at('notes.csv'), '--epsilon', '6', '--ledger', at('wide.jsonl'), '--out', at('wide'), '--json');
     expect(first, first.stderr).toMatchObject({ code: 0 });
     expect(json(first.stdout)).toMatchObject({ state: 'finished', steps: 50 });
     const second = await train('--data', at('notes.csv'), '--epsilon', '0.5', '--ledger', at('wide.jsonl'), '--out', at('wide'));
     expect(second.stderr).toContain('beyond the limit of 6');
+    expect(second.stderr).toContain('No --epsilon is small enough.');
   }, 120_000);
 
   it('counts another person column as other persons: the worst pays in both', async () => {

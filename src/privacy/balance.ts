@@ -7,7 +7,7 @@
 import { Allowances, covers, type Allowance, type AllowanceBalance } from './allowance.ts';
 import { chargesIn, copyOfTally, countCharge, type ChargeTally } from './charge-tally.ts';
 import type { Charge } from './composition.ts';
-import { DataSets, hasOneNaming, unitsOf, type Cohort } from './data-sets.ts';
+import { DataSets, hasOneNaming, unitsOf, type Cohort, type CommonUnits } from './data-sets.ts';
 import type { AllowanceEvent, BudgetEvent, CohortEvent, DataPart, LedgerEvent } from './events.ts';
 import { chargesAt, worstEpsilon, type ChargesTo } from './exposure.ts';
 import { KnownBounds } from './known-bounds.ts';
@@ -294,6 +294,11 @@ export class LedgerState {
   countsUndeclared(splitId: string): boolean {
     const ids = new Set(this.#sets.declarableOf(splitId).flatMap((other) => this.cohortIdsOf(other)));
     return [...ids].some((id) => this.#charges.has(id)) || (ids.size > 0 && this.allowances(splitId).some(({ cohortIds }) => meets(cohortIds, ids)));
+  }
+
+  /** The other data sets that count, were charged or have a limit, and hold some of this one's units. */
+  commonWith(splitId: string): readonly CommonUnits[] {
+    return this.#sets.commonWith(splitId).filter(({ splitId: other }) => this.budget(other) !== null || this.cohortIdsOf(other).some((id) => this.#charges.has(id)));
   }
 
   /** The allowances that a charge to this split counts against, and what they would have spent after `extra` charges to the parts of `extraSplitId`. */

@@ -7,7 +7,7 @@
  * in both parts. Else a person here may be several persons there (a patient, and her encounters, or rows that name nobody) and lie in both parts.
  */
 import type { CohortEvent, DataPart, PrivacyUnit } from './events.ts';
-import { commonUnits, isSubset, meets, noUnits, sharesRow, sharesUnit, withUnitsOf, type UnitSets } from './unit-sets.ts';
+import { commonUnits, hashesIn, isSubset, meets, noUnits, sharesRow, sharesUnit, withUnitsOf, type UnitSets } from './unit-sets.ts';
 
 export interface Cohort {
   readonly cohortId: string;
@@ -47,6 +47,16 @@ export interface Stop {
 export interface Ways {
   readonly own: Cohort;
   readonly others: readonly (readonly (readonly Stop[])[])[];
+}
+
+/** What of a data set's units another one that counts holds as well: for these it does not hold that they are of other people. */
+export interface CommonUnits {
+  readonly splitId: string;
+  readonly units: UnitSets;
+  /** One column names the persons of both, and texts that are in both stand under names that do not match. */
+  readonly isNamedOtherwise: boolean;
+  /** By how many clip norms, at most, a release there moves with one unit of here: as if its noise were smaller by as much. */
+  readonly clipNorms: number;
 }
 
 /** Every stop of every unit of a split. Of two splits with the same stops the name is the same. */
@@ -122,6 +132,22 @@ export class DataSets {
     return this.affectedBy(splitId).filter((id) => {
       const other = this.#splits.get(id);
       return own !== undefined && other !== undefined && other !== own && wouldBeIndependent(own, other);
+    });
+  }
+
+  /** The other splits that count against this one and hold some of its units. */
+  commonWith(splitId: string): readonly CommonUnits[] {
+    const own = this.#splits.get(splitId);
+    if (!own) return [];
+    const ownUnits = unitsOf(own.cohorts);
+    const stops = own.cohorts.flatMap((cohort) => this.waysOf(cohort).others.flat(2));
+    return this.affectedBy(splitId).flatMap((id) => {
+      const other = this.#splits.get(id);
+      if (!other || other === own) return [];
+      const units = commonUnits(ownUnits, unitsOf(other.cohorts));
+      if (hashesIn(units).size === 0) return [];
+      const clipNorms = stops.reduce((most, { cohort, count }) => (cohort.splitId === id ? Math.max(most, count) : most), 1);
+      return [{ splitId: id, units, clipNorms, isNamedOtherwise: ofOneColumn(own, other) && areNamedOtherwise(own, other) }];
     });
   }
 
@@ -235,10 +261,12 @@ function areSameNotes(a: Split, b: Split): boolean {
 
 /** Whether two data sets mean the same by a person: they name persons by one column, and no row that is in both speaks against it. */
 export function hasOneNaming(a: Split, b: Split): boolean {
-  return ofBoth(namings, a, b, () => {
-    const columns = new Set([...a.cohorts, ...b.cohorts].map(({ personNaming }) => personNaming));
-    return columns.size === 1 && !columns.has(null) && !areNamedOtherwise(a, b);
-  });
+  return ofBoth(namings, a, b, () => ofOneColumn(a, b) && !areNamedOtherwise(a, b));
+}
+
+function ofOneColumn(a: Split, b: Split): boolean {
+  const columns = new Set([...a.cohorts, ...b.cohorts].map(({ personNaming }) => personNaming));
+  return columns.size === 1 && !columns.has(null);
 }
 
 /** One header may name patients in one file and visits in the other. Rows that are in both have their persons in both then, and these do not match. */

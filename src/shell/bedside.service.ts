@@ -10,6 +10,7 @@ import type { EnergyRange } from '../energy/estimate.ts';
 import type { DeviceClass } from '../energy/power.ts';
 import type { Proportion } from '../metrics/classification.ts';
 import type { Shareable } from '../privacy/budget-share.ts';
+import type { CommonNotes } from '../privacy/common-notes.ts';
 import type { OwnersEyes, Releasable } from '../privacy/doors.ts';
 import type { LedgerEntry } from '../privacy/events.ts';
 import type { AuditReport } from '../training/audit/audit-report.ts';
@@ -212,9 +213,17 @@ export interface BudgetReport {
   readonly isTighterElsewhere?: boolean;
   /** Something counts that would not, if these notes were declared to be about other people. Absent where nobody asked. */
   readonly hasUndeclared?: boolean;
+  /** Other data sets that count and hold notes or persons of here, so that no declaration ends it. For the owner's eyes; absent where nobody asked. */
+  readonly elsewhere?: readonly NotesElsewhere[];
   /** What these notes brought along as a copy of a project file, and what was spent of it here: it binds beside the limit. Null where they are no copy. */
   readonly allowance: { readonly epsilon: number; readonly epsilonSpent: number } | null;
   readonly isChainIntact: boolean;
+}
+
+/** What of a project's notes another data set holds too. */
+export interface NotesElsewhere extends CommonNotes {
+  /** The project that trained on it; null where nobody knows. */
+  readonly projectName: string | null;
 }
 
 /** An estimate of the memory that a plan takes at its largest moment, all workers together, beside what can be counted on here. */

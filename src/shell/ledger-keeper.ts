@@ -17,7 +17,8 @@ import { searchOf, type PrivatePlan } from '../training/plan.ts';
 import { defaultDelta, defaultHeldOutShare } from '../training/propose.ts';
 import type { ChargePort } from '../training/session-input.ts';
 import type { Split } from '../training/split.ts';
-import type { BedsideService, BudgetReport } from './bedside.service.ts';
+import type { BedsideService, BudgetReport, NotesElsewhere } from './bedside.service.ts';
+import { notesElsewhere } from './common-notes.ts';
 import type { BedsideDatabase } from './database.ts';
 import { declarationOf, declaredAnew, withDeclaration } from './declarations.ts';
 import type { DurableLedgerStore } from './ledger-store.ts';
@@ -124,7 +125,16 @@ export class LedgerKeeper {
     const subject = await this.subject(project);
     const { ledger, state } = await this.#entered(subject);
     const isTighterElsewhere = this.#bounds.tightly(() => ledger.isChainIntact && state.tighterThan(subject.splitId) !== null);
-    return { ...reportOf(await this.#balance(subject, {})), isTighterElsewhere, hasUndeclared: ledger.isChainIntact && state.countsUndeclared(subject.splitId) };
+    const elsewhere = ledger.isChainIntact ? await this.#elsewhere(subject, state, ledger.entries) : [];
+    return { ...reportOf(await this.#balance(subject, {})), isTighterElsewhere, hasUndeclared: ledger.isChainIntact && state.countsUndeclared(subject.splitId), elsewhere };
+  }
+
+  async #elsewhere({ project, splitId }: LedgerSubject, state: LedgerState, entries: readonly LedgerEntry[]): Promise<readonly NotesElsewhere[]> {
+    const common = state.commonWith(splitId);
+    if (common.length === 0) return [];
+    const [dataset, key] = await Promise.all([readDataset(this.#database, project.id), this.key()]);
+    const hashed = await hashedRows(this.#database, project.id, dataset, key);
+    return notesElsewhere(this.#database, project.id, common, { notes: dataset.notes, hashed }, state, entries);
   }
 
   /** What a run at `delta` enters before it charges anything (its cohorts, a budget where there is none or delta falls), and the ledger as it would be then. */

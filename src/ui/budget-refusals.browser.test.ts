@@ -51,6 +51,44 @@ describe('where nothing is free', () => {
   });
 });
 
+describe('notes that another data set holds too', () => {
+  const elsewhere = [{ projectName: 'ward-2024', notes: 2, persons: 0, isAll: false, rows: [151, 291], isNamedOtherwise: true, clipNorms: 16 }, { projectName: null, notes: 1, persons: 3, isAll: false, rows: [12], isNamedOtherwise: false, clipNorms: 1 }];
+  const withNotes = (epsilonSpent: number) => (service: BedsideService) => {
+    const { forecast, budget } = service;
+    service.forecast = async (...given) => ({ ...(await forecast(...given)), epsilonAfter: Math.max(1, epsilonSpent), fitsBudget: epsilonSpent < 4 });
+    service.budget = async (...given) => ({ ...(await budget(...given)), epsilonSpent, hasUndeclared: false, elsewhere });
+  };
+  const cause = /2 notes \(rows 151 and 291\) of this file are in “ward-2024” too, so what is spent on either counts for both. .* up to 16 times smaller. .* open the file again without those notes: then you can say so/;
+
+  it('are named as the cause where nothing fits, with what helps, once', async () => {
+    await train({ scene: 'fresh' }, withNotes(126.91));
+    const box = page.getByRole('alert');
+    await expect.element(box).toHaveTextContent(/Nothing is free under your limit of 4.00/);
+    await expect.element(box).toHaveTextContent(cause);
+    await expect.element(box).toHaveTextContent(/1 note \(row 12\) and 3 people of this file are in another dataset of this device too, .* give them ids of their own, leave the shared notes out, and open the file again/);
+    expect(document.body.textContent.split('ward-2024')).toHaveLength(2);
+  });
+
+  it('are named beside the gauge where the plan fits', async () => {
+    await train({ scene: 'fresh' }, withNotes(0.5));
+    await expect.element(page.getByRole('region', { name: /Privacy budget/ })).toHaveTextContent(cause);
+    await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
+  });
+
+  it('are named where the label sentences are proposed for want of budget', async () => {
+    await train({ scene: 'fresh' }, (service) => {
+      withNotes(126.91)(service);
+      const propose = service.proposePlan;
+      service.proposePlan = async (...given) => {
+        const proposal = await propose(...given);
+        return { ...proposal, plan: proposal.alternatives['label-sentences'], isBudgetShort: true };
+      };
+    });
+    await expect.element(page.getByText('There is too little privacy budget left for a private model to learn from')).toBeVisible();
+    await expect.element(page.getByText(cause)).toBeVisible();
+  });
+});
+
 describe('what is said beforehand', () => {
   it('no score is promised that the held-out part cannot pay', async () => {
     await train({ scene: 'done' }, (service) => {

@@ -18,7 +18,7 @@ const hasChinese = (text: string) => /\p{Script=Han}/u.test(text);
 
 /** What a function of the words says, whatever it takes: numbers first, then a shape that reads like text or a list. */
 function said(make: (...values: unknown[]) => unknown): string {
-  const list = Object.assign([{ label: '甲', count: 3 }], { toString: () => '3' });
+  const list = Object.assign([{ label: '甲', count: 3 }], { toString: () => '3', rows: [3] });
   for (const sample of [3, list]) {
     try {
       const result = make(...Array.from({ length: 6 }, () => sample));

@@ -1,3 +1,4 @@
+import type { NotesElsewhere } from '../../../shell/bedside.service.ts';
 import { format as f, notes, people, plural } from './locale.ts';
 
 type Values = Readonly<Record<string, number | string>>;
@@ -77,6 +78,15 @@ export const train = {
       all: (epsilon: number) => `${f.epsilon(epsilon)} was spent on other data sets of this device, whose people may be in this one too.`,
       part: 'A part of it was spent on other data sets of this device, whose people may be in this one too.',
       count: 'Other data sets of this device count here, because their people may be in this one too.',
+    },
+    elsewhere: ({ projectName, notes: count, persons, isAll, rows, clipNorms }: NotesElsewhere) => {
+      const what = count === 0 ? people(persons) : isAll ? `All ${notes(count)}` : `${notes(count)}${rows.length > 0 ? ` (${rows.length === 1 ? 'row' : 'rows'} ${f.list(rows.map(String))})` : ''}${persons > 0 ? ` and ${people(persons)}` : ''}`;
+      const where = projectName === null ? 'another dataset of this device' : `“${projectName}”`;
+      return f.sentences(
+        `${what} of this file ${count + persons === 1 ? 'is' : 'are'} in ${where} too, so what is spent on either counts for both.`,
+        clipNorms > 1 ? `Someone here may be several people there, or a part of one: what was spent there counts as if its noise were up to ${f.count(clipNorms)} times smaller.` : null,
+        isAll ? null : `If these are other people all the same, ${persons > 0 ? `give them ids of their own${count > 0 ? ', leave the shared notes out,' : ''} and open the file again: ` : `open the file again without ${count === 1 ? 'that note' : 'those notes'}: `}then you can say so. Otherwise only a higher limit makes more room.`,
+      );
     },
     unitMixed: 'Some of it was charged by runs that protected single notes and did not know whose they were, or people as another column names them: someone who is several of those there may have spent more than is shown.',
     tighterElsewhere: 'Another dataset on this device that may hold the same people has less left, so less can be spent here than this one leaves.',

@@ -78,6 +78,15 @@ export const train: Words['train'] = {
       part: '其中一部分用在本设备的其他数据集上，那里的人也可能在这个数据集中。',
       count: '本设备的其他数据集在这里也计入，因为那里的人也可能在这个数据集中。',
     },
+    elsewhere: ({ projectName, notes: count, persons, isAll, rows, clipNorms }) => {
+      const what = count === 0 ? people(persons) : isAll ? `全部 ${notes(count)}` : `${notes(count)}${rows.length > 0 ? `（第 ${f.list(rows.map(String))} 行）` : ''}${persons > 0 ? `和 ${people(persons)}` : ''}`;
+      const where = projectName === null ? '本设备的另一个数据集' : `“${projectName}”`;
+      return f.sentences(
+        `此文件中有 ${what}也在${where}中，因此任何一方的消耗对双方都计入。`,
+        clipNorms > 1 ? `这里的一个人在那里可能是好几个人，或只是其中一人的一部分：那里的消耗按噪声最多小到 ${f.count(clipNorms)} 分之一计入。` : null,
+        isAll ? null : `若确实是另一批人，请${persons > 0 ? `为他们换用自己的编号${count > 0 ? '，去掉相同的病历' : ''}，再重新打开文件` : '去掉这些病历后重新打开文件'}，然后即可声明。否则只有提高上限才能腾出更多余地。`,
+      );
+    },
     unitMixed: '其中一部分来自只保护单份病历、不知道病历属于谁的运行，或来自按另一列区分人的运行：在那里算作多个单位的人，实际消耗可能高于所示。',
     tighterElsewhere: '本设备上另一个可能包含同一批人的数据集所剩更少，因此这里可用的预算少于本数据集所剩。',
     notFit: '此计划超出预算',
