@@ -89,6 +89,7 @@ describe('the runs of a project file', () => {
     const broken = [{ ...steps('r', 1)[0]!, mechanism: null } as unknown as ChargeEvent];
     expect(() => withPromisesOfOwn(file({}, broken))).toThrow(code('project/promise-unsound'));
     expect(() => withPromisesOfOwn(file({ results: [] }, broken))).toThrow(code('privacy/mechanism'));
+    expect(() => withPromisesOfOwn(file({ runs: [{ ...run, epsilonModel: 1, inherited: 7 } as unknown as RunRecord], results: [] }))).toThrow(code('project/promise-unsound'));
   });
 
   it('that came back from a federation are held to their own list: the federation went on', () => {

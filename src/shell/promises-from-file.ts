@@ -3,7 +3,7 @@ import type { LedgerEvent } from '../privacy/events.ts';
 import { KnownBounds } from '../privacy/known-bounds.ts';
 import { chargesOfRun, epsilonOf, type ChargedParts } from '../training/charged-parts.ts';
 import { isPrivate, noiseLawOf } from '../training/plan.ts';
-import { otherUnit, toldStatement } from '../training/told-statement.ts';
+import { checkCharges, otherUnit, toldStatement } from '../training/told-statement.ts';
 import type { ProjectFile } from './project-file-format.ts';
 import type { ResultsRecord, RunRecord } from './records.ts';
 
@@ -22,11 +22,11 @@ function checkUnit({ id, number, plan }: RunRecord, events: readonly LedgerEvent
 }
 
 /** Of a run that has no statement of a promise: what its line says, and at least what the file's ledger says that it, and what led to it, was charged. */
-function spentWithoutStatement({ plan, epsilonRun, epsilonModel, inherited = [] }: RunRecord, { training }: ChargedParts): Spent {
+function spentWithoutStatement({ number, plan, epsilonRun, epsilonModel, inherited = [] }: RunRecord, { training }: ChargedParts): Spent {
   if (!isPrivate(plan)) return { epsilonRun: null };
   noiseLawOf(plan);
   const atLeast = (told: number | null, charges: ChargedParts['training']) => Math.max(told ?? 0, epsilonOf(charges, plan.delta, new KnownBounds()) ?? 0);
-  return { epsilonRun: atLeast(epsilonRun, training), ...(epsilonModel === undefined ? {} : { epsilonModel: atLeast(epsilonModel, [...inherited, ...training]) }) };
+  return { epsilonRun: atLeast(epsilonRun, training), ...(epsilonModel === undefined ? {} : { epsilonModel: atLeast(epsilonModel, [...checkCharges(number, inherited), ...training]) }) };
 }
 
 function promised(file: ProjectFile, run: RunRecord, record: ResultsRecord, charged: ChargedParts): { readonly spent: Spent; readonly record: ResultsRecord } {

@@ -52,7 +52,8 @@ function unsound(run: number, what: string): BedsideError {
   return new BedsideError('project/promise-unsound', 'input', `What run ${run} of this file promises cannot be worked out: ${what} Nothing was opened.`, 'The file was changed or damaged after it was saved, or a newer version of Bedside made it.', { run, what });
 }
 
-function checkCharges(run: number, charges: readonly Charge[]): readonly Charge[] {
+/** A list of charges from a file as it stands. @throws `project/promise-unsound` where it is none */
+export function checkCharges(run: number, charges: readonly Charge[]): readonly Charge[] {
   const isList = Array.isArray(charges) && charges.every((charge: unknown) => typeof charge === 'object' && charge !== null && 'mechanism' in charge && typeof charge.mechanism === 'object' && charge.mechanism !== null);
   if (!isList) throw unsound(run, 'Its releases are no list of mechanisms.');
   const kinds = new Set(charges.map(({ mechanism, count }) => {
