@@ -5,7 +5,7 @@ const round = (epsilon: number) => (Number.isFinite(epsilon) ? roundUp(epsilon, 
 
 /** `isElsewhere`: the limit is that of another data set, which may hold the same people. */
 export function budgetExhausted(after: number, limit: number, isElsewhere = false): BedsideError {
-  if (isElsewhere) return new BedsideError('budget/exhausted-elsewhere', 'budget', `Another data set on this device may hold the same people, and this step would bring them to epsilon ${round(after)} there; its limit is ${round(limit)}. Nothing was charged or released.`, 'Keep the model as it is, raise the limit there in the knowledge of what that gives up, or say that these notes are of other people if they are.', { after: round(after), limit: round(limit) });
+  if (isElsewhere) return new BedsideError('budget/exhausted-elsewhere', 'budget', `Another data set on this device may hold the same people, and this step would bring them to epsilon ${round(after)} there; its limit is ${round(limit)}. Nothing was charged or released.`, 'Keep the model as it is, raise the limit there in the knowledge of what that gives up, or say that these notes are of other people if they are: that holds where no note and no person is in both.', { after: round(after), limit: round(limit) });
   return new BedsideError('budget/exhausted', 'budget', `This step would bring the most exposed unit to epsilon ${round(after)}; the limit is ${round(limit)}. Nothing was charged or released.`, 'Keep the model as it is, or raise the limit in the knowledge of what that gives up.', { after: round(after), limit: round(limit) });
 }
 

@@ -58,7 +58,7 @@ describe('notes that another data set holds too', () => {
     service.forecast = async (...given) => ({ ...(await forecast(...given)), epsilonAfter: Math.max(1, epsilonSpent), fitsBudget: epsilonSpent < 4 });
     service.budget = async (...given) => ({ ...(await budget(...given)), epsilonSpent, hasUndeclared: false, elsewhere });
   };
-  const cause = /2 notes \(rows 151 and 291\) of this file are in “ward-2024” too, so what is spent on either counts for both. .* up to 16 times smaller. .* open the file again without those notes: then you can say so/;
+  const cause = /2 notes \(rows 151 and 291\) of this file are in “ward-2024” too, so what is spent on either counts for both. Their person ids differ there, so someone here may be several people there, .* up to 16 times smaller. .* open the file again without those notes: then you can say so/;
 
   it('are named as the cause where nothing fits, with what helps, once', async () => {
     await train({ scene: 'fresh' }, withNotes(126.91));

@@ -79,12 +79,12 @@ export const train = {
       part: 'A part of it was spent on other data sets of this device, whose people may be in this one too.',
       count: 'Other data sets of this device count here, because their people may be in this one too.',
     },
-    elsewhere: ({ projectName, notes: count, persons, isAll, rows, clipNorms }: NotesElsewhere) => {
+    elsewhere: ({ projectName, notes: count, persons, isAll, rows, isNamedOtherwise, clipNorms }: NotesElsewhere) => {
       const what = count === 0 ? people(persons) : isAll ? `All ${notes(count)}` : `${notes(count)}${rows.length > 0 ? ` (${rows.length === 1 ? 'row' : 'rows'} ${f.list(rows.map(String))})` : ''}${persons > 0 ? ` and ${people(persons)}` : ''}`;
       const where = projectName === null ? 'another dataset of this device' : `“${projectName}”`;
       return f.sentences(
         `${what} of this file ${count + persons === 1 ? 'is' : 'are'} in ${where} too, so what is spent on either counts for both.`,
-        clipNorms > 1 ? `Someone here may be several people there, or a part of one: what was spent there counts as if its noise were up to ${f.count(clipNorms)} times smaller.` : null,
+        clipNorms > 1 ? `${isNamedOtherwise ? 'Their person ids differ there, so someone' : 'Someone'} here may be several people there, or a part of one: what was spent there counts as if its noise were up to ${f.count(clipNorms)} times smaller.` : null,
         isAll ? null : `If these are other people all the same, ${persons > 0 ? `give them ids of their own${count > 0 ? ', leave the shared notes out,' : ''} and open the file again: ` : `open the file again without ${count === 1 ? 'that note' : 'those notes'}: `}then you can say so. Otherwise only a higher limit makes more room.`,
       );
     },

@@ -136,7 +136,7 @@ export const errors: Words['codes']['errors'] = {
   'settings/delta-rises': (v) => ({ message: `数据集的 δ 只能降低：当前为 ${text(v, 'current')}，输入为 ${text(v, 'found')}。`, hint: `请使用 ${text(v, 'current')} 或更小的值。` }),
 
   'budget/exhausted': (v) => ({ message: `这一步会使 ε 达到 ${text(v, 'after')}，上限为 ${text(v, 'limit')}。没有记账，也没有发布。`, hint: '请保留现有模型，或在了解代价后提高上限。' }),
-  'budget/exhausted-elsewhere': (v) => ({ message: `本设备上另一个数据集可能包含同一批人：这一步会使他们在那里的 ε 达到 ${text(v, 'after')}，那里的上限为 ${text(v, 'limit')}。没有记账，也没有发布。`, hint: '请保留现有模型，或在了解代价后提高那里的上限；如果这批病历是另一批人，请声明。' }),
+  'budget/exhausted-elsewhere': (v) => ({ message: `本设备上另一个数据集可能包含同一批人：这一步会使他们在那里的 ε 达到 ${text(v, 'after')}，那里的上限为 ${text(v, 'limit')}。没有记账，也没有发布。`, hint: '请保留现有模型，或在了解代价后提高那里的上限；如果这批病历是另一批人，请声明：只有双方没有相同的病历和人时才成立。' }),
   'budget/no-allowance': said('这批病历来自一个没有带来隐私预算的项目文件，因此不能在这里私密训练。没有记账，也没有发布。', '请在文件来源处训练，或在那里再次保存并带上一份预算。'),
   'budget/allowance-exhausted': (v) => ({ message: `这批病历带来的隐私预算为 ε ${text(v, 'allowance')}，这一步会使其中已用部分达到 ${text(v, 'after')}。没有记账，也没有发布。`, hint: '请保留现有模型，选择更小的 ε，或在来源处再次保存文件并带上更多预算。' }),
   'storage/ledger-unreadable': said('暂时无法读取隐私账本，因此没有记账，也没有发布。', '请稍后再试：其中的内容多半没有受损。'),

@@ -78,12 +78,12 @@ export const train: Words['train'] = {
       part: '其中一部分用在本设备的其他数据集上，那里的人也可能在这个数据集中。',
       count: '本设备的其他数据集在这里也计入，因为那里的人也可能在这个数据集中。',
     },
-    elsewhere: ({ projectName, notes: count, persons, isAll, rows, clipNorms }) => {
-      const what = count === 0 ? people(persons) : isAll ? `全部 ${notes(count)}` : `${notes(count)}${rows.length > 0 ? `（第 ${f.list(rows.map(String))} 行）` : ''}${persons > 0 ? `和 ${people(persons)}` : ''}`;
+    elsewhere: ({ projectName, notes: count, persons, isAll, rows, isNamedOtherwise, clipNorms }) => {
+      const what = count === 0 ? people(persons) : isAll ? `全部 ${notes(count)}` : `${notes(count)}${rows.length > 0 ? `（第 ${rows.join('、')} 行）` : ''}${persons > 0 ? `和 ${people(persons)}` : ''}`;
       const where = projectName === null ? '本设备的另一个数据集' : `“${projectName}”`;
       return f.sentences(
-        `此文件中有 ${what}也在${where}中，因此任何一方的消耗对双方都计入。`,
-        clipNorms > 1 ? `这里的一个人在那里可能是好几个人，或只是其中一人的一部分：那里的消耗按噪声最多小到 ${f.count(clipNorms)} 分之一计入。` : null,
+        `此文件${isAll && count > 0 ? '的' : '中有 '}${what}也在${where}中，因此任何一方的消耗对双方都计入。`,
+        clipNorms > 1 ? `${isNamedOtherwise ? '它们在那里的人员编号不同，因此' : ''}这里的一个人在那里可能是好几个人，或只是其中一人的一部分：那里的消耗按噪声最多小到 1/${f.count(clipNorms)} 计入。` : null,
         isAll ? null : `若确实是另一批人，请${persons > 0 ? `为他们换用自己的编号${count > 0 ? '，去掉相同的病历' : ''}，再重新打开文件` : '去掉这些病历后重新打开文件'}，然后即可声明。否则只有提高上限才能腾出更多余地。`,
       );
     },
