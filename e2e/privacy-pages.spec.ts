@@ -14,7 +14,7 @@ test('the budget before a run, the ledger after it, and the lab', async ({ page 
 
   // Before Start: what this click would cost, beside what is left.
   await expect(page.getByRole('heading', { name: /Privacy budget/ })).toBeVisible();
-  await expect(page.getByText(/This run would bring it to/)).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(/This run would bring the training part to [\d.]+ and the held-out part to [\d.]+/)).toBeVisible({ timeout: 60_000 });
   await keep(page, 'budget');
   await startTraining(page);
   await expect(heading(page, 'Run 1 is done')).toBeVisible({ timeout: 240_000 });
@@ -23,7 +23,7 @@ test('the budget before a run, the ledger after it, and the lab', async ({ page 
   await goTo(page, 'Results');
   await expect(page.getByRole('heading', { name: 'What more would cost' })).toBeVisible({ timeout: 60_000 });
   // Training again, and training on.
-  await expect(page.locator('#cost-again')).toContainText(/brings the training part from ε [\d.]+ to [\d.]+ of/);
+  await expect(page.locator('#cost-again')).toContainText(/brings the training part from ε [\d.]+ to [\d.]+ of [\d.]+\. The held-out part goes from [\d.]+ to [\d.]+ of/);
   await expect(page.locator('#cost-on')).toContainText(/brings the training part from ε [\d.]+ to [\d.]+ of/);
 
   await goTo(page, 'Runs');

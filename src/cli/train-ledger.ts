@@ -9,19 +9,27 @@ import { keyIdOf, normaliseText, personNamingOf, unitHash } from '../privacy/uni
 import type { Note } from '../data/table.ts';
 import { ledgerCharges } from '../training/ledger-charges.ts';
 import type { PrivatePlan } from '../training/plan.ts';
-import { plannedCharges } from '../training/planned-charges.ts';
+import { heldOutCharges, plannedCharges } from '../training/planned-charges.ts';
 import { defaultEpsilonLimit } from '../training/default-limit.ts';
 import type { ChargePort } from '../training/session-input.ts';
 import type { Split } from '../training/split.ts';
 import { earlierFilesOverLimit, overLimit } from './ledger-refusals.ts';
 import { openNodeLedgerStore } from './node-ledger-store.ts';
 
+/** Epsilon of the most exposed unit of each part. The parts share no unit: each has the limit to itself. */
+export interface PartsSpent {
+  readonly training: number;
+  readonly heldOut: number;
+}
+
 export interface TrainLedger {
   readonly charges: ChargePort;
   /** Earlier files whose limit had to rise, because their people may be in this one too. */
   readonly earlierFilesRaised: number;
-  /** Epsilon of the most exposed unit over all runs in this ledger. */
-  spent(): number;
+  /** By the end of the run, its score included where it fits. */
+  readonly after: PartsSpent & { readonly scoreFits: boolean };
+  /** Over all runs in this ledger. */
+  spent(): PartsSpent;
   end(state: RunEvent['state']): Promise<void>;
 }
 
@@ -76,10 +84,18 @@ export async function openTrainLedger(path: string, split: Split, plan: PrivateP
   const runId = randomUUID();
   const run = (state: RunEvent['state']): RunEvent => ({ kind: 'run', id: randomUUID(), runId, state });
   await ledger.append([budget, ...raised, run('started')]);
+  const partsAfter = (charges: ExtraCharges): PartsSpent => {
+    const balance = ledger.bounds.tightly(() => ledger.balanceAfter(splitId, charges));
+    return balance ? { training: balance.epsilonTraining, heldOut: balance.epsilonHeldOut } : { training: Infinity, heldOut: Infinity };
+  };
+  const scored = { ...extra, 'held-out': heldOutCharges(plan) };
+  // A run leaves out a score that does not fit.
+  const scoreFits = plan.validationEpsilon === null || ledger.preview([]).refusal(splitId, scored) === null;
   return {
     earlierFilesRaised: raised.length,
     charges: ledgerCharges(ledger, cohortIds, runId, randomUUID),
-    spent: () => ledger.bounds.tightly(() => ledger.balance(splitId))?.epsilonSpent ?? Infinity,
+    after: { ...partsAfter(scoreFits ? scored : extra), scoreFits },
+    spent: () => partsAfter({}),
     end: (state) => ledger.append([run(state)]),
   };
 }

@@ -81,7 +81,18 @@ describe('npm run train', () => {
     const again = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '3', '--limit', '5', '--out', at('second'), '--json');
     const total = json(again.stdout)['epsilon_total'];
     expect(total).toBeGreaterThan(4);
-    expect(again.stderr).toMatch(/spent epsilon 4\.\d+ in all runs/);
+    // What it says before it begins is what it says in the end.
+    const [, ahead] = /By the end of this run these rows will have spent (epsilon 4\.\d+ in the training part, 1\.\d+ in the held-out part)\./.exec(again.stderr) ?? [];
+    expect(again.stderr).toContain(`These rows have spent ${ahead} in all runs of this ledger.`);
+  });
+
+  it('says before it begins that a score does not fit, and charges none', async () => {
+    const ledger = at('short.jsonl');
+    const short = await train('--data', at('notes.csv'), '--test', at('test.csv'), '--epsilon', '0.5', '--limit', '0.6', '--ledger', ledger, '--out', at('short'), '--json');
+    expect(short, short.stderr).toMatchObject({ code: 0 });
+    expect(short.stderr).toContain('By the end of this run these rows will have spent epsilon 0.5.');
+    expect(short.stderr).toContain('too little of its budget left for the score of epsilon 1: none is charged');
+    expect(json(short.stdout)).toMatchObject({ released_accuracy: null, epsilon_held_out: 0 });
   });
 
   it('adds up over files that may be about the same people, and runs to its end there too', async () => {

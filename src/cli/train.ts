@@ -24,7 +24,7 @@ import { checkOutFolder, writeModelFolder } from './out-files.ts';
 import { runCommand, usageError } from './run-command.ts';
 import { print, say } from './terminal.ts';
 import { readTrainData } from './train-data.ts';
-import { openTrainLedger, type TrainLedger } from './train-ledger.ts';
+import { openTrainLedger, type PartsSpent, type TrainLedger } from './train-ledger.ts';
 import { checkDelta, fewUnitsWarning, parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
 import { progressLines } from './train-progress.ts';
 
@@ -33,6 +33,15 @@ function kindOf({ method, epsilon }: TrainOptions): Plan['kind'] {
   if (method === 'layers') return 'plain-layers';
   if (epsilon === null) return method === 'lora' ? 'plain-lora' : 'plain-head';
   return method === 'lora' ? 'dp-sgd' : 'full-batch-head';
+}
+
+function inParts({ training, heldOut }: PartsSpent): string {
+  return `epsilon ${roundUp(training, 3)}${heldOut > 0 ? ` in the training part, ${roundUp(heldOut, 3)} in the held-out part` : ''}`;
+}
+
+/** Of the most exposed unit. */
+function largerOf({ training, heldOut }: PartsSpent): number {
+  return Math.max(training, heldOut);
 }
 
 /** What `--layers` says, held to the layers that there are. */
@@ -81,7 +90,8 @@ async function train(options: TrainOptions): Promise<void> {
   let ledger: TrainLedger | null = null;
   if (isPrivate(plan)) {
     ledger = await openTrainLedger(options.ledger, split, plan, labels.length, training.units.length, options.limit, options.person);
-    say(`Spending is written to ${options.ledger}.`);
+    say(`Spending is written to ${options.ledger}. By the end of this run these rows will have spent ${inParts(ledger.after)}.`);
+    if (!ledger.after.scoreFits) say(`The held-out part has too little of its budget left for the score of epsilon ${plan.validationEpsilon}: none is charged, so none may leave.`);
     if (ledger.earlierFilesRaised > 0) say(`The people of ${ledger.earlierFilesRaised} earlier file(s) may be in this one too, so their spending adds up and their limit was raised; where no one is in both, give this file another --ledger.`);
   }
   const spending = ledger && rememberCharges(ledger.charges);
@@ -120,14 +130,14 @@ async function train(options: TrainOptions): Promise<void> {
       per_class: Object.fromEntries(classification.classes.map(({ label, precision, recall, f1, support }) => [label, { precision, recall, f1, support }])),
       epsilon: statement.isPrivate ? statement.epsilon : plan.kind === 'label-sentences' ? 0 : null, delta: statement.isPrivate ? (statement.deltaInAll ?? statement.delta) : null,
       epsilon_held_out: statement.isPrivate ? (statement.validation?.epsilon ?? 0) : plan.kind === 'label-sentences' ? 0 : null,
-      epsilon_total: ledger?.spent() ?? null, released_accuracy: outcome.releasedAccuracy?.value ?? null,
+      epsilon_total: ledger ? largerOf(ledger.spent()) : null, released_accuracy: outcome.releasedAccuracy?.value ?? null,
       unit: options.unit, plan: plan.kind, state: outcome.state, steps: outcome.stepsDone,
       n_train: split.training.length, n_test: split.heldOut.length, seconds, energy_wh: energyWh, device: engine.device, model: options.out,
     };
     const answer = options.json ? JSON.stringify(result) : `accuracy ${accuracy?.toFixed(3) ?? 'undefined'}, macro-F1 ${classification.macroF1.toFixed(3)}, ${statement.isPrivate ? `epsilon ${roundUp(statement.epsilon, 3)} (delta ${roundUp(statement.deltaInAll ?? statement.delta, 2)})` : 'no privacy spent'}, ${seconds.toFixed(0)} s; ${options.out}`;
     print(releasedByOwner('print-scores', forOwnersEyes(`${answer}\n`)));
     say(`Accuracy, macro-F1, the per-class scores, the time and the energy are exact and for your eyes${outcome.releasedAccuracy ? `; the noisy accuracy of ${outcome.releasedAccuracy.value.value.toFixed(3)} (released_accuracy) alone was charged and may leave` : ', and none of them is in the model folder'}.`);
-    if (ledger) say(`These rows have spent epsilon ${roundUp(ledger.spent(), 3)} in all runs of this ledger.`);
+    if (ledger) say(`These rows have spent ${inParts(ledger.spent())} in all runs of this ledger.`);
   } finally {
     await close();
   }

@@ -235,23 +235,37 @@ export interface MemoryForecast {
   readonly fits: boolean;
 }
 
+/** The parts whose charges would be refused by themselves; both, where it is only together. */
+export interface RefusedParts {
+  readonly training: boolean;
+  /** What a search chooses by: a score that may leave is left out instead. */
+  readonly heldOut: boolean;
+  /** Where the held-out part is refused: the largest epsilon in hundredths that a search may choose by; null where none fits. */
+  readonly searchScoreLeft: number | null;
+}
+
 export interface CostForecast {
   readonly seconds: { readonly low: number; readonly central: number; readonly high: number };
   readonly energyWh: EnergyRange;
   readonly carbonGrams: EnergyRange;
-  /** Epsilon of this run alone, and of everything once it has ended; null for a plan that is not private. */
+  /** Epsilon of this run alone, to the training part; null for a plan that is not private. */
   readonly epsilonRun: number | null;
+  /** Of everything once it has ended, each of its charges to either part included: of the most exposed unit, and of each part's. Null for a plan that is not private. */
   readonly epsilonAfter: number | null;
+  readonly epsilonTrainingAfter: number | null;
+  readonly epsilonHeldOutAfter: number | null;
   /** What of the copy's allowance would be spent then; null where nothing was brought along. */
   readonly allowanceAfter: number | null;
   /** Every charge of the run will be accepted, by the limit of this data set and of every other that may hold the same people. */
   readonly fitsBudget: boolean;
   /** Where another data set's limit does not suffice, though this one's does: what its most exposed unit would come to. */
   readonly overElsewhere?: { readonly epsilonAfter: number; readonly epsilonLimit: number } | null;
-  /** Epsilon of the held-out part's most exposed unit once the run has ended, where a search charges it for choosing. */
-  readonly epsilonHeldOutAfter?: number;
+  /** Which charges do not fit; null or absent where all do. */
+  readonly refusedParts?: RefusedParts | null;
   /** False where the score that the plan would charge to the held-out part will be left out, because that part has too little of the budget left. Absent where nobody asked. */
   readonly scoreFits?: boolean;
+  /** Largest epsilon in hundredths at which that score would fit, where it does not; null or absent where it fits, or at none. */
+  readonly scoreLeft?: number | null;
   /** A plan that does not fit is refused at its start. */
   readonly memory: MemoryForecast;
   /** What a run of this plan promises, and what it does not cover. */
@@ -266,10 +280,17 @@ export interface ClickPrice {
   readonly fits: boolean;
 }
 
+/** What one further run would bring the training part to, and the held-out part, where it charges that. */
+export interface RunPrice extends ClickPrice {
+  readonly heldOut: { readonly epsilonBefore: number; readonly epsilonAfter: number } | null;
+  /** False where its score will be left out, because the held-out part cannot pay it. */
+  readonly scoreFits: boolean;
+}
+
 /** What may still be done with a finished private run, and for how much. */
 export interface RunPrices {
-  /** Another run of the same plan, by the ledger of the training part. */
-  readonly again: ClickPrice;
+  /** Another run of the same plan. */
+  readonly again: RunPrice;
   /** A score that may leave, charged to the held-out part alone at `epsilon`; null where the run has one or can have none. */
   readonly score: (ClickPrice & { readonly epsilon: number }) | null;
 }
@@ -277,8 +298,8 @@ export interface RunPrices {
 /** Why a run's model is not gone on from; the words are the page's. */
 export type TrainOnObstacle = PlanObstacle | 'pooled' | 'from-file' | 'not-ended' | 'older-version' | 'other-notes' | 'other-model';
 
-/** What the steps that go on would bring the training part to. `epsilonModel`: what the model would then promise, all runs that led to it together. */
-export interface TrainOnPrice extends ClickPrice {
+/** What the steps that go on would bring the parts to. `epsilonModel`: what the model would then promise, all runs that led to it together. */
+export interface TrainOnPrice extends RunPrice {
   readonly epsilonModel: number;
 }
 

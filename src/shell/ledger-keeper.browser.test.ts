@@ -9,7 +9,7 @@ import { composedEpsilon } from '../privacy/composition.ts';
 import { forSeveralUnits } from '../privacy/exposure.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import type { FullBatchHeadPlan } from '../training/plan.ts';
-import { plannedCharges } from '../training/planned-charges.ts';
+import { heldOutCharges, plannedCharges } from '../training/planned-charges.ts';
 import { fullBatchHeadPlan } from '../training/propose.ts';
 import { openBedsideDatabase, type BedsideDatabase } from './database.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
@@ -90,6 +90,26 @@ describe('a private run and its ledger', () => {
     expect(run.ahead(plan.steps - 1)!.next).toBeCloseTo(run.ahead(plan.steps - 1)!.end, 12);
   });
 
+  it('tells of the score that a run will end with, until it has been charged, and of none that does not fit', async () => {
+    const id = await project();
+    const scored: FullBatchHeadPlan = { ...plan, epsilon: 0.5, validationEpsilon: 2 };
+    const { epsilonAfter, epsilonTrainingAfter, epsilonHeldOutAfter } = await keeper.afterRun(await read(id), scored);
+    expect(epsilonAfter).toBe(epsilonHeldOutAfter);
+    expect(epsilonTrainingAfter).toBeCloseTo(0.5, 6);
+    expect(epsilonHeldOutAfter).toBeCloseTo(2, 6);
+    const run = await keeper.openRun(await read(id), scored, 'run', 'started');
+    expect(run.ahead(0)!.end).toBeCloseTo(epsilonAfter, 9);
+    const [{ mechanism } = { mechanism: null }] = heldOutCharges(scored);
+    await run.charges.charge('held-out', scored.steps, 'charged-validation', mechanism!);
+    expect(run.budget().epsilonHeldOut).toBeCloseTo(epsilonAfter, 9);
+    expect(run.ahead(0)!.end).toBeCloseTo(epsilonAfter, 9);
+    const dear: FullBatchHeadPlan = { ...scored, validationEpsilon: 9 };
+    const without = await keeper.afterRun(await read(id), dear);
+    expect(without).toMatchObject({ scoreFits: false, fitsBudget: true });
+    expect(without.epsilonHeldOutAfter).toBeCloseTo(epsilonAfter, 9);
+    expect((await keeper.openRun(await read(id), dear, 'other', 'started')).ahead(0)!.end).toBeCloseTo(without.epsilonAfter, 9);
+  });
+
   it('tells that a search that was cut off will be charged anew', async () => {
     const id = await project();
     const search: FullBatchHeadPlan = { ...plan, epsilon: 3, search: { meanRuns: 2, scoreEpsilon: 2 } };
@@ -133,7 +153,8 @@ describe('a private run and its ledger', () => {
     expect((await keeper.budgetOf(await read(id))).isTighterElsewhere).toBe(true);
     expect((await keeper.budgetOf(await read(other))).isTighterElsewhere).toBe(false);
     const forecast = await keeper.afterRun(await read(id), plan);
-    expect(forecast).toMatchObject({ epsilonAfter, fitsBudget: false });
+    expect(forecast.fitsBudget).toBe(false);
+    expect(forecast.epsilonAfter).toBeCloseTo(epsilonAfter, 12);
     expect(forecast.overElsewhere!.epsilonLimit).toBeCloseTo(epsilonAfter * 0.999, 12);
     expect(await chargeAll(id, plan)).toEqual({ left: 1, code: 'budget/exhausted-elsewhere' });
     // What was charged stays; what is left by all limits just fits.

@@ -12,11 +12,12 @@ import { Ledger } from '../privacy/ledger.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import { chargesOfRun, epsilonOf, type ChargedParts } from '../training/charged-parts.ts';
 import { ledgerCharges } from '../training/ledger-charges.ts';
-import { plannedCharges, searchScoreCharges } from '../training/planned-charges.ts';
+import { heldOutCharges, plannedCharges, searchScoreCharges } from '../training/planned-charges.ts';
 import { searchOf, type PrivatePlan } from '../training/plan.ts';
 import { defaultDelta, defaultHeldOutShare } from '../training/propose.ts';
 import type { ChargePort } from '../training/session-input.ts';
 import type { Split } from '../training/split.ts';
+import { afterRunOf, afterUnknown, type AfterRun } from './after-run.ts';
 import type { BedsideService, BudgetReport, NotesElsewhere } from './bedside.service.ts';
 import { notesElsewhere } from './common-notes.ts';
 import type { BedsideDatabase } from './database.ts';
@@ -56,17 +57,6 @@ export interface RunLedger {
   /** What the most exposed unit will have spent, all runs together, after one more step than `stepsDone` and at the plan's end. */
   ahead(stepsDone: number): { readonly next: number; readonly end: number } | null;
   end(state: 'finished' | 'stopped' | 'failed'): Promise<void>;
-}
-
-/** What a whole run of a plan would come to. */
-export interface AfterRun {
-  readonly epsilonAfter: number;
-  /** Of the held-out part's most exposed unit, after what a search charges it. */
-  readonly epsilonHeldOutAfter: number;
-  readonly allowanceAfter: number | null;
-  readonly fitsBudget: boolean;
-  /** Where it is not this data set's limit that does not suffice: another data set that may hold the same people would be brought past its own. */
-  readonly overElsewhere: { readonly epsilonAfter: number; readonly epsilonLimit: number } | null;
 }
 
 /** A project's rows as the ledger knows them, under one unit and one held-out share. */
@@ -211,17 +201,11 @@ export class LedgerKeeper {
     return epsilonLeft(state, subject.splitId, delta, options);
   }
 
-  /** What the most exposed unit will have spent once a run of this plan has ended, and whether every charge of it will be accepted. `charges`: those of the training part, where they are not the plan's. */
+  /** What both parts will have spent once a run of this plan has ended, and whether every charge of it will be accepted. `charges`: those of the training part, where they are not the plan's. */
   async afterRun(project: ProjectRecord, plan: PrivatePlan, charges?: readonly Charge[]): Promise<AfterRun> {
     const subject = await this.subject(project, plan);
     const { ledger, state } = await this.#entered(subject, plan.delta);
-    // A validation that no longer fits is left out by the run, so it is no reason to refuse the run.
-    const extra = { training: charges ?? plannedCharges(plan, subject.trainingUnits, subject.classes), 'held-out': searchScoreCharges(plan) };
-    const after = ledger.isChainIntact ? this.#bounds.tightly(() => state.balance(subject.splitId, extra)) : null;
-    if (!after) return { epsilonAfter: Infinity, epsilonHeldOutAfter: Infinity, allowanceAfter: null, fitsBudget: false, overElsewhere: null };
-    const refusal = state.refusal(subject.splitId, extra);
-    const isElsewhere = refusal?.kind === 'limit' && refusal.splitId !== subject.splitId;
-    return { epsilonAfter: after.epsilonSpent, epsilonHeldOutAfter: after.epsilonHeldOut, allowanceAfter: after.allowance?.epsilonSpent ?? null, fitsBudget: refusal === null, overElsewhere: isElsewhere ? { epsilonAfter: refusal.epsilonAfter, epsilonLimit: refusal.epsilonLimit } : null };
+    return ledger.isChainIntact ? afterRunOf(state, subject, plan, charges) : afterUnknown;
   }
 
   /** What the held-out part's most exposed unit would have spent after further charges at `delta`, and whether every limit allows them. */
@@ -271,12 +255,17 @@ export class LedgerKeeper {
       return here.some(({ mechanism }) => mechanism.kind === 'repeat-and-select') ? [] : [...(here.length > 0 ? [] : before), ...(step ? [step] : [])];
     };
     const ofPlan = (steps: number) => (isSearch ? searchAhead() : stepsAhead(steps));
-    const spentAfter = (steps: number) => ledger.balanceAfter(splitId, { training: ofPlan(steps) })?.epsilonSpent ?? Infinity;
+    const heldOutDone = charged().heldOut.length;
+    // A score that does not fit beside the rest is left out in the end.
+    const isScored = plan.validationEpsilon !== null && state.refusal(splitId, { training: ofPlan(Math.max(0, plan.steps - done)), 'held-out': heldOutCharges(plan) }) === null;
+    const heldOutPlanned = isScored ? heldOutCharges(plan) : searchScoreCharges(plan);
+    const heldOutAhead = () => heldOutPlanned.slice(charged().heldOut.length - heldOutDone);
+    const spentAfter = (steps: number, heldOut: readonly Charge[] = []) => ledger.balanceAfter(splitId, { training: ofPlan(steps), 'held-out': heldOut })?.epsilonSpent ?? Infinity;
     const epsilonCharged = () => epsilonOf(charged().training, plan.delta, this.#bounds) ?? 0;
     if (step) {
       // Full-batch steps beside samples of earlier runs: what they come to in the end bounds them all.
       const checkpoints = (step.mechanism.kind === 'poisson-gaussian' ? checkpointsOf(plan.steps) : [plan.steps]).map((checkpoint) => Math.max(0, checkpoint - done));
-      this.#bounds.tightly(() => checkpoints.forEach(spentAfter));
+      this.#bounds.tightly(() => checkpoints.forEach((checkpoint) => spentAfter(checkpoint)));
       // And what they come to in other data sets that RDP alone would stop the run for.
       for (const checkpoint of checkpoints) state.refusal(splitId, { training: ofPlan(checkpoint) });
     }
@@ -288,7 +277,7 @@ export class LedgerKeeper {
         if (!step) return null;
         const left = plan.steps - stepsDone;
         // The end is the same at every step, so it is worked out once.
-        const end = this.#bounds.tightly(() => spentAfter(left));
+        const end = this.#bounds.tightly(() => spentAfter(left, heldOutAhead()));
         return { next: spentAfter(Math.min(1, left)), end };
       },
       epsilonCharged,

@@ -2,7 +2,7 @@ import type { Dataset } from '../data/table.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
 import type { AuditedPlans } from '../training/audit/audited-plans.ts';
 import { validationMechanism } from '../training/charged-validation.ts';
-import { isPrivate, noiseLawOf, searchOf, type Plan, type PrivatePlan } from '../training/plan.ts';
+import { isPrivate, noiseLawOf, type Plan, type PrivatePlan } from '../training/plan.ts';
 import { defaultEpsilon, defaultHeldOutShare, defaultMaximumLength, leastEpsilon, proposePlan } from '../training/propose.ts';
 import { statementOf } from '../training/statement.ts';
 import { countTokens, lengthsUnder, type TokenLengths } from '../training/units.ts';
@@ -21,7 +21,7 @@ import { keepLearnedSpeed, readLearnedSpeed, type SpeedPlace } from './learned-s
 import type { ProjectRecord, RunRecord } from './records.ts';
 import { isDealtAs } from './runs.ts';
 import { shownLabels } from './project-summary.ts';
-import { scoreFits } from './score-fits.ts';
+import { runPrice } from './run-price.ts';
 import { SharedWork, type Follower } from './shared-work.ts';
 import { forecastSeconds, learnedSpeed, measureSpeed, wholeParameters, type Speed, type Workload } from './speed.ts';
 import { chargesBefore } from './train-on.ts';
@@ -29,6 +29,9 @@ import type { TrainingCrew } from './training-crew.ts';
 import { takeTurn } from './turn.ts';
 
 const defaultSeed = 1;
+
+/** Of a plan that charges nothing. */
+const free = { epsilonRun: null, epsilonAfter: null, epsilonTrainingAfter: null, epsilonHeldOutAfter: null, allowanceAfter: null, fitsBudget: true } as const;
 
 /** What the lengths of notes follow from: encoder, columns and rows. */
 function lengthsName(dataset: Dataset, { report }: EncoderFacts): string {
@@ -107,13 +110,12 @@ export class Planner {
     // What was learned is of runs that read their notes.
     const speed = (isRead ? null : await readLearnedSpeed(this.#database, place)) ?? (await this.#measuredSpeed());
     const seconds = forecastSeconds(plan, { ...workload, isRead }, speed);
-    const isScored = !isPrivate(plan) || scoreFits(await this.#ledger.ledger(), await this.#ledger.subject(project, plan), plan);
+    const after = isPrivate(plan) ? await this.#ledger.afterRun(project, plan) : null;
     // A score that the run will leave out is no part of what it promises.
-    const statement = statementOf(isPrivate(plan) && !isScored ? { ...plan, validationEpsilon: null } : plan, { unit: plan.unit, trainingUnits, classes: workload.classes }, await chargesBefore(this.#database, this.#ledger, plan));
+    const statement = statementOf(isPrivate(plan) && !after?.scoreFits ? { ...plan, validationEpsilon: null } : plan, { unit: plan.unit, trainingUnits, classes: workload.classes }, await chargesBefore(this.#database, this.#ledger, plan));
     const drawn = new EnergyMeter(await readEnergySettings(this.#database), () => this.#crew.busyFraction).between(seconds);
-    if (!isPrivate(plan) || !statement.isPrivate) return { seconds, ...drawn, epsilonRun: null, epsilonAfter: null, allowanceAfter: null, fitsBudget: true, memory, statement };
-    const { epsilonHeldOutAfter, ...after } = await this.#ledger.afterRun(project, plan);
-    return { seconds, ...drawn, epsilonRun: statement.continues?.epsilonAlone ?? statement.epsilon, ...after, ...(searchOf(plan) ? { epsilonHeldOutAfter } : {}), scoreFits: isScored || !after.fitsBudget, memory, statement };
+    if (!after || !statement.isPrivate) return { seconds, ...drawn, ...free, memory, statement };
+    return { seconds, ...drawn, epsilonRun: statement.continues?.epsilonAlone ?? statement.epsilon, ...after, memory, statement };
   }
 
   /** How long the attack lab would take over these plans. */
@@ -128,7 +130,7 @@ export class Planner {
     const before = await this.#ledger.budgetOf(project);
     const again = await this.#ledger.afterRun(project, plan);
     const { epsilonLimit } = before;
-    const prices: RunPrices = { again: { epsilonBefore: before.epsilonSpent, epsilonAfter: again.epsilonAfter, epsilonLimit, fits: again.fitsBudget }, score: null };
+    const prices: RunPrices = { again: runPrice(before, again), score: null };
     if (!mayBeScored(results, run)) return prices;
     const subject = await this.#ledger.subject(project, plan);
     if (!subject.isDisjoint || !isDealtAs(run, subject.splitId)) return prices;

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Plan } from '../training/plan.ts';
 import type { ChargeEvent } from '../privacy/events.ts';
 import { createBedside } from './bedside.ts';
 import { nanoName } from './encoder-source.ts';
@@ -45,6 +46,67 @@ describe('what a click costs, and the clicks', () => {
     await expect(service.chargeScore(id, runId)).rejects.toMatchObject({ code: 'training/has-score' });
     // Asked before the run is opened: none is left as one that goes on.
     expect((await service.ledger()).entries).toHaveLength(entries);
+    await service.deleteProject(id);
+  });
+
+  it('foretells what both parts will have spent, of the score and of what a search chooses by too, by every offer of the click', async () => {
+    const id = await sampleProject(service);
+    await service.setBudget(id, 30);
+    const plan = { ...(await proposedPlan(service, id)), maximumLength: 16, epsilon: 1, steps: 5, validationEpsilon: 1 };
+    const search = { meanRuns: 2, scoreEpsilon: 2 };
+    const parts = async () => { const { epsilonSpent, epsilonTraining, epsilonHeldOut } = await service.budget(id); return [epsilonSpent, epsilonTraining!, epsilonHeldOut] as const; };
+    const near = (found: readonly (number | null)[], expected: readonly number[]) => expected.forEach((value, index) => expect(found[index], `part ${index}`).toBeCloseTo(value, 9));
+    async function runAs(one: Plan): Promise<{ readonly runId: string; readonly spent: readonly [number, number, number] }> {
+      const { epsilonAfter, epsilonTrainingAfter, epsilonHeldOutAfter } = await service.forecast(id, one);
+      const run = listen();
+      const { runId } = await service.startRun(id, one, run.onMessage);
+      expect(await run.end).toMatchObject({ kind: 'finished' });
+      const spent = await parts();
+      near([epsilonAfter, epsilonTrainingAfter, epsilonHeldOutAfter], spent);
+      return { runId, spent };
+    }
+    const first = await runAs(plan);
+    const priced = (await service.prices(id, first.runId))!.again;
+    near([priced.epsilonBefore, priced.heldOut!.epsilonBefore], first.spent.slice(1));
+    const second = await runAs(plan);
+    near([priced.epsilonAfter, priced.heldOut!.epsilonAfter], second.spent.slice(1));
+    const { price, plan: onward } = (await service.trainOn(id, second.runId)).offer!;
+    expect(price!.heldOut).toBeNull();
+    const third = await runAs(onward);
+    near([price!.epsilonBefore, price!.epsilonAfter], [second.spent[1], third.spent[1]]);
+    const unscored = await runAs({ ...plan, epsilon: 0.5, search, validationEpsilon: null });
+    const scored = await runAs({ ...plan, epsilon: 0.5, search });
+    // The larger figure is the held-out part's, and no longer the training's.
+    expect(scored.spent[2]).toBeGreaterThan(scored.spent[1]);
+    expect(scored.spent[2] - unscored.spent[2]).toBeGreaterThan(0.1);
+    const again = (await service.prices(id, scored.runId))!.again;
+    near([again.epsilonBefore, again.heldOut!.epsilonBefore], scored.spent.slice(1));
+    await service.deleteProject(id);
+  });
+
+  it('says which part refuses a search, and what it may choose by', async () => {
+    const id = await sampleProject(service);
+    // Other data sets of these notes have spent by now.
+    await service.setBudget(id, 30);
+    const plan = { ...(await proposedPlan(service, id)), maximumLength: 16, epsilon: 0.05, steps: 2, validationEpsilon: 1 };
+    const { epsilonTraining, epsilonHeldOut } = await service.budget(id);
+    const limit = Math.max(epsilonTraining!, epsilonHeldOut) + 1;
+    await service.setBudget(id, limit);
+    const searching = (scoreEpsilon: number) => ({ ...plan, epsilon: 0.5, search: { meanRuns: 2, scoreEpsilon } });
+    const refused = await service.forecast(id, searching(9));
+    expect(refused).toMatchObject({ fitsBudget: false, refusedParts: { training: false, heldOut: true } });
+    expect(refused.epsilonHeldOutAfter).toBeGreaterThan(limit);
+    const most = refused.refusedParts!.searchScoreLeft!;
+    expect((await service.forecast(id, searching(most))).fitsBudget).toBe(true);
+    expect((await service.forecast(id, searching(most + 0.01))).fitsBudget).toBe(false);
+    const dear = await service.forecast(id, { ...plan, epsilon: 29 });
+    expect(dear).toMatchObject({ fitsBudget: false, refusedParts: { training: true, heldOut: false, searchScoreLeft: null } });
+    // A score that does not fit is left out, and the most that would is named.
+    const left = await service.forecast(id, { ...plan, validationEpsilon: 9 });
+    expect(left).toMatchObject({ fitsBudget: true, scoreFits: false });
+    expect(left.epsilonHeldOutAfter).toBeCloseTo(epsilonHeldOut, 9);
+    expect((await service.forecast(id, { ...plan, validationEpsilon: left.scoreLeft! })).scoreFits).toBe(true);
+    expect((await service.forecast(id, { ...plan, validationEpsilon: left.scoreLeft! + 0.01 })).scoreFits).toBe(false);
     await service.deleteProject(id);
   });
 

@@ -9,6 +9,7 @@ import type { TrainOnObstacle, TrainOnOffer } from './bedside.service.ts';
 import type { BedsideDatabase } from './database.ts';
 import type { LedgerKeeper } from './ledger-keeper.ts';
 import type { ProjectRecord, RunRecord } from './records.ts';
+import { runPrice } from './run-price.ts';
 import { readRun } from './runs.ts';
 
 const because: Readonly<Record<TrainOnObstacle, string>> = {
@@ -72,9 +73,9 @@ export async function trainOnOffer(parts: TrainOnParts, project: ProjectRecord, 
   const { plan } = found;
   if (!isPrivate(plan)) return { offer: { plan, price: null }, obstacle: null };
   const { database, ledger } = parts;
-  const [{ epsilonSpent, epsilonLimit }, after, before, subject] = [await ledger.budgetOf(project), await ledger.afterRun(project, plan), await chargesBefore(database, ledger, plan), await ledger.subject(project, plan)];
+  const [budget, after, before, subject] = [await ledger.budgetOf(project), await ledger.afterRun(project, plan), await chargesBefore(database, ledger, plan), await ledger.subject(project, plan)];
   const statement = statementOf(plan, { unit: plan.unit, trainingUnits: subject.trainingUnits, classes: subject.classes }, before);
-  return { offer: { plan, price: { epsilonBefore: epsilonSpent, epsilonAfter: after.epsilonAfter, epsilonLimit, fits: after.fitsBudget, epsilonModel: statement.isPrivate ? statement.epsilon : 0 } }, obstacle: null };
+  return { offer: { plan, price: { ...runPrice(budget, after), epsilonModel: statement.isPrivate ? statement.epsilon : 0 } }, obstacle: null };
 }
 
 /**

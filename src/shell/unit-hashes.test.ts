@@ -3,7 +3,7 @@ import { fullBatchHeadPlan } from '../training/propose.ts';
 import { Ledger } from '../privacy/ledger.ts';
 import { createMemoryLedgerStore } from '../privacy/memory-ledger-store.ts';
 import type { Note } from '../data/table.ts';
-import { scoreFits } from './score-fits.ts';
+import { afterRunOf } from './after-run.ts';
 import { dealtNotes, hashesOfNotes } from './unit-hashes.ts';
 
 const key = new Uint8Array(32).fill(3);
@@ -29,9 +29,10 @@ describe('a deal', () => {
     for (const [notes, fits] of [[own, true], [[...own, ...shared], false]] as const) {
       const { events, split, splitId, units, trainingUnits, isDisjoint } = await dealtAs('row', notes);
       const plan = fullBatchHeadPlan({ trainingUnits, trainingRows: split.training.length, heldOutUnits: units - trainingUnits, heldOutRows: split.heldOut.length, classes: 2, unit: 'row', encoderLayers: 6, maximumLength: 64, heldOutShare: 0.2, seed: 1, epsilon: 1, delta: 1e-5 });
-      const project = { epsilonLimit: 4 };
-      expect(scoreFits(ledger, { project, splitId, cohorts: events, units, trainingUnits, isDisjoint, classes: 2 }, plan)).toBe(fits);
-      expect(scoreFits(ledger, { project, splitId, cohorts: events, units, trainingUnits, isDisjoint, classes: 2 }, { ...plan, validationEpsilon: null })).toBe(true);
+      const state = ledger.preview([...events, { kind: 'budget', id: 'limit', cohortIds: events.map(({ cohortId }) => cohortId), epsilonLimit: 4, delta: plan.delta }]);
+      const fitsFor = (one: typeof plan) => afterRunOf(state, { splitId, trainingUnits, isDisjoint, classes: 2 }, one);
+      expect(fitsFor(plan)).toMatchObject({ scoreFits: fits, scoreLeft: null, fitsBudget: true });
+      expect(fitsFor({ ...plan, validationEpsilon: null })).toMatchObject({ scoreFits: true });
     }
   });
 });

@@ -10,7 +10,14 @@ export function partStopsOf(budget: Pick<BudgetReport, 'epsilonLimit' | 'epsilon
   return { training: hardStopOf({ ...budget, epsilonSpent: budget.epsilonTraining ?? budget.epsilonSpent }), heldOut: hardStopOf({ ...budget, epsilonSpent: budget.epsilonHeldOut }) };
 }
 
-/** Epsilon that is free under the limit and, for a copy, of what it brought along. */
-export function freeOf(budget: Pick<BudgetReport, 'epsilonLimit' | 'epsilonSpent' | 'allowance'>): number {
-  return Math.max(0, hardStopOf(budget) - budget.epsilonSpent);
+/** Whether what the most exposed unit has spent is the held-out part's. */
+export function isHeldOutFuller({ epsilonSpent, epsilonTraining = epsilonSpent, epsilonHeldOut }: Pick<BudgetReport, 'epsilonSpent' | 'epsilonTraining' | 'epsilonHeldOut'>): boolean {
+  // Less is no difference on a page.
+  return epsilonHeldOut - epsilonTraining >= 0.005;
+}
+
+/** Epsilon that is free for training and for scores of the held-out part, by `partStopsOf`. */
+export function partsFreeOf(budget: Parameters<typeof partStopsOf>[0]): { readonly training: number; readonly heldOut: number } {
+  const stops = partStopsOf(budget);
+  return { training: Math.max(0, stops.training - (budget.epsilonTraining ?? budget.epsilonSpent)), heldOut: Math.max(0, stops.heldOut - budget.epsilonHeldOut) };
 }

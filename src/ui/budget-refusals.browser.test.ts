@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { page } from 'vitest/browser';
 import type { BedsideService } from '../shell/bedside.service.ts';
+import { fakePlan } from './testing/fake-plans.ts';
 import { mountApp, type MountOptions } from './testing/mount-app.ts';
 
 let close: (() => Promise<void>) | null = null;
@@ -89,7 +90,69 @@ describe('notes that another data set holds too', () => {
   });
 });
 
+describe('where it is the held-out part that is short', () => {
+  const short = (change: object, spent: object = {}) => (service: BedsideService) => {
+    const { forecast, budget } = service;
+    service.forecast = async (...given) => ({ ...(await forecast(...given)), fitsBudget: false, epsilonAfter: 4.3, epsilonTrainingAfter: 1.8, epsilonHeldOutAfter: 4.3, ...change });
+    service.budget = async (...given) => ({ ...(await budget(...given)), epsilonSpent: 2.85, epsilonTraining: 1.34, epsilonHeldOut: 2.85, ...spent });
+  };
+
+  it('the field that blocks is named with what would fit, and no smaller ε is advised', async () => {
+    await train({ scene: 'done' }, short({ refusedParts: { training: false, heldOut: true, searchScoreLeft: 1.37 } }));
+    const box = page.getByRole('alert');
+    await expect.element(box).toHaveTextContent(/What it chooses by would bring the held-out part to ε 4\.30, over your limit of 4\.00\. Enter 1\.37 at most for “ε of the held-out part to choose by”/);
+    await expect.element(box).not.toHaveTextContent(/Choose a smaller ε/);
+    await expect.element(box).not.toHaveTextContent(/It would bring ε/);
+  });
+
+  it('no value is named where none fits, and the training is not said to have nothing left', async () => {
+    await train({ scene: 'done' }, short({ refusedParts: { training: false, heldOut: true, searchScoreLeft: null } }, { epsilonSpent: 4, epsilonHeldOut: 4 }));
+    const box = page.getByRole('alert');
+    await expect.element(box).toHaveTextContent(/Switch off “Try several settings, keep the best”/);
+    await expect.element(box).not.toHaveTextContent(/Nothing is free/);
+  });
+
+  it('both parts are told of where both are short', async () => {
+    await train({ scene: 'done' }, short({ epsilonTrainingAfter: 4.2, refusedParts: { training: true, heldOut: true, searchScoreLeft: 1.37 } }));
+    const box = page.getByRole('alert');
+    await expect.element(box).toHaveTextContent(/It would bring ε to 4\.20, over your limit of 4\.00\. Choose a smaller ε, or raise the limit\./);
+    await expect.element(box).toHaveTextContent(/the held-out part to ε 4\.30/);
+  });
+
+  it('each figure that is the held-out part’s says so, and the other part stands beside it', async () => {
+    await train({ scene: 'done' }, short({ fitsBudget: true, epsilonAfter: 3.1, epsilonHeldOutAfter: 3.1 }));
+    const budget = page.getByRole('region', { name: /^Privacy budget/ });
+    await expect.element(budget).toHaveTextContent(/ε 2\.85 of 4\.00 for the held-out part of this dataset/);
+    await expect.element(budget).toHaveTextContent('This run would bring the training part to 1.80 and the held-out part to 3.10; 0.90 of the fuller one would stay free.');
+    await expect.element(budget).toHaveTextContent('The figure above is of that part, the fuller one; 1.34 of 4.00 is spent on the training.');
+    await expect.element(page.getByRole('contentinfo')).toHaveTextContent(/ε 2\.85 of 4\.00, held-out part/);
+    await expect.element(page.getByRole('region', { name: 'What it will cost' })).toHaveTextContent('1.80 with all earlier runs, the held-out part comes to 3.10');
+  });
+
+  it('steps that go on are not said to have an ε to be made smaller', async () => {
+    await train({ scene: 'done' }, (service) => {
+      const propose = service.proposePlan;
+      service.proposePlan = async (...given) => {
+        const proposal = await propose(...given);
+        return { ...proposal, plan: { ...fakePlan, continues: { runId: 'run-3', runNumber: 3, stepsBefore: 50, noiseMultiplier: 21.3, stepSize: 0.02 } } };
+      };
+      short({ epsilonTrainingAfter: 4.17, refusedParts: { training: true, heldOut: false, searchScoreLeft: null } })(service);
+    });
+    const box = page.getByRole('alert');
+    await expect.element(box).toHaveTextContent(/It would bring ε to 4\.17, over your limit of 4\.00\. Train from the start with a smaller ε, or raise the limit\./);
+    await expect.element(box).not.toHaveTextContent(/Choose a smaller ε/);
+  });
+});
+
 describe('what is said beforehand', () => {
+  it('the most is named that a score which does not fit may cost', async () => {
+    await train({ scene: 'done' }, (service) => {
+      const { forecast } = service;
+      service.forecast = async (...given) => ({ ...(await forecast(...given)), scoreFits: false, scoreLeft: 0.34 });
+    });
+    await expect.element(page.getByText('none: ε 1.00 more does not fit the held-out part, 0.34 would')).toBeVisible();
+  });
+
   it('no score is promised that the held-out part cannot pay', async () => {
     await train({ scene: 'done' }, (service) => {
       const { forecast } = service;

@@ -59,10 +59,10 @@ const proposing = (change: (plan: FullBatchHeadPlan) => Plan) => (service: FakeS
 /** Epsilon of the run, of all runs with it, and what the held-out part pays, as the plan's forecast has them. */
 async function priceOf(service: FakeService, plan: Plan): Promise<readonly string[]> {
   const { cost, plan: words } = en.train;
-  const { epsilonRun, epsilonAfter, epsilonHeldOutAfter } = await service.forecast(id, plan);
-  const { value, range } = cost.privacyValue(epsilonRun!, epsilonAfter!);
+  const { epsilonRun, epsilonTrainingAfter, epsilonHeldOutAfter } = await service.forecast(id, plan);
+  const { value, range } = cost.privacyValue(epsilonRun!, epsilonTrainingAfter!);
   const score = 'validationEpsilon' in plan && plan.validationEpsilon !== null ? [words.facts.scoreOn(plan.validationEpsilon)] : [];
-  return [value, range, ...score, ...(epsilonHeldOutAfter === undefined ? [] : [cost.heldOutAfter(epsilonHeldOutAfter)])];
+  return [value, range, ...score, ...(epsilonHeldOutAfter ? [cost.heldOutAfter(epsilonHeldOutAfter)] : [])];
 }
 
 const ofProposal: Step = { says: async (service) => priceOf(service, (await service.proposePlan(id, () => undefined)).plan) };
@@ -76,7 +76,7 @@ const clicks: Readonly<Record<ClickName, Click>> = {
   'the same plan again': {
     open: { scene: 'done', page: 'results' },
     steps: [
-      { reach: onRun3, says: async (service) => { const { again } = (await service.prices(id, 'run-3'))!; return [further.againCost(again.epsilonBefore, again.epsilonAfter, again.epsilonLimit)]; } },
+      { reach: onRun3, says: async (service) => { const { again } = (await service.prices(id, 'run-3'))!; return [further.againCost(again.epsilonBefore, again.epsilonAfter, again.epsilonLimit), further.heldOutCost(again.heldOut!.epsilonBefore, again.heldOut!.epsilonAfter, again.epsilonLimit)]; } },
       { reach: () => press(further.again), says: async (service) => priceOf(service, (await service.openProject(id)).runs.find((run) => run.id === 'run-3')!.plan) },
     ],
     button: en.train.start, call: ofService('startRun'),
@@ -84,7 +84,7 @@ const clicks: Readonly<Record<ClickName, Click>> = {
   'training on': {
     open: { scene: 'done', page: 'results' },
     steps: [
-      { reach: onRun3, says: async (service) => { const { price } = (await service.trainOn(id, 'run-3')).offer!; return [further.onCost(price!.epsilonBefore, price!.epsilonAfter, price!.epsilonLimit, price!.epsilonModel)]; } },
+      { reach: onRun3, says: async (service) => { const { price } = (await service.trainOn(id, 'run-3')).offer!; return [further.onCost(price!.epsilonBefore, price!.epsilonAfter, price!.epsilonLimit, price!.epsilonModel), further.onNoScore]; } },
       { reach: () => press(further.onSteps(10)), says: async (service) => priceOf(service, (await service.trainOn(id, 'run-3')).offer!.plan) },
     ],
     button: en.train.start, call: ofService('startRun'),

@@ -15,7 +15,7 @@ describe('what more would cost', () => {
     close = app.close;
     let charged = 0;
     const { results } = app.service;
-    app.service.prices = () => Promise.resolve({ again: { epsilonBefore: 2.1, epsilonAfter: 3.04, epsilonLimit: 4, fits: true }, score: charged > 0 ? null : { epsilon: 1, epsilonBefore: 0, epsilonAfter: 1, epsilonLimit: 4, fits: true } });
+    app.service.prices = () => Promise.resolve({ again: { epsilonBefore: 2.1, epsilonAfter: 3.04, epsilonLimit: 4, fits: true, heldOut: null, scoreFits: true }, score: charged > 0 ? null : { epsilon: 1, epsilonBefore: 0, epsilonAfter: 1, epsilonLimit: 4, fits: true } });
     app.service.results = async (id, runId) => ({ ...(await results(id, runId)), releasedAccuracy: null });
     app.service.chargeScore = async (id, runId) => (charged++, results(id, runId));
     await userEvent.selectOptions(page.getByRole('combobox').first(), 'run-3');
@@ -34,13 +34,14 @@ describe('what more would cost', () => {
     const app = mountApp({ page: 'results' });
     close = app.close;
     let charged = 0;
-    app.service.prices = () => Promise.resolve({ again: { epsilonBefore: 2.1, epsilonAfter: 4.04, epsilonLimit: 4, fits: false }, score: { epsilon: 1, epsilonBefore: 3.9, epsilonAfter: 4.2, epsilonLimit: 4, fits: false } });
+    app.service.prices = () => Promise.resolve({ again: { epsilonBefore: 2.1, epsilonAfter: 4.04, epsilonLimit: 4, fits: false, heldOut: { epsilonBefore: 3.9, epsilonAfter: 3.95 }, scoreFits: false }, score: { epsilon: 1, epsilonBefore: 3.9, epsilonAfter: 4.2, epsilonLimit: 4, fits: false } });
     app.service.chargeScore = (id, runId) => (charged++, app.service.results(id, runId));
     await userEvent.selectOptions(page.getByRole('combobox').first(), 'run-3');
     const button = page.getByRole('button', { name: 'Charge a score that may leave' });
     await expect.element(button).toHaveAttribute('aria-disabled', 'true');
     (button.element() as HTMLElement).click();
     await expect.element(page.getByText(/It does not fit the budget/).first()).toBeVisible();
+    await expect.element(page.getByRole('button', { name: 'Train again with this plan' })).toHaveAccessibleDescription('brings the training part from ε 2.10 to 4.04 of 4.00. The held-out part goes from 3.90 to 3.95 of 4.00. Its score that may leave does not fit the held-out part and is left out. It does not fit the budget.');
     expect(charged).toBe(0);
   });
 });
@@ -51,8 +52,9 @@ describe('training on from a run', () => {
     close = app.close;
     await userEvent.selectOptions(page.getByRole('combobox').first(), 'run-3');
     const button = page.getByRole('button', { name: 'Train on: 10 more steps' });
-    await expect.element(button).toHaveAccessibleDescription(/brings the training part from ε 1\.62 to 1\.73 of 4\.00\. The model goes on from this one, and would promise ε 1\.50 for all the runs behind it together\./);
+    await expect.element(button).toHaveAccessibleDescription(/brings the training part from ε 1\.62 to 1\.73 of 4\.00\. The model goes on from this one, and would promise ε 1\.50 for all the runs behind it together\. No score that may leave is charged with it, as one was with this run: that can be done afterwards\./);
     await button.click();
+    await expect.element(page.getByText('none, even if that run had one; it can be charged afterwards, from the results')).toBeVisible();
     await expect.element(page.getByText(/Goes on from the model of run 3 for 10 more steps over all notes/)).toBeVisible();
     await expect.element(page.getByText(/The model goes on from that of run 3\. ε covers all the runs behind it together/)).toBeVisible();
     // Its settings are the earlier run's: there is nothing to change, only a way back.
@@ -127,7 +129,7 @@ describe('a search among settings, on the Train page', () => {
     await page.getByRole('button', { name: 'Change' }).click();
     await page.getByRole('checkbox', { name: 'Try several settings, keep the best' }).click();
     await expect.element(page.getByText(/Makes 29 such runs, each with settings drawn from a public list of 7/)).toBeVisible();
-    await expect.element(page.getByText(/the choice brings the held-out part to 2\.00/)).toBeVisible();
+    await expect.element(page.getByText(/the held-out part comes to 4\.00/)).toBeVisible();
     await expect.element(page.getByText(/With a chance of 0\.7% no run counts/)).toBeVisible();
     await expect.element(page.getByText(/ε pays for all runs and for the choice/)).toBeVisible();
     await page.getByRole('checkbox', { name: /Noise without any rounding error/ }).click();

@@ -142,12 +142,12 @@ describe('train', () => {
     const budget = page.getByRole('region', { name: /^Privacy budget/ });
     await button('Start training').click();
     await heading('Run 1 is done').toBeVisible();
-    await expect.element(budget).toHaveTextContent('Another run of the same plan would bring it to 2.76.');
+    await expect.element(budget).toHaveTextContent('Another run of the same plan would bring the training part to 2.76 and the held-out part to 2.00.');
     await button('Plan the next run').click();
     await expect.element(page.getByRole('region', { name: 'What it will cost' })).toHaveTextContent('2.76 with all earlier runs');
     await button('Start training').click();
     await heading('Run 2 is done').toBeVisible();
-    await expect.element(budget).toHaveTextContent('Another run of the same plan would not fit: it would bring it to 4.14.');
+    await expect.element(budget).toHaveTextContent('Another run of the same plan would not fit: it would bring the training part to 4.14 and the held-out part to 2.00.');
   });
 
   it('pauses and goes on by the space bar, but not from a field', async () => {
@@ -199,7 +199,7 @@ describe('train', () => {
     await expect.element(budget).toHaveTextContent(/may have spent more than is shown/);
     await close?.();
     await open({ scene: 'done', page: 'train' });
-    await expect.element(budget).toHaveTextContent(/It would|would bring it to/);
+    await expect.element(budget).toHaveTextContent(/It would|would bring the training part to/);
     await expect.element(budget).not.toHaveTextContent(/single notes/);
   });
 

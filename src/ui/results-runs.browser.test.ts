@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { BedsideError } from '../ground/errors.ts';
+import { fakeBalance, fakePlan } from './testing/fake-plans.ts';
 import { mountApp } from './testing/mount-app.ts';
 
 let close: (() => Promise<void>) | null = null;
@@ -41,6 +42,24 @@ const visit = async (name: string) => {
   await expect.poll(() => document.querySelector('main')?.dataset['page']).toBe(name);
 };
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+describe('a line of the table of runs', () => {
+  it('tells a search with all its steps, two layers and help for rare labels from a run of the same kind without', async () => {
+    const app = mountApp({ page: 'start', delayMs: 5 });
+    close = app.close;
+    const { openProject } = app.service;
+    const searched = { ...fakePlan, search: { meanRuns: 5, scoreEpsilon: 2 }, featureLayers: [6, 4], featureWeights: [0.5, 0.5], balance: fakeBalance };
+    app.service.openProject = async (id) => {
+      const project = await openProject(id);
+      return { ...project, runs: project.runs.map((run) => (run.number === 2 ? { ...run, plan: searched, stepsDone: 1450, steps: 1450 } : run)) };
+    };
+    await page.getByRole('button', { name: 'clinic-letters-2025', exact: true }).click();
+    await visit('runs');
+    const row = (run: number) => page.getByRole('table', { name: 'Runs' }).getByRole('row', { name: new RegExp(`^Run ${run}`) });
+    await expect.element(row(2)).toHaveTextContent(/^Run 2last layer, 1,450 steps, search of 29 runs, two layers read, rare labels helped/);
+    await expect.element(row(3)).toHaveTextContent(/^Run 3last layer, 50 steps\s*0/);
+  });
+});
 
 describe('the table of runs', () => {
   it('is saved to a file, with its exact scores, only after what that means was said', async () => {

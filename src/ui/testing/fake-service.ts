@@ -220,10 +220,11 @@ export class FakeService implements BedsideService {
     const isPrivate = used.kind === 'full-batch-head' || used.kind === 'dp-sgd';
     const cost = used.kind === 'label-sentences' ? 0.2 : used.kind === 'dp-sgd' || used.kind === 'plain-lora' || used.kind === 'plain-layers' ? 3 : 1;
     const after = isPrivate ? this.#spent + used.epsilon : null;
+    const heldOut = this.#budget().epsilonHeldOut + (isPrivate ? (used.validationEpsilon ?? 0) : 0) + (used.kind === 'full-batch-head' ? (used.search?.scoreEpsilon ?? 0) : 0);
     const allowanceAfter = isPrivate && this.#allowance ? this.#allowance.epsilonSpent + used.epsilon : null;
     return {
       seconds: { low: 1300 * cost, central: 1860 * cost, high: 2700 * cost }, energyWh: { low: 3.8 * cost, central: 8.6 * cost, high: 19 * cost }, carbonGrams: { low: 0.9 * cost, central: 2 * cost, high: 4.6 * cost },
-      epsilonRun: isPrivate ? used.epsilon : null, epsilonAfter: after, allowanceAfter, ...(used.kind === 'full-batch-head' && used.search ? { epsilonHeldOutAfter: used.search.scoreEpsilon } : {}), fitsBudget: (after === null || after <= this.#limit) && (allowanceAfter ?? 0) <= (this.#allowance?.epsilon ?? Infinity), memory: { neededBytes: 0.9 * 2 ** 30, availableBytes: 4 * 2 ** 30, largest: 'features' as const, fits: true }, statement: this.#statement(used),
+      epsilonRun: isPrivate ? used.epsilon : null, epsilonAfter: after === null ? null : Math.max(after, heldOut), epsilonTrainingAfter: after, epsilonHeldOutAfter: after === null ? null : heldOut, allowanceAfter, fitsBudget: (after === null || after <= this.#limit) && (allowanceAfter ?? 0) <= (this.#allowance?.epsilon ?? Infinity), memory: { neededBytes: 0.9 * 2 ** 30, availableBytes: 4 * 2 ** 30, largest: 'features' as const, fits: true }, statement: this.#statement(used),
     };
   });
   budget = () => this.#answer(() => this.#budget());
@@ -325,7 +326,7 @@ export class FakeService implements BedsideService {
     const plan = this.#project(id).runs.find((item) => item.id === runId)?.plan;
     if (plan?.kind !== 'full-batch-head' && plan?.kind !== 'dp-sgd') return null;
     const after = this.#spent + plan.epsilon;
-    return { again: { epsilonBefore: this.#spent, epsilonAfter: after, epsilonLimit: this.#limit, fits: after <= this.#limit }, score: plan.validationEpsilon === null ? { epsilon: 1, epsilonBefore: 0, epsilonAfter: 1, epsilonLimit: this.#limit, fits: true } : null };
+    return { again: { epsilonBefore: this.#spent, epsilonAfter: after, epsilonLimit: this.#limit, fits: after <= this.#limit, heldOut: plan.validationEpsilon === null ? null : { epsilonBefore: this.#budget().epsilonHeldOut, epsilonAfter: this.#budget().epsilonHeldOut + plan.validationEpsilon }, scoreFits: true }, score: plan.validationEpsilon === null ? { epsilon: 1, epsilonBefore: 0, epsilonAfter: 1, epsilonLimit: this.#limit, fits: true } : null };
   });
   trainOn = (id: string, runId: string) => this.#answer((): TrainOnOffer => {
     const run = this.#project(id).runs.find((item) => item.id === runId);
@@ -335,7 +336,7 @@ export class FakeService implements BedsideService {
     if (run.plan.kind === 'full-batch-head' && run.plan.search) return { offer: null, obstacle: 'search' };
     const epsilon = run.plan.epsilon * 0.42;
     const after = Math.hypot(this.#spent, epsilon);
-    return { offer: { plan: { ...run.plan, epsilon, steps: 10, validationEpsilon: null, continues: { ...continues, noiseMultiplier: 21.3, stepSize: 0.02 } }, price: { epsilonBefore: this.#spent, epsilonAfter: after, epsilonLimit: this.#limit, fits: after <= this.#limit, epsilonModel: Math.hypot(run.plan.epsilon, epsilon) } }, obstacle: null };
+    return { offer: { plan: { ...run.plan, epsilon, steps: 10, validationEpsilon: null, continues: { ...continues, noiseMultiplier: 21.3, stepSize: 0.02 } }, price: { epsilonBefore: this.#spent, epsilonAfter: after, epsilonLimit: this.#limit, fits: after <= this.#limit, heldOut: null, scoreFits: true, epsilonModel: Math.hypot(run.plan.epsilon, epsilon) } }, obstacle: null };
   });
   chargeScore: BedsideService['chargeScore'] = async (id, runId) => ({ ...(await this.results(id, runId)), releasedAccuracy: { value: 0.82, low: 0.79, high: 0.85, epsilon: 1 } });
   classify = (_id: string, _runId: string, text: string) => this.#answer(() => {

@@ -21,6 +21,7 @@ export const frame = {
   checkFailed: 'self-check failed, not used',
   checking: 'checking the device',
   epsilonOf: (limit: number) => `of ${f.epsilon(limit)}`,
+  epsilonOfHeldOut: (limit: number) => `of ${f.epsilon(limit)}, held-out part`,
   soFar: 'so far',
   soFarAlone: 'alone so far',
   energy: (wattHours: number) => `${f.short(wattHours)} Wh`,

@@ -53,6 +53,7 @@ export const start = {
     energy: 'Energy',
     opened: 'Opened',
     actions: 'Actions',
+    heldOut: 'held-out part',
     gauge: (spent: number, limit: number) => `${f.epsilon(spent)} of ${f.epsilon(limit)} spent`,
     none: '–',
   },

@@ -22,6 +22,7 @@ export const frame: Words['frame'] = {
   checkFailed: '自检未通过，未使用',
   checking: '正在检查设备',
   epsilonOf: (limit) => `/ ${f.epsilon(limit)}`,
+  epsilonOfHeldOut: (limit) => `/ ${f.epsilon(limit)}，留出部分`,
   soFar: '累计',
   soFarAlone: '单独训练累计',
   energy: (wattHours) => `${f.short(wattHours)} Wh`,

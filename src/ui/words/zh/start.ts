@@ -54,6 +54,7 @@ export const start: Words['start'] = {
     energy: '能耗',
     opened: '打开于',
     actions: '操作',
+    heldOut: '留出部分',
     gauge: (spent, limit) => `已用 ${f.epsilon(spent)}，上限 ${f.epsilon(limit)}`,
     none: '–',
   },
