@@ -156,6 +156,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   gaussianLine: 'a line of losses: pldOf checks what it is made of', poissonGaussianLine: 'a line of losses: pldOf checks what it is made of', replaceOneLine: 'a line of losses: pldOf checks what it is made of',
   logMoment: 'part of composePld', composedLogMoment: 'part of composePld', composedDeviation: 'part of composePld', valley: 'part of composePld', bestTilt: 'part of composePld', composePld: 'of pairs, in pld.test.ts', composeCharges: 'in pld.test.ts', gridOf: 'in pld.test.ts',
   deltaOfPair: 'of pairs, in pld.test.ts', withoutTop: 'part of composePld', mixPairs: 'part of truncatedPoissonPair', discretiseLine: 'part of pldOf, which checks the grid', discretiseAtoms: 'part of pldOf, which checks the grid',
+  commonNotes: 'gives back the positions that it made and the rows that it is told for them',
   shareEvents: 'of a ledger; refused in budget-share.test.ts', cohortsOf: 'the caller\'s counts come from units; the ledger checks the events',
 };
 
