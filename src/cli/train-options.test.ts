@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultDelta } from '../training/propose.ts';
-import { checkDelta, fewUnitsWarning, parseTrainOptions } from './train-options.ts';
+import { checkDelta, fewUnitsWarning, parseTrainOptions, twoLayersOf } from './train-options.ts';
 
 describe('checkDelta', () => {
   it('refuses from 1/N on, warns above 1/(10 N), and is content with the default', () => {
@@ -15,6 +15,11 @@ it('says which rule finds too few units, and claims nothing of the other', () =>
   expect(fewUnitsWarning('row', 1.2)).toBe('These are too few notes for a private model to learn from (x = 1.2, below 2): --method sentences does as well and costs no privacy.');
   expect(fewUnitsWarning('person', 12)).toMatch(/^At epsilon 1 or less, fewer than 300 persons teach/);
   expect(fewUnitsWarning('person', 12)).not.toMatch(/x =|does as well/);
+});
+
+it('reads a second layer where there is one', () => {
+  expect([2, 6, 12].map((layers) => twoLayersOf(layers).featureLayers)).toEqual([[2, 1], [6, 4], [12, 8]]);
+  expect(() => twoLayersOf(1)).toThrow('--two-layers needs a model of two layers at least, found 1.');
 });
 
 describe.each([['--balanced', 'isBalanced'], ['--two-layers', 'hasTwoLayers']] as const)('%s', (option, field) => {

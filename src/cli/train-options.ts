@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { bytesToUtf8 } from '../ground/bytes.ts';
 import type { PrivacyUnit } from '../privacy/events.ts';
-import { defaultEpsilon, defaultMaximumLength, fewestUnitsAtOne, leastSignal } from '../training/propose.ts';
+import type { FeatureLayers } from '../training/plan.ts';
+import { defaultEpsilon, defaultMaximumLength, fewestUnitsAtOne, leastSignal, twoFeatureLayers } from '../training/propose.ts';
 import { fileError, readNamedFile } from './node-files.ts';
 import { defaultModelFolder } from './node-engine.ts';
 import { defaultLedgerPath } from './node-ledger-store.ts';
@@ -105,6 +106,13 @@ export function checkDelta(delta: number, units: number, unit: PrivacyUnit): str
   if (delta >= 1 / units) throw usageError(`--delta ${delta} is too large for ${many}: from 1/${units} on, publishing one of them whole would keep the promise. Nothing was charged.`, trainUsage);
   if (delta > 1 / (10 * units)) return `--delta ${delta} is large for ${many}: below ${(1 / (10 * units)).toPrecision(2)} is advised, for delta is what the promise leaves open beyond epsilon.`;
   return null;
+}
+
+/** The features that `--two-layers` asks for, of an encoder of so many layers. @throws cli/usage where it has one */
+export function twoLayersOf(layers: number): FeatureLayers {
+  const two = twoFeatureLayers(layers);
+  if (two === null) throw usageError(`--two-layers needs a model of two layers at least, found ${layers}.`, trainUsage);
+  return two;
 }
 
 /** Which of the two rules says that notes are too few for a private model, and what to do: x is `signalOf` these units. */

@@ -11,7 +11,7 @@ import { exportedFiles, releasableModel } from '../training/export-model.ts';
 import { tellsEnergy } from '../training/model-card.ts';
 import { sentencesOf } from '../training/label-words.ts';
 import { isPrivate, type Plan } from '../training/plan.ts';
-import { defaultBalance, defaultDelta, planOfKind, proposePlan, twoFeatureLayers, type PlanFacts } from '../training/propose.ts';
+import { defaultBalance, defaultDelta, planOfKind, proposePlan, type PlanFacts } from '../training/propose.ts';
 import { SessionControl } from '../training/session-control.ts';
 import { runSession } from '../training/session.ts';
 import { statementAtEnd } from '../training/statement.ts';
@@ -25,7 +25,7 @@ import { runCommand, usageError } from './run-command.ts';
 import { print, say } from './terminal.ts';
 import { readTrainData } from './train-data.ts';
 import { openTrainLedger, type PartsSpent, type TrainLedger } from './train-ledger.ts';
-import { checkDelta, fewUnitsWarning, parseTrainOptions, readSentences, trainUsage, type TrainOptions } from './train-options.ts';
+import { checkDelta, fewUnitsWarning, parseTrainOptions, readSentences, trainUsage, twoLayersOf, type TrainOptions } from './train-options.ts';
 import { progressLines } from './train-progress.ts';
 
 function kindOf({ method, epsilon }: TrainOptions): Plan['kind'] {
@@ -71,7 +71,7 @@ async function train(options: TrainOptions): Promise<void> {
   };
   const kind = planOfKind(kindOf(options), facts);
   const trained = kind.kind === 'plain-layers' ? { ...kind, whole: wholeOf(options, engine.shape.layers, kind.whole) } : kind;
-  const proposed = trained.kind === 'full-batch-head' ? { ...trained, ...(options.isBalanced ? { balance: defaultBalance } : {}), ...(options.hasTwoLayers ? twoFeatureLayers(engine.shape.layers) : {}) } : trained;
+  const proposed = trained.kind === 'full-batch-head' ? { ...trained, ...(options.isBalanced ? { balance: defaultBalance } : {}), ...(options.hasTwoLayers ? twoLayersOf(engine.shape.layers) : {}) } : trained;
   // Beside training, a score of units that train would cost them more than the ledger's parallel parts say.
   const plan = isPrivate(proposed) && !isDisjoint ? { ...proposed, validationEpsilon: null } : proposed;
   say(`${split.training.length} notes train, ${split.heldOut.length} are held out; ${labels.length} labels; ${lengths.cutNotes} notes are cut at ${maximumLength} tokens; ${engine.device}.`);
