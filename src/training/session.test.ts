@@ -36,6 +36,10 @@ describe('a private full-batch session', () => {
     }
     await expect(runSession(nanoSession(nanoPlans.dpSgd(48, { delta: 1 / 48 })).input)).rejects.toMatchObject({ code: 'training/loose-delta' });
     expect((await runSession(nanoSession(nanoPlans.fullBatch(48, { delta: 1 / 49 })).input)).state).toBe('finished');
+    // A larger held-out part is held to it too, where it pays for something.
+    const more = { heldOut: nanoUnits(60, 3, 2) };
+    await expect(runSession(nanoSession(nanoPlans.fullBatch(48, { delta: 1 / 49 }), more).input)).rejects.toMatchObject({ code: 'training/loose-delta', values: { units: 60 } });
+    expect((await runSession(nanoSession(nanoPlans.fullBatch(48, { delta: 1 / 49, validationEpsilon: null }), more).input)).state).toBe('finished');
   });
 
   it('scores the label sentences before the first step', async () => {

@@ -4,7 +4,7 @@ import { releaseAccuracy, type ReleasedAccuracy } from './charged-validation.ts'
 import { distributeRows, distributeUnits, rowsAsUnits } from './distribute.ts';
 import { oncePerTensor } from '../privacy/key-stream.ts';
 import { checkStart } from './model-start.ts';
-import { isPrivate, noiseLawOf } from './plan.ts';
+import { isPrivate, noiseLawOf, type Plan } from './plan.ts';
 import { runDpSgd } from './run-dp-sgd.ts';
 import type { RunEnd } from './run-end.ts';
 import { runFullBatchHead } from './run-full-batch-head.ts';
@@ -21,7 +21,12 @@ function startError(code: string, message: string, hint: string): BedsideError {
 
 /** At 1/N a mechanism that publishes one unit whole keeps its promise (Dwork and Roth 2014, section 2.3). */
 function looseDelta(delta: number, units: number): BedsideError {
-  return new BedsideError('training/loose-delta', 'settings', `delta must be below 1/${units}, one over the number of notes or people that train, found ${delta}: from there on, giving one of them away whole would keep the promise. Nothing was charged.`, `Choose a delta of ${(1 / (10 * units)).toPrecision(1)} or less.`, { found: delta, units });
+  return new BedsideError('training/loose-delta', 'settings', `delta must be below 1/${units}, one over the number of notes or people in the larger part that is charged, found ${delta}: from there on, giving one of them away whole would keep the promise. Nothing was charged.`, `Choose a delta of ${(1 / (10 * units)).toPrecision(1)} or less.`, { found: delta, units });
+}
+
+/** Whether the held-out part pays for a score that leaves, or for those that a search decides by. */
+function isHeldOutCharged(plan: Plan): boolean {
+  return isPrivate(plan) && (plan.validationEpsilon !== null || (plan.kind === 'full-batch-head' && Boolean(plan.search)));
 }
 
 /** What a session must be given before anything is read or charged. */
@@ -33,7 +38,8 @@ function checkInput(input: SessionInput): void {
   if (trainers.length === 0) throw startError('training/no-trainer', 'No trainer is ready.', 'Run the device check in the settings.');
   if (isPrivate(plan)) noiseLawOf(plan);
   if (isPrivate(plan) && (charges === null || keys === null)) throw startError('training/no-ledger', 'A private run needs the ledger and a fresh key.', 'Reload the page.');
-  if (isPrivate(plan) && !(plan.delta * training.length < 1)) throw looseDelta(plan.delta, training.length);
+  const charged = Math.max(training.length, isHeldOutCharged(plan) ? input.heldOut.length : 0);
+  if (isPrivate(plan) && !(plan.delta * charged < 1)) throw looseDelta(plan.delta, charged);
   if (plan.kind === 'full-batch-head' && plan.search && input.heldOut.length === 0) throw startError('training/search-held-out', 'A search among settings needs held-out notes to choose by, and none is held out.', 'Hold a share of the notes out, or train once.');
   if (resumeFrom && (resumeFrom.runId !== runId || resumeFrom.plan.kind !== plan.kind)) throw startError('training/wrong-checkpoint', 'This checkpoint belongs to another run.', 'Start a new run.');
   checkStart(input);

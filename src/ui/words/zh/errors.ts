@@ -158,7 +158,7 @@ export const errors: Words['codes']['errors'] = {
   'training/clip-check': said('计算设备没有正确裁剪过大的梯度。训练没有开始。', '请在设置中选择另一种计算方式。'),
   'training/diverged': said('训练发散：梯度不再是有限的数。', '请选择更小的学习率后重新开始。'),
 
-  'training/loose-delta': (v) => ({ message: `δ 必须小于 1/${text(v, 'units')}，即参加训练的病历或人数的倒数，实际为 ${text(v, 'found')}：再大，把其中一份完整公开也符合承诺。没有记账。`, hint: '请选择小得多的 δ。' }),
+  'training/loose-delta': (v) => ({ message: `δ 必须小于 1/${text(v, 'units')}，即所记账的较大部分中病历或人数的倒数，实际为 ${text(v, 'found')}：再大，把其中一份完整公开也符合承诺。没有记账。`, hint: '请选择小得多的 δ。' }),
   'privacy/noise-law': (v) => ({ message: `噪声的分布必须是 rounded-gaussian 或 discrete-gaussian，实际为 ${text(v, 'found')}。没有抽取噪声，也没有记账。`, hint: '请写明二者之一。若文件写的是别的分布，它由较新版本的 Bedside 制作，或已损坏。' }),
   'privacy/noise-multiplier': said('噪声倍数必须为 0 或更大。', '请更改噪声设置。'),
   'privacy/delta': said('δ 必须在 0 与 1 之间。', '请使用 0.00001，或小于单位数的倒数。'),
