@@ -45,6 +45,7 @@ describe('an invitation', () => {
     await page.getByRole('button', { name: 'Take the notes of my seat' }).click();
     await expect.element(page.getByText('You hold the made-up notes of seat 7.')).toBeVisible();
     await expect.element(page.getByText(/They fit: 312 people with 493 notes/)).toBeVisible();
+    await expect.element(page.getByText(/^Privacy budget of these notes, training part: ε 1\.62 → /)).toBeVisible();
     const join = page.getByRole('button', { name: 'Join' });
     await expect.element(join).toHaveAttribute('aria-disabled', 'true');
     await join.click({ force: true });
@@ -135,7 +136,7 @@ describe('an invitation', () => {
 
   it('says under which other terms, where the task has them', async () => {
     for (const [federation, ...texts] of [
-      ['projected', /Of each note 768 numbers are read, and turned into 32 in the same way for everybody/, '132numbers in an update', '4 kBa round, 19 kB in all'],
+      ['projected', /Of each note 384 numbers are read, and turned into 32 in the same way for everybody/, '132numbers in an update', '4 kBa round, 19 kB in all'],
       ['participant', 'you: all the notes that you train on', /Whatever notes you have, what you send comes out nearly the same/, /They fit: 493 notes/],
       ['central', /The server adds noise of its own as well, 0\.05 times the longest update/],
     ] as const) {
