@@ -84,12 +84,12 @@ export async function fitOf(parts: FitParts, projectId: string, { task, taskHash
   const { ledger } = parts;
   const roundsLeft = Math.max(0, task.rounds - charged.size);
   const after = (rounds: number) => ledger.afterRun(project, plan, roundsOf(task, rounds));
-  const { epsilonAfter, fitsBudget } = await after(roundsLeft);
+  const { epsilonTrainingAfter, fitsBudget } = await after(roundsLeft);
   return {
     projectId, failure: null,
     units: subject.trainingUnits, rows: subject.split.training.length, heldOutRows: subject.split.heldOut.length,
     budget: await ledger.budgetOf(project),
-    epsilonAfter,
+    epsilonAfter: epsilonTrainingAfter,
     roundsThatFit: fitsBudget ? roundsLeft : await mostThatFit(roundsLeft, async (rounds) => (await after(rounds)).fitsBudget),
     outlook: federationOutlook({ unit: task.unit, participants: Math.max(status.participants.needed, status.participants.enrolled), unitsEach: subject.trainingUnits, classes: task.labels.length, epsilon: agreementFigures(task).epsilonTotal, rounds: task.rounds, delta: task.delta }),
   };

@@ -52,7 +52,7 @@ export interface FederationFit {
   readonly rows: number;
   readonly heldOutRows: number;
   readonly budget: BudgetReport | null;
-  /** Of the most exposed unit once all rounds are done. */
+  /** Of the training part's most exposed unit once all rounds are done: they charge no other. */
   readonly epsilonAfter: number | null;
   /** Rounds that the budget has room for, at most the task's. */
   readonly roundsThatFit: number;

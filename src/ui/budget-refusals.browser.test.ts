@@ -185,6 +185,18 @@ describe('a run that was cut off', () => {
     await expect.element(page.getByText(/All runs so far/)).toBeVisible();
   });
 
+  it('names the price of a search that was cut off for both parts, which it charges anew', async () => {
+    await train({ scene: 'interrupted' }, (service) => {
+      withCost(1.2)(service);
+      const { openProject } = service;
+      service.openProject = async (id) => {
+        const project = await openProject(id);
+        return { ...project, runs: project.runs.map((run) => (run.state === 'interrupted' ? { ...run, plan: { ...fakePlan, search: { meanRuns: 5, scoreEpsilon: 2 } } } : run)) };
+      };
+    });
+    await expect.element(page.getByText('That adds ε 1.20 at most to each part.')).toBeVisible();
+  });
+
   it('names none where nothing is', async () => {
     await train({ scene: 'interrupted' }, withCost(0));
     await expect.element(page.getByText(/Nothing is charged twice/)).toBeVisible();

@@ -127,7 +127,7 @@ export class FakeFederation implements FederationService {
     const roundsThatFit = this.#story === 'spent' ? 0 : this.#story === 'short' ? 2 : task.rounds;
     return {
       projectId, failure: null, units: isFew ? 14 : 312, rows: isFew ? 22 : 493, heldOutRows: isFew ? 6 : 96, epsilonAfter: roundsThatFit === 0 ? null : Math.min(4, epsilonSpent + (epsilons[roundsThatFit] ?? 0) * 0.7), roundsThatFit,
-      budget: { epsilonLimit: 4, delta: 1e-5, epsilonSpent, epsilonHeldOut: 0, isUnitMixed: false, allowance: null, isChainIntact: true },
+      budget: { epsilonLimit: 4, delta: 1e-5, epsilonSpent: Math.max(epsilonSpent, 2.5), epsilonTraining: epsilonSpent, epsilonHeldOut: 2.5, isUnitMixed: false, allowance: null, isChainIntact: true },
       outlook: isFew ? { verdict: 'does-not-help', signal: 1.4, signalAlone: 0.3 } : this.#story === 'little' ? { verdict: 'little', signal: 44, signalAlone: 21 } : { verdict: 'helps', signal: 61, signalAlone: 2.3 },
     };
   });

@@ -115,7 +115,7 @@ export const federation = {
     opened: (name: string) => `${name} is open. Check its columns, then come back by “Share”.`,
     fits: (units: number, rows: number, held: number, unit: 'row' | 'person' | 'participant') => `They fit: ${unit === 'person' ? `${people(units)} with ${notes(rows)}` : notes(rows)} to train on. ${plural(held, 'more note is', 'more notes are')} held out: they judge what comes back, here, and nothing about them is sent.`,
     checking: 'Looking whether these notes fit the task',
-    budget: (spent: number, after: number, limit: number) => `Privacy budget of these notes: ε ${f.epsilon(spent)} → ${f.epsilon(after)} of ${f.epsilon(limit)}.`,
+    budget: (spent: number, after: number, limit: number) => `Privacy budget of these notes, training part: ε ${f.epsilon(spent)} → ${f.epsilon(after)} of ${f.epsilon(limit)}.`,
     short: (fits: number, rounds: number) => `The budget of these notes has room for ${f.count(fits)} of ${plural(rounds, 'round', 'rounds')}; the rest would be declined.`,
     shortNone: 'The privacy budget of these notes has no room for a single round. Choose other notes, or raise the limit on the Train page, knowing what that gives up.',
     toTrain: 'To the Train page',

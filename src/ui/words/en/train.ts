@@ -320,6 +320,7 @@ export const train = {
     again: 'What was cut off may have been released, so it is charged again.',
     nothingAgain: 'Nothing is charged twice.',
     costBy: (epsilon: number) => `That adds ε ${f.epsilon(epsilon)}.`,
+    costByParts: (epsilon: number) => `That adds ε ${f.epsilon(epsilon)} at most to each part.`,
     freeCost: 'Resuming costs no privacy.',
     resume: 'Resume the run',
     instead: 'Plan a new run instead',

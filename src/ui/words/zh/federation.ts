@@ -115,7 +115,7 @@ export const federation: Words['federation'] = {
     opened: (name) => `已打开 ${name}。请核对各列，再从“共享”回到这里。`,
     fits: (units, rows, held, unit) => `适合：用于训练的有${unit === 'person' ? ` ${people(units)}、${notes(rows)}` : ` ${notes(rows)}`}。另有 ${f.count(held)} 份留出：在这里评判返回的模型，与它们有关的内容从不发送。`,
     checking: '正在查看这些病历是否适合任务',
-    budget: (spent, after, limit) => `这些病历的隐私预算：ε ${f.epsilon(spent)} → ${f.epsilon(after)}，上限 ${f.epsilon(limit)}。`,
+    budget: (spent, after, limit) => `这些病历训练部分的隐私预算：ε ${f.epsilon(spent)} → ${f.epsilon(after)}，上限 ${f.epsilon(limit)}。`,
     short: (fits, rounds) => `这些病历的预算只够 ${f.count(rounds)} 轮中的 ${f.count(fits)} 轮，其余会被拒绝。`,
     shortNone: '这些病历的隐私预算连一轮也不够。请选择其他病历，或在了解后果的前提下到训练页提高上限。',
     toTrain: '前往训练页',

@@ -319,6 +319,7 @@ export const train: Words['train'] = {
     again: '被打断的部分可能已经发布，因此再次记账。',
     nothingAgain: '没有任何内容重复记账。',
     costBy: (epsilon) => `这将增加 ε ${f.epsilon(epsilon)}。`,
+    costByParts: (epsilon) => `训练部分和留出部分各最多增加 ε ${f.epsilon(epsilon)}。`,
     freeCost: '恢复不消耗隐私。',
     resume: '恢复运行',
     instead: '改为计划新的运行',
