@@ -49,7 +49,7 @@ describe('what dies during a run', () => {
   }
 
   it('a trainer, and the encoder is another one when the run is resumed: it is refused before a step is charged', async () => {
-    const { id, run, runId } = await startedRun(60);
+    const { id, run, runId } = await startedRun(240);
     kill('trainer');
     await run.end;
     const database = await openDB('bedside');
@@ -64,7 +64,7 @@ describe('what dies during a run', () => {
   });
 
   it('a trainer: the run is interrupted with words, nothing released is uncharged, and it goes on from its checkpoint', async () => {
-    const { id, run, runId } = await startedRun(60);
+    const { id, run, runId } = await startedRun(240);
     kill('trainer');
     expect(await run.end).toMatchObject({ kind: 'failed', code: 'device/worker-died' });
     const [released, charged] = [await releasedSteps(runId), await chargedSteps(service, runId)];
@@ -78,13 +78,13 @@ describe('what dies during a run', () => {
     const again = listen();
     await service.resumeRun(id, runId, again.onMessage);
     expect(await again.end).toMatchObject({ kind: 'finished' });
-    expect((await service.openProject(id)).runs[0]).toMatchObject({ state: 'finished', stepsDone: 60 });
+    expect((await service.openProject(id)).runs[0]).toMatchObject({ state: 'finished', stepsDone: 240 });
     // The interrupted step was charged again if it had been charged, and no step was left out.
-    expect(await chargedSteps(service, runId)).toBe(charged + 60 - released);
+    expect(await chargedSteps(service, runId)).toBe(charged + 240 - released);
   });
 
   it('the guard: the page is told, and the run can be resumed by another guard with other keys', async () => {
-    const { id, run, runId } = await startedRun(60);
+    const { id, run, runId } = await startedRun(240);
     kill('guard');
     expect(await run.end).toMatchObject({ kind: 'failed', code: 'device/worker-died' });
     const [released, charged] = [await releasedSteps(runId), await chargedSteps(service, runId)];
@@ -93,11 +93,11 @@ describe('what dies during a run', () => {
     const again = listen();
     await service.resumeRun(id, runId, again.onMessage);
     expect(await again.end).toMatchObject({ kind: 'finished' });
-    expect(await chargedSteps(service, runId)).toBe(charged + 60 - released);
+    expect(await chargedSteps(service, runId)).toBe(charged + 240 - released);
   });
 
   it('the tab: a new page finds the run interrupted and resumes it', async () => {
-    const { id, runId } = await startedRun(60);
+    const { id, runId } = await startedRun(240);
     for (const name of ['guard', 'trainer', 'table']) for (const worker of workers.get(name) ?? []) worker.terminate();
     service = open();
     const { runs } = await service.openProject(id);

@@ -41,7 +41,7 @@ describe('cached note features of runs', () => {
 
   it('spare a run that is resumed in a new tab, with another number of workers, from reading a note', async () => {
     const id = await sampleProject(service);
-    const { handle } = await started(id, 60);
+    const { handle } = await started(id, 240);
     const before = await filesOnDisk();
     expect(Object.keys(before).length).toBeGreaterThanOrEqual(2);
     for (const name of ['guard', 'trainer', 'table']) for (const worker of workers.get(name) ?? []) worker.terminate();
