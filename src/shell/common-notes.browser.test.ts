@@ -1,16 +1,13 @@
-import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildDataset } from '../data/dataset.ts';
 import type { RawTable } from '../data/table.ts';
-import { fullBatchHeadPlan } from '../training/propose.ts';
-import { openBedsideDatabase, type BedsideDatabase } from './database.ts';
-import { LedgerKeeper } from './ledger-keeper.ts';
-import { openLedgerStore, type DurableLedgerStore } from './ledger-store.ts';
+import type { BedsideDatabase } from './database.ts';
+import type { LedgerKeeper } from './ledger-keeper.ts';
 import { createProject, readProject, saveDataset } from './projects.ts';
 import { createRun } from './runs.ts';
+import { keeperPlan as plan, openKeeperScene, type KeeperScene } from './testing/keeper-scene.ts';
 
 const roles = { note: 'text', kind: 'label', who: 'person' } as const;
-const plan = fullBatchHeadPlan({ trainingUnits: 16, trainingRows: 32, heldOutUnits: 4, heldOutRows: 8, classes: 2, unit: 'person', encoderLayers: 6, maximumLength: 64, heldOutShare: 0.2, seed: 1, epsilon: 1, delta: 1e-5 });
 /** 40 notes of 20 persons; those at `shared` are word for word in the file `first`. */
 const fileOf = (name: string, shared: readonly number[] = []): RawTable => ({
   fileName: `${name}.csv`, format: 'csv', encoding: 'utf-8', header: ['note', 'kind', 'who'], unreadable: [],
@@ -18,20 +15,13 @@ const fileOf = (name: string, shared: readonly number[] = []): RawTable => ({
 });
 
 describe('notes of a project that another data set holds too', () => {
-  let name: string;
   let database: BedsideDatabase;
-  let store: DurableLedgerStore;
   let keeper: LedgerKeeper;
+  let close: KeeperScene['close'];
   beforeEach(async () => {
-    name = `common-test-${crypto.randomUUID()}`;
-    [database, store] = await Promise.all([openBedsideDatabase(name), openLedgerStore(`${name}-ledger`)]);
-    keeper = new LedgerKeeper(store, database);
+    ({ database, keeper, close } = await openKeeperScene());
   });
-  afterEach(async () => {
-    database.close();
-    store.close();
-    await Promise.all([deleteDB(name), deleteDB(`${name}-ledger`)]);
-  });
+  afterEach(() => close());
 
   async function project(of: RawTable): Promise<string> {
     const { id } = await createProject(database, of, false);

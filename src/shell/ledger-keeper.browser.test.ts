@@ -1,4 +1,3 @@
-import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { buildDataset } from '../data/dataset.ts';
 import { sampleTable } from '../data/sample.ts';
@@ -10,12 +9,12 @@ import { forSeveralUnits } from '../privacy/exposure.ts';
 import { keyIdOf } from '../privacy/unit-hash.ts';
 import type { FullBatchHeadPlan } from '../training/plan.ts';
 import { heldOutCharges, plannedCharges } from '../training/planned-charges.ts';
-import { fullBatchHeadPlan } from '../training/propose.ts';
-import { openBedsideDatabase, type BedsideDatabase } from './database.ts';
+import type { BedsideDatabase } from './database.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
-import { openLedgerStore, type DurableLedgerStore } from './ledger-store.ts';
+import type { DurableLedgerStore } from './ledger-store.ts';
 import { createProject, readProject, saveDataset } from './projects.ts';
 import { createRun } from './runs.ts';
+import { keeperPlan as plan, openKeeperScene, type KeeperScene } from './testing/keeper-scene.ts';
 
 const table: RawTable = {
   fileName: 'notes.csv', format: 'csv', encoding: 'utf-8', header: ['note', 'summary', 'kind', 'who', 'visit'], unreadable: [],
@@ -23,23 +22,16 @@ const table: RawTable = {
 };
 const roles = { note: 'text', summary: 'ignore', kind: 'label', who: 'person', visit: 'ignore' } as const;
 const otherTable: RawTable = { ...table, fileName: 'others.csv', rows: table.rows.map(({ row, cells }) => ({ row, cells: cells.map((cell, column) => (column === 2 ? cell : `other ${cell}`)) })) };
-const plan = fullBatchHeadPlan({ trainingUnits: 16, trainingRows: 32, heldOutUnits: 4, heldOutRows: 8, classes: 2, unit: 'person', encoderLayers: 6, maximumLength: 64, heldOutShare: 0.2, seed: 1, epsilon: 1, delta: 1e-5 });
 
 describe('a private run and its ledger', () => {
-  let name: string;
   let database: BedsideDatabase;
   let store: DurableLedgerStore;
   let keeper: LedgerKeeper;
+  let close: KeeperScene['close'];
   beforeEach(async () => {
-    name = `keeper-test-${crypto.randomUUID()}`;
-    [database, store] = await Promise.all([openBedsideDatabase(name), openLedgerStore(`${name}-ledger`)]);
-    keeper = new LedgerKeeper(store, database);
+    ({ database, store, keeper, close } = await openKeeperScene());
   });
-  afterEach(async () => {
-    database.close();
-    store.close();
-    await Promise.all([deleteDB(name), deleteDB(`${name}-ledger`)]);
-  });
+  afterEach(() => close());
 
   async function project(of = table): Promise<string> {
     const { id } = await createProject(database, of, false);
