@@ -238,9 +238,9 @@ function unitsIn(cohort: Cohort, other: Split, split: Split, own: Cohort): numbe
   if (own.unit === 'row') return cohort.unit === 'row' ? 1 : ofOneText * apiece;
   // Where nobody knows, those of a person are taken to be as many as the person's rows in the unit's own data set.
   const rowsHere = Math.max(own.maximumRowsPerPerson ?? 1, own.hasUnnamedRows ? ofOneText : 1);
-  // But a row of here that names nobody there, in a file of other notes, says that she may have such rows beside those that name her.
+  // But a row of here that names nobody there says that she may have such rows beside those that name her; not where all notes of there are here, each with its person.
   const namesSome = cohort.maximumRowsPerPerson !== null || cohort.units.persons.size + cohort.units.either.size > 0;
-  const mayHaveMore = cohort.hasUnnamedRows && namesSome && sharesRow(own.units, cohort.units) && !areSameNotes(split, other);
+  const mayHaveMore = cohort.hasUnnamedRows && namesSome && sharesRow(own.units, cohort.units) && !(areSameNotes(split, other) && split.cohorts.every(({ hasUnnamedRows }) => !hasUnnamedRows));
   if (hasOneNaming(split, other)) {
     // Its rows of a person were counted with what texts of several persons weigh.
     if (cohort.unit === 'row' && !cohort.hasUnnamedRows) return cohort.maximumRowsPerPerson ?? rowsHere * apiece;
@@ -251,7 +251,7 @@ function unitsIn(cohort: Cohort, other: Split, split: Split, own: Cohort): numbe
   return mayHaveMore ? rowsHere * apiece + byName : Math.max(rowsHere * apiece, byName);
 }
 
-/** Whether two data sets are the same rows of the same persons, dealt or blanked otherwise: then a person has as many rows in one as in the other. */
+/** Whether two data sets are the same rows of the same persons, dealt or blanked otherwise: where one names a person in every row, she has no more rows in the other. */
 function areSameNotes(a: Split, b: Split): boolean {
   return ofBoth(sameNotes, a, b, () => {
     const [first, second] = [a, b].map(({ cohorts }) => unitsOf(cohorts));

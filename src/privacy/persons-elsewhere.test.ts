@@ -68,11 +68,23 @@ describe('a person in two data sets, of which one has rows that name nobody', ()
     expect(counted(here, rows)).toBeGreaterThanOrEqual(gaussianEpsilon(Math.hypot(1 / 9, 3 / 5), delta) * (1 - 1e-12));
   });
 
+  it('pays for both where the same notes and persons come again, and other notes of them are blank', () => {
+    const here: DataSet = { unit: 'person', noise: { training: 1e9, 'held-out': 1e9 }, rows: [row('1', 'Ann', 'training'), row('2', null, 'training')] };
+    const there: DataSet = { unit: 'person', noise: { training: 5, 'held-out': 1e9 }, rows: [row('1', null, 'training'), row('2', 'Ann', 'training')] };
+    expect(released(here, there)).toBeCloseTo(gaussianEpsilon(2 / 5, delta), 6);
+    expect(counted(here, there)).toBeGreaterThanOrEqual(released(here, there) * (1 - 1e-9));
+    const rows: DataSet = { ...there, unit: 'row', rows: [row('1', null, 'training'), ...[2, 3, 4].map((text) => row(String(text), 'Ann', 'training'))] };
+    const same: DataSet = { ...here, rows: [row('1', 'Ann', 'training'), ...[2, 3, 4].map((text) => row(String(text), null, 'training'))] };
+    expect(counted(same, rows)).toBeGreaterThanOrEqual(released(same, rows) * (1 - 1e-9));
+  });
+
   it('pays for as many rows as she has where the same notes come again, dealt by another unit', () => {
-    const rows = [row('1', 'Ann', 'training'), row('2', 'Ann', 'training'), row('3', null, 'training')];
+    const rows = [row('1', 'Ann', 'training'), row('2', 'Ann', 'training')];
     const quiet = 1e9;
-    const epsilon = counted({ unit: 'person', noise: { training: quiet, 'held-out': quiet }, rows }, { unit: 'row', noise: { training: 5, 'held-out': quiet }, rows });
-    expect(epsilon).toBeCloseTo(gaussianEpsilon(2 / 5, delta), 6);
+    const epsilonOf = (all: readonly DealtRow[]) => counted({ unit: 'person', noise: { training: quiet, 'held-out': quiet }, rows: all }, { unit: 'row', noise: { training: 5, 'held-out': quiet }, rows: all });
+    expect(epsilonOf(rows)).toBeCloseTo(gaussianEpsilon(2 / 5, delta), 6);
+    // Where one is blank, other rows may name her there: nobody knows that they are the same.
+    expect(epsilonOf([...rows, row('3', null, 'training')])).toBeCloseTo(gaussianEpsilon(4 / 5, delta), 6);
   });
 
   it('never pays less than what was released of her, or of a note: 3,000 pairs of small data sets', () => {
